@@ -1,0 +1,46 @@
+"""The group of commands. Each is loaded when it is called, so that ``seco --help`` answers at once."""
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from seco.errors import SecoError
+
+# command -> module of this package; every module calls its command `command`.
+COMMANDS = {
+    "collect": "collect",
+    "import": "import_",
+    "inspect": "inspect",
+    "pretrain": "pretrain",
+    "evaluate": "evaluate",
+    "doctor": "doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use, and whose users see no traceback for what they caused."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in the order in which a user needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command, or None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f".{COMMANDS[cmd_name]}", __package__).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        """Run the command; an error that the user can mend becomes one line and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except SecoError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="seco-eo")
+def main() -> None:
+    """Self-supervised pre-training on satellite image time series."""

@@ -1,0 +1,1 @@
+"""Patch stores, importers and loaders."""

@@ -1,0 +1,33 @@
+"""Every error that a user of seco can cause. The command line prints them as one line."""
+
+
+class SecoError(Exception):
+    """Base of all errors that seco raises on purpose."""
+
+
+class ArrayError(SecoError, ValueError):
+    """An array or argument is not what the operation takes: ``<argument>: expected <what>, got <what>``."""
+
+
+class ConfigError(SecoError, ValueError):
+    """A setting is unknown, malformed or contradicts another."""
+
+
+class DataError(SecoError, ValueError):
+    """Files of the user are missing, unreadable or not what they are said to be."""
+
+
+class DeviceError(SecoError, RuntimeError):
+    """The device asked for is not there, or a call on it failed."""
+
+
+class GeoTiffError(DataError):
+    """A GeoTIFF is truncated, corrupt or of a kind that nothing here can read; the text names the file."""
+
+
+class RunError(SecoError, RuntimeError):
+    """A run directory is in the way, incomplete or of another run."""
+
+
+class StoreError(DataError):
+    """A patch store is missing, damaged, of another version or lacks what was asked of it."""

@@ -1,0 +1,1 @@
+"""Native operations: validate, allocate, call seco._core."""
