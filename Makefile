@@ -1,0 +1,55 @@
+# Commands of the project: each sets up what it needs. README.md says what they do.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NATIVE := $(shell find csrc cmake -type f) CMakeLists.txt
+SOURCES := seco cli benchmarks tests
+# CUDA: AUTO builds the CUDA half where nvcc is, ON insists on it, OFF leaves it out.
+SECO_CUDA ?= AUTO
+RECORDS ?= build/gpu-check
+
+.PHONY: demo test lint format bench wheel gpu-check clean help
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo | test | lint | format | bench | wheel | gpu-check [RECORDS=DIR] | clean"
+
+demo: $(VENV)/.ready
+	$(BIN)/python -m seco.demo --out build/demo
+
+test: lint
+	$(BIN)/python -P -m pytest
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	find csrc -name '*.[ch]pp' -o -name '*.cu*' | xargs $(BIN)/clang-format --dry-run -Werror
+	$(BIN)/mypy
+	$(BIN)/python -P -m mypy.stubtest seco._core --ignore-disjoint-bases
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+	find csrc -name '*.[ch]pp' -o -name '*.cu*' | xargs $(BIN)/clang-format -i
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks views --out build/bench/views.json
+
+wheel: $(VENV)/.ready
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
+	@ls dist/*.whl
+
+gpu-check:
+	$(PYTHON) benchmarks/gpu_check.py --records $(RECORDS)
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache
+
+# One stamp for the environment: rebuilt when the packages or the native sources change.
+$(VENV)/.ready: pyproject.toml constraints.txt $(NATIVE)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seco needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing packages and building the native module (a few minutes the first time) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+	  --config-settings=cmake.define.SECO_WERROR=ON --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA)
+	@touch $@

@@ -1,0 +1,1 @@
+"""Peers side by side on the same pixels in one run, as JSON records."""

@@ -1,0 +1,30 @@
+"""``python -m benchmarks NAME --out FILE.json``."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks import views
+from benchmarks.record import write_records
+
+BENCHMARKS = {"views": views.run}
+
+
+@click.command()
+@click.argument("name", type=click.Choice(sorted(BENCHMARKS)))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file of records.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--quick", is_flag=True, help="Few items and runs: to see that it works, not to compare.")
+def main(name: str, out: Path, device: str, quick: bool) -> None:
+    """Time ours beside its peers on the same pixels, after checking that the answers agree."""
+    records = BENCHMARKS[name](device=device, quick=quick)
+    write_records(out, records)
+    for record in records:
+        print(
+            f"{record['benchmark']:8} {record['case']:28} {record['implementation']:12} {record['device']:5}"
+            f" {record['items_per_s']:12.1f} {record['unit']}/s  (iqr {100 * record['iqr_s'] / record['median_s']:.0f} %)"
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""``make gpu-check``: build for the card present, run the gpu-marked tests and the GPU benchmarks, write records.
+
+Works with a python3 that holds torch, numpy, pybind11, scikit-build-core, pytest and nvcc but no package index, no rasterio
+and no DALI: what needs those is skipped by name. A test that finds no GPU fails instead of skipping.
+"""
+
+import argparse
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
+OPTIONAL = {"rasterio": "reading foreign GeoTIFFs and writing stores", "nvidia.dali": "DALI operators"}
+
+
+def main() -> int:
+    """Run every step and return the number of those that failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--records", type=Path, default=ROOT / "build" / "gpu-check")
+    records: Path = parser.parse_args().records.resolve()
+    missing = [name for name in NEEDED if not _is_there(name)]
+    if missing:
+        print(f"Error: {sys.executable} lacks {', '.join(missing)}: install them, or say make gpu-check PYTHON=...")
+        return 2
+    for name, what in OPTIONAL.items():
+        if not _is_there(name):
+            print(f"skipped: {what} ({name} is not installed)")
+    site = ROOT / "build" / "gpu-check-site"
+    environment = os.environ | {"PYTHONPATH": str(site), "SECO_REQUIRE_CUDA": "1"}
+    if _run("build", _build_command(site), os.environ.copy()):
+        return 1
+    link = site / "benchmarks"  # -P keeps the checkout, whose seco/ has no native module, off the path
+    if not link.exists():
+        link.symlink_to(ROOT / "benchmarks")
+    python = [sys.executable, "-P", "-m"]
+    steps = {
+        "tests": [*python, "pytest", "-m", "gpu", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers", "tests"],
+        "views": [*python, "benchmarks", "views", "--device", "cuda", "--out", str(records / "views.json")],
+    }
+    failed = [name for name, command in steps.items() if _run(name, command, environment)]
+    print(f"gpu-check: {len(steps) - len(failed)} passed, {len(failed)} failed; records in {records}")
+    return len(failed)
+
+
+def _is_there(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _build_command(site: Path) -> list[str]:
+    """A wheel's content for this card alone, in a folder of its own: the environment is left as it is."""
+    options = ["-C", "cmake.define.SECO_CUDA=ON", "-C", "cmake.define.SECO_CUDA_ARCHITECTURES=native"]
+    install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(site)]
+    return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
+
+
+def _run(name: str, command: list[str], environment: dict[str, str]) -> int:
+    print(f"== {name}: {' '.join(command)}", flush=True)
+    return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

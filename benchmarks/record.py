@@ -1,0 +1,109 @@
+"""Timing and records: one place that warms up, synchronises, repeats and says where it ran."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+
+PACKAGES = ("seco-eo", "torch", "torchvision", "numpy", "kornia", "albumentations", "rasterio", "timm")
+
+
+def time_runs(work: Callable[[], object], *, runs: int, synchronise: Callable[[], None] | None = None) -> list[float]:
+    """Seconds of each of ``runs`` calls of ``work`` after one that warms up; the device is waited for, if it has one."""
+    wait = synchronise or (lambda: None)
+    work()
+    wait()
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        wait()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def make_record(
+    *,
+    benchmark: str,
+    case: str,
+    implementation: str,
+    device: str,
+    threads: int,
+    items: int,
+    unit: str,
+    seconds: list[float],
+    **extra: object,
+) -> Record:
+    """A record of the format in the README: median and spread of ``seconds`` for ``items`` of ``unit`` a run."""
+    quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [seconds[0]] * 3
+    median = statistics.median(seconds)
+    return {
+        "benchmark": benchmark,
+        "case": case,
+        "implementation": implementation,
+        "device": device,
+        "threads": threads,
+        "items_per_s": items / median,
+        "unit": unit,
+        "median_s": median,
+        "iqr_s": quartiles[2] - quartiles[0],
+        "runs": len(seconds),
+        "machine": machine(device),
+        "versions": versions(),
+        "commit": commit(),
+        **extra,
+    }
+
+
+def machine(device: str) -> str:
+    """The processor that did the work: the card's name on CUDA, else the CPU's and its core count."""
+    if device == "cuda":
+        import torch
+
+        return str(torch.cuda.get_device_name())
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of what a record may depend on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str:
+    """The commit that was measured, with ``-dirty`` when files differ from it; ``unknown`` outside a checkout."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return "unknown"
+    return described.stdout.strip() or "unknown"
+
+
+def write_records(path: Path, records: list[Record]) -> None:
+    """Write records as one JSON list."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(records, indent=1) + "\n")
