@@ -13,17 +13,11 @@ import numpy as np
 
 from seco.bands import Band
 from seco.data.atomic import sync_directory, write_atomic
-from seco.data.description import StoreDescription
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import NODATA, encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
 from seco.errors import ConfigError, DataError, StoreError
 
-DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER = (
-    "dataset.json",
-    "index.parquet",
-    "labels.parquet",
-    "patches",
-)
 INDEX_COLUMNS = (
     "location_id",
     "time",
