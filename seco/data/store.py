@@ -175,7 +175,7 @@ class Store:
 
 
 def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
-    """Longitude and latitude ``(N, 2)`` of WKB points; in portions, for a point object is ten times its WKB."""
+    """Longitude and latitude ``(N, 2)`` of WKB points; in portions, for point objects are large."""
     import shapely
 
     step = 1 << 14
