@@ -53,13 +53,14 @@ class Store:
         description: Content of ``dataset.json``.
         locations: Structured array ``(N,)``: ``id``, ``longitude`` and ``latitude`` (degrees, of the first
             date), ``first_row`` (in the index) and ``num_dates``.
+        times: Dates of all patches in the order of the index, datetime64[s] ``(patches,)``; do not change it.
     """
 
     def __init__(self, path: Path, description: StoreDescription) -> None:
         self.path = path
         self.description = description
         # Column by column: a store of a million patches opens in the memory that its largest column needs.
-        self._times = self.read_index(["time"])["time"].to_numpy().astype("datetime64[s]")
+        self.times = self.read_index(["time"])["time"].to_numpy().astype("datetime64[s]")
         self.locations = self._group(self.read_index(["location_id"])["location_id"])
 
     def __len__(self) -> int:
@@ -72,7 +73,7 @@ class Store:
 
     def __repr__(self) -> str:
         bands = ",".join(self.band_names)
-        return f"Store({str(self.path)!r}, {len(self)} locations, {len(self._times)} patches, bands {bands})"
+        return f"Store({str(self.path)!r}, {len(self)} locations, {len(self.times)} patches, bands {bands})"
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -101,7 +102,7 @@ class Store:
 
     def dates(self, i: int) -> np.ndarray:
         """Dates of location ``i``: datetime64[s], sorted, shape ``(T,)``."""
-        times: np.ndarray = self._times[self._rows(i)]
+        times: np.ndarray = self.times[self._rows(i)]
         return times.copy()
 
     def files(self, i: int) -> list[Path]:
@@ -158,7 +159,7 @@ class Store:
         ends = runs.run_ends.to_numpy().astype(np.int64)
         names = np.array(runs.values.to_pylist(), dtype=np.str_)
         counts = np.diff(ends, prepend=0)
-        later = np.diff(self._times) > np.timedelta64(0, "s")
+        later = np.diff(self.times) > np.timedelta64(0, "s")
         later[ends[:-1] - 1] = True  # the next location starts anew
         if not len(names) or not (names[1:] > names[:-1]).all() or not later.all():
             raise StoreError(
