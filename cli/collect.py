@@ -33,7 +33,7 @@ PLAIN_INTERVAL_S = 5.0
     "--cloud", type=click.FloatRange(0, 100), default=10, show_default=True, help="Most cloud in a patch, %."
 )
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes; default: one a CPU.")
-def command(
+def command(  # noqa: PLR0917 - click passes by name
     source: str,
     out: Path,
     locations: int,
@@ -71,7 +71,7 @@ def command(
 
 @contextmanager
 def report_progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Progress on stderr: a bar on a terminal, else a line every few seconds. Yields what to call when one is done."""
+    """Progress on stderr: a bar or, off a terminal, lines; yields what to call with the count."""
     if not sys.stderr.isatty():
         yield plain_progress(total, time.monotonic)
         return

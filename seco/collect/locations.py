@@ -57,7 +57,7 @@ class Location:
 
 
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """EPSG code of the UTM zone of a point in degrees, zone 32V widened over Norway as Sentinel-2's tiles are."""
+    """EPSG code of a point's UTM zone (degrees); zone 32V widened over Norway as Sentinel-2's tiles are."""
     zone = min(int((longitude + 180.0) / 6.0), 59) + 1
     if 56.0 <= latitude < 64.0 and 3.0 <= longitude < 12.0:
         zone = 32
@@ -72,7 +72,7 @@ def draw_location(stream: Stream, index: int, patch_size: int) -> Location:
 
 
 def place_patch(location_id: str, longitude: float, latitude: float, patch_size: int) -> Location:
-    """Snap the patch around a point (degrees) to the 60 m lattice of its UTM zone; patch_size in px of 10 m."""
+    """Snap the patch of patch_size px around a point (degrees) to the 60 m lattice of its UTM zone."""
     from rasterio.warp import transform
 
     epsg = utm_epsg(longitude, latitude)

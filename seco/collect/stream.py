@@ -9,8 +9,8 @@ Array = NDArray[np.float64]
 class Stream:
     """One stream of Philox-4x64 numbers.
 
-    Only ``random_raw`` of the bit generator is used: NumPy guarantees its stream across releases, but not that
-    of ``Generator``'s methods. Everything on top of it is exact integer or IEEE double arithmetic.
+    Only ``random_raw`` of the bit generator is used: NumPy guarantees its stream across releases, but not
+    that of ``Generator``'s methods. Everything on top of it is exact integer or IEEE double arithmetic.
 
     Args:
         seed: Seed of the data set, ``0 <= seed < 2**64``.
@@ -33,7 +33,8 @@ class Stream:
     def uniforms(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Array:
         """Numbers in [low, high), float64 of the given shape."""
         raw = self._raw(shape) >> np.uint64(11)
-        return low + (high - low) * (raw.astype(np.float64) * 2.0**-53)
+        result: Array = low + (high - low) * (raw.astype(np.float64) * 2.0**-53)
+        return result
 
     def bells(self, shape: tuple[int, ...]) -> Array:
         """Numbers of mean 0 and variance 1, near to normal, float64 of the given shape.
@@ -44,8 +45,8 @@ class Stream:
         words = self._raw((*shape, 1)).view(np.uint16).astype(np.int64)
         total = words[..., 0] + words[..., 1] + words[..., 2] + words[..., 3]
         # Mean 4 * (2**16 - 1) / 2; variance 4 * (2**32 - 1) / 12, hence a deviation of 2**16 / sqrt(3).
-        result: Array = (total - 131070.0) / 37837.23
-        return result
+        deviates: Array = (total.astype(np.float64) - 131070.0) / np.float64(37837.23)
+        return deviates
 
     def index(self, weights: Array) -> int:
         """Index drawn with probability proportional to the weights."""

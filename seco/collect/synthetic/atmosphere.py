@@ -25,7 +25,7 @@ class Sun:
 
 @dataclass(frozen=True)
 class Clouds:
-    """Clouds over a patch: opacity and shadow, 0 to 1, each [size, size]; fraction of pixels under any cloud."""
+    """Clouds over a patch: opacity and shadow, 0 to 1, each [size, size]; share of pixels under any cloud."""
 
     opacity: Array
     shadow: Array
@@ -36,7 +36,7 @@ def sun_at(day: float, latitude: float) -> Sun:
     """Sun at the overpass on a day of the year at a latitude in degrees.
 
     Source:
-        Declination after Cooper, 1969 (doi:10.1016/0038-092X(69)90047-4); the rest is spherical trigonometry.
+        Declination after Cooper, 1969, Solar Energy 12; the rest is spherical trigonometry.
     """
     declination = 23.45 * rounded_sine(360.0 * (284.0 + day) / 365.0)
     sin_d, cos_d = rounded_sine(declination), rounded_sine(90.0 - declination)
@@ -82,7 +82,7 @@ def draw_clouds(stream: Stream, size: int, patch_size: int, sun: Sun, limit: flo
     reach = height / sun.up / PIXEL_M
     down = int(np.clip(round(-reach * sun.north), -margin, margin))
     right = int(np.clip(round(reach * sun.east), -margin, margin))
-    # A pixel lies in the shadow of the cloud that stands towards the sun: north is up, so row - reach * north.
+    # A pixel lies in the shadow of the cloud that stands towards the sun; rows count from north to south.
     shadow = opacity[margin + down : margin + down + size, margin + right : margin + right + size]
     over = opacity[inner, inner]
     kept = np.count_nonzero(over[:patch_size, :patch_size])
@@ -92,7 +92,7 @@ def draw_clouds(stream: Stream, size: int, patch_size: int, sun: Sun, limit: flo
 def look_through(ground: Array, stream: Stream, clouds: Clouds) -> Array:
     """Surface reflectance [12, size, size] as seen through haze and clouds, same shape."""
     size = ground.shape[-1]
-    strength = 0.004 + 0.045 * stream.uniform() * stream.uniform() * stream.uniform()
+    strength = 0.004 + 0.06 * stream.uniform() * stream.uniform() * stream.uniform()
     haze = strength * (1.0 + 0.4 * value_noise(stream, size, 0.8 * size))
     # Shadows are blue: the sky lights them, and more so at short wavelengths.
     dark = np.array(HAZE)[:, None, None] * 0.012 + ground * 0.35

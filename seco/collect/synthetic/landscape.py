@@ -55,7 +55,7 @@ class Landscape:
 
 
 def draw_landscape(stream: Stream, size: int, latitude: float) -> Landscape:
-    """Draw a place of size × size px at a latitude in degrees."""
+    """Draw a place of size x size px at a latitude in degrees."""
     scale = min(0.45 * size, 70.0)
     relief = stream.uniform(10.0, 260.0) * fractal_noise(stream, size, 1.6 * scale, octaves=4, gain=0.42)
     classes = _regions(stream, size, latitude, scale)
@@ -64,7 +64,7 @@ def draw_landscape(stream: Stream, size: int, latitude: float) -> Landscape:
     classes = _rivers(stream, classes, relief)
     classes, roof, asphalt = _build(stream, classes, fields)
     shift, tone, vigour = _grow(stream, classes, fields, scale)
-    texture = 0.65 * stream.uniforms((size, size), -1.0, 1.0) + fractal_noise(stream, size, 7.0, octaves=2)
+    texture = 0.45 * stream.uniforms((size, size), -1.0, 1.0) + fractal_noise(stream, size, 7.0, octaves=2)
     cover = np.clip(table("cover")[classes] + 0.1 * fractal_noise(stream, size, 12.0), 0.0, 1.0)
     cover = np.where(classes == WATER, 0.0, np.where(classes == BUILT_UP, 1.0 - roof - asphalt, cover))
     tile = smoothstep(stream.uniform(-0.4, 1.4) + 1.2 * fractal_noise(stream, size, 10.0))

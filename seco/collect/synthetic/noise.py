@@ -53,7 +53,7 @@ def fractal_noise(stream: Stream, size: int, cell: float, octaves: int = 4, gain
 def top_share(field: Array, share: float) -> float:
     """Threshold that the given share of a field's values reaches or exceeds."""
     values = np.sort(field, axis=None)
-    return float(values[min(int(round((1.0 - share) * values.size)), values.size - 1)])
+    return float(values[min(round((1.0 - share) * values.size), values.size - 1)])
 
 
 def _positions(size: int, cell: float, offset: float) -> tuple[NDArray[np.int64], Array]:

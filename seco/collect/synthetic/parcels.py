@@ -1,4 +1,4 @@
-"""What people draw on the land: field parcels, streets with blocks and houses, roads, and the course of rivers."""
+"""Lines on the land: field parcels, streets with blocks and houses, roads, the course of rivers."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class Grid:
 
 
 def rotated(stream: Stream, size: int) -> tuple[Array, Array]:
-    """Coordinates along and across a random direction within ±45°, px from the patch's centre, each [size, size]."""
+    """Coordinates along and across a random direction within ±45°, px from the centre, each [size, size]."""
     slope = stream.uniform(-1.0, 1.0)
     norm = float(np.sqrt(1.0 + slope * slope))
     centred = np.arange(size) - 0.5 * (size - 1)
@@ -70,7 +70,7 @@ def parcel_grid(stream: Stream, size: int, width: tuple[float, float], aspect: t
 
 
 def meander(stream: Stream, size: int, bend: float) -> Array:
-    """Distance from a winding line that crosses the patch, px, shape [size, size]; bend: its amplitude, px."""
+    """Distance from a winding line across the patch, px, shape [size, size]; bend: its amplitude, px."""
     along, across = rotated(stream, size)
     if stream.uniform() < 0.5:
         along, across = across, -along

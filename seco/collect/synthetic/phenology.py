@@ -15,7 +15,7 @@ YEAR_DAYS = 365.25
 
 @dataclass(frozen=True)
 class Vegetation:
-    """State of the plants on one date, shares of the ground, each [size, size]: green + dry + wood <= cover."""
+    """The plants on one date, as shares of the ground, each [size, size]: green + dry + wood <= cover."""
 
     green: Array
     dry: Array
@@ -31,7 +31,7 @@ def sigmoid(x: Array) -> Array:
 def growing_season(day: Array, half_length: Array, ramp: float) -> Array:
     """Double sigmoid: 1 within ±half_length days of the peak, 0 far from it, and ramp days to rise or fall.
 
-    The shape is that of the double logistic of Beck et al., 2006 (doi:10.1016/j.rse.2005.10.021).
+    The shape is that of the double logistic of Beck et al., 2006, Remote Sensing of Environment 100, 321-334.
 
     Args:
         day: Days from the peak, any number of years off.
@@ -43,7 +43,7 @@ def growing_season(day: Array, half_length: Array, ramp: float) -> Array:
 
 
 def vegetation(
-    place: Landscape, *, day: float, latitude: float, lateness: float, drought: float
+    place: Landscape, *, day: float, latitude: float, lateness: float, drought: Array
 ) -> Vegetation:
     """Plants of a place on a day.
 
@@ -52,7 +52,7 @@ def vegetation(
         day: Day of the year, 1 to 366.
         latitude: Degrees; south of the equator all seasons are half a year later.
         lateness: How late this year is, days.
-        drought: 0 to 1: how much of the green the weather took.
+        drought: 0 to 1: how much of the green the weather took, shape [size, size].
     """
     distance = abs(latitude) - 45.0
     peaks = table("peak_day") + lateness + (0.5 * YEAR_DAYS if latitude < 0 else 0.0)
@@ -80,7 +80,7 @@ def rounded_sine(degrees: float) -> float:
 
 
 def temperature_celsius(day: float, latitude: float) -> float:
-    """Rough mean air temperature by day of the year and latitude (degrees): warm tropics, cold far winters."""
+    """Rough mean temperature of the air by day of the year and latitude (degrees)."""
     warmest = 200.0 + (0.5 * YEAR_DAYS if latitude < 0 else 0.0)
     season = rounded_sine(90.0 + 360.0 * (day - warmest) / YEAR_DAYS)
     return 30.0 - 0.45 * abs(latitude) + 0.28 * abs(latitude) * season

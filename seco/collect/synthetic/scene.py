@@ -10,6 +10,7 @@ from seco.collect.synthetic import spectra
 from seco.collect.synthetic.atmosphere import draw_clouds, look_through, shading, sun_at
 from seco.collect.synthetic.classes import CLASSES, DECIDUOUS, EVERGREEN, WATER
 from seco.collect.synthetic.landscape import Landscape, draw_landscape
+from seco.collect.synthetic.noise import fractal_noise, smoothstep
 from seco.collect.synthetic.phenology import Vegetation, snow, temperature_celsius, vegetation
 from seco.collect.synthetic.sensor import LATTICE_PX, digitise
 
@@ -89,17 +90,18 @@ def render_scene(
     """
     stream = Stream(seed, location, FIRST_DATE + index)
     land, size = place.landscape, place.landscape.classes.shape[0]
+    dryness = smoothstep(stream.uniform() + fractal_noise(stream, size, 0.4 * size, octaves=3))
     plants = vegetation(
         land,
         day=day,
         latitude=place.latitude,
         lateness=stream.uniform(-8.0, 8.0),
-        drought=0.3 * stream.uniform() * stream.uniform(),
+        drought=0.4 * stream.uniform() * dryness,
     )
     warmth = temperature_celsius(day, place.latitude) + stream.uniform(-4.0, 4.0)
     white = snow(land, temperature=warmth, fall=stream.uniform())
     sun = sun_at(day, place.latitude)
-    ground = _surface(place, plants, white, wetness=stream.uniform(), murk=stream.uniform())
+    ground = _surface(place, plants, white, wetness=1.0 - dryness, murk=stream.uniform())
     light = shading(land.relief, sun) * _crowns(land, sun.up) * stream.uniform(0.97, 1.03)
     clouds = draw_clouds(stream, size, place.patch_size, sun, cloud_limit)
     dn = digitise(look_through(ground * light, stream, clouds), stream)
@@ -107,7 +109,7 @@ def render_scene(
     return Scene(np.ascontiguousarray(dn[:, kept, kept]), clouds.fraction)
 
 
-def _surface(place: Place, plants: Vegetation, white: Array, *, wetness: float, murk: float) -> Array:
+def _surface(place: Place, plants: Vegetation, white: Array, *, wetness: Array, murk: float) -> Array:
     """Reflectance of the ground as a sum of pure surfaces weighted by area, shape [12, size, size]."""
     land = place.landscape
     is_water = land.classes == WATER
@@ -128,14 +130,14 @@ def _surface(place: Place, plants: Vegetation, white: Array, *, wetness: float, 
     for spectrum, share in shares:
         bare = bare - share
         total += np.array(spectrum)[:, None, None] * share
-    # Wet soil is darker (about a third, Lobell and Asner, 2002, doi:10.2136/sssaj2002.7220).
+    # Wet soil is darker (Lobell and Asner, Moisture effects on soil reflectance, 2002); by how much is ours.
     earth = np.maximum(bare, 0.0) * land.tone * (1.0 - 0.35 * wetness)
     total += place.soil[:, None, None] * earth
     return total + white * (np.array(spectra.SNOW)[:, None, None] - total)
 
 
 def _crowns(land: Landscape, sun_up: float) -> Array:
-    """Light and shade among crowns, houses and clods: stronger in forests and under a low sun, [size, size]."""
+    """Light among crowns, houses and clods, [size, size]: rougher in forests and under a low sun."""
     rough = np.where(np.isin(land.classes, (DECIDUOUS, EVERGREEN)), 0.16, 0.06)
     rough = np.where(land.classes == WATER, 0.02, rough)
     result: Array = 1.0 + land.texture * rough * (0.6 + 0.3 / sun_up)

@@ -16,7 +16,7 @@ def digitise(reflectance: Array, stream: Stream) -> NDArray[np.uint16]:
     """Digital numbers of a scene.
 
     Bands of 20 m and 60 m are block means at that size, repeated exactly on the 10 m grid. Noise is drawn per
-    native pixel: 0.0006 plus 0.6 % of the reflectance, near the instrument's signal-to-noise ratio of 90 to 170.
+    native pixel, 0.0006 plus 0.6 % of the reflectance: near the instrument's signal-to-noise ratios.
 
     Args:
         reflectance: Shape [12, size, size]; size a multiple of 6 px.
@@ -36,7 +36,7 @@ def digitise(reflectance: Array, stream: Stream) -> NDArray[np.uint16]:
 
 
 def block_mean(band: Array, factor: int) -> Array:
-    """Mean of factor × factor blocks; sums in a fixed order, so that every machine rounds alike."""
+    """Mean of factor x factor blocks; sums in a fixed order, so that every machine rounds alike."""
     if factor == 1:
         return band
     rows = sum((band[k::factor] for k in range(1, factor)), start=band[::factor])

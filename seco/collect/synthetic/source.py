@@ -23,6 +23,8 @@ from seco.data.writer import StoreWriter
 from seco.errors import ConfigError, RunError
 
 LABEL_FOLDER = "labels"
+# A fixed day, so that a seed means the same pixels in any year; before processing baseline 04.00: offset 0.
+UNTIL = np.datetime64("2021-12-31")
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Request:
     seed: int
     patch_size: int = 264
     dates: int = 5
-    # A fixed day, so that a seed means the same pixels in any year; before processing baseline 04.00, so offset 0.
-    until: np.datetime64 = np.datetime64("2021-12-31")
+    until: np.datetime64 = UNTIL
     cloud_percent: float = 10.0
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Series:
-    """One location: its times (UTC, datetime64[s], earliest first), a scene each, its class and its label map."""
+    """One location: its times (UTC, datetime64[s], earliest first), their scenes, its class and label map."""
 
     location: Location
     times: list[np.datetime64]
@@ -176,7 +177,7 @@ def _write(writer: StoreWriter, path: Path, series: Series) -> None:
 
 
 def _write_labels(path: Path, series: Series) -> None:
-    """Write the class of each pixel: values 1, 2, … in the order of CLASSES, with their colours; 0 is nodata."""
+    """Write the class of each pixel: 1, 2, … in the order of CLASSES, with their colours; 0 is nodata."""
     import rasterio
 
     size = len(series.labels)

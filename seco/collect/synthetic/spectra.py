@@ -1,9 +1,9 @@
 """Reflectance of pure surfaces in the twelve Sentinel-2 L2A bands.
 
-Approximate values, read off and rounded after the spectra of the USGS Spectral Library Version 7 (Kokaly et al.,
-2017, doi:10.3133/ds1035) and the ECOSTRESS spectral library (Meerdink et al., 2019,
-doi:10.1016/j.rse.2019.111196), lowered for vegetation from leaf to canopy level (shade between leaves).
-They set the scene; they are no reference for any measurement.
+Approximate values after the shapes of spectra in the USGS Spectral Library Version 7 (Kokaly et al., 2017,
+doi:10.3133/ds1035) and the ECOSTRESS spectral library (Meerdink et al., 2019, Remote Sensing of Environment
+230, 111196), vegetation lowered from leaf to canopy level (shade between leaves). They are round numbers set
+by hand, not convolved with the bands' responses: they make a scene, and are no reference for a measurement.
 """
 
 import numpy as np
@@ -36,4 +36,5 @@ def mixture(spectra: tuple[tuple[float, ...], ...], weights: Array) -> Array:
     total = np.zeros(len(spectra[0]))
     for spectrum, weight in zip(spectra, weights, strict=True):
         total = total + weight * np.array(spectrum)
-    return total / np.cumsum(weights)[-1]
+    result: Array = total / np.cumsum(weights)[-1]
+    return result
