@@ -1,4 +1,4 @@
-"""``dataset.json``: what a patch store says of itself."""
+"""``dataset.json``: what a patch store says of itself, and the names of the files beside it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,6 +12,10 @@ from seco.data.statistics import BandStatistics
 from seco.errors import StoreError
 
 FORMAT_VERSION = 1
+DATASET_FILE = "dataset.json"
+INDEX_FILE = "index.parquet"
+LABELS_FILE = "labels.parquet"
+PATCH_FOLDER = "patches"
 
 
 @dataclass(frozen=True)

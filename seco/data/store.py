@@ -11,9 +11,8 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from seco.bands import Band
-from seco.data.description import StoreDescription
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, StoreDescription
 from seco.data.statistics import BandStatistics
-from seco.data.writer import DATASET_FILE, INDEX_FILE, LABELS_FILE
 from seco.errors import StoreError
 
 
@@ -54,15 +53,15 @@ class Store:
         description: Content of ``dataset.json``.
         locations: Structured array ``(N,)``: ``id``, ``longitude`` and ``latitude`` (degrees, of the first
             date), ``first_row`` (in the index) and ``num_dates``.
+        times: Dates of all patches in the order of the index, datetime64[s] ``(patches,)``; do not change it.
     """
 
     def __init__(self, path: Path, description: StoreDescription) -> None:
         self.path = path
         self.description = description
-        index = self.read_index(["location_id", "time", "path"])
-        self._times = index["time"].to_numpy().astype("datetime64[s]")
-        self._files = index["path"]
-        self.locations = self._group(index["location_id"])
+        # Column by column: a store of a million patches opens in the memory that its largest column needs.
+        self.times = self.read_index(["time"])["time"].to_numpy().astype("datetime64[s]")
+        self.locations = self._group(self.read_index(["location_id"])["location_id"])
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -73,9 +72,8 @@ class Store:
         return self.dates(i), decode_geotiff(self.files(i))
 
     def __repr__(self) -> str:
-        return (
-            f"Store({str(self.path)!r}, {len(self)} locations, {len(self._times)} patches, {self.band_names})"
-        )
+        bands = ",".join(self.band_names)
+        return f"Store({str(self.path)!r}, {len(self)} locations, {len(self.times)} patches, bands {bands})"
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -104,7 +102,7 @@ class Store:
 
     def dates(self, i: int) -> np.ndarray:
         """Dates of location ``i``: datetime64[s], sorted, shape ``(T,)``."""
-        times: np.ndarray = self._times[self._rows(i)]
+        times: np.ndarray = self.times[self._rows(i)]
         return times.copy()
 
     def files(self, i: int) -> list[Path]:
@@ -137,6 +135,10 @@ class Store:
             digest.update((self.path / name).read_bytes())
         return digest.hexdigest()
 
+    @cached_property
+    def _files(self) -> Any:  # noqa: ANN401 - a pyarrow array
+        return self.read_index(["path"])["path"]
+
     def read_index(self, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
         """Columns of the index as a pyarrow Table, sorted by location and time.
 
@@ -153,26 +155,35 @@ class Store:
 
     def _group(self, ids: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
         """One record a location, from the runs of equal ids in the sorted index."""
-        import shapely
-
         runs = pyarrow.compute.run_end_encode(ids.combine_chunks())
         ends = runs.run_ends.to_numpy().astype(np.int64)
         names = np.array(runs.values.to_pylist(), dtype=np.str_)
         counts = np.diff(ends, prepend=0)
-        later = np.diff(self._times) > np.timedelta64(0, "s")
+        later = np.diff(self.times) > np.timedelta64(0, "s")
         later[ends[:-1] - 1] = True  # the next location starts anew
         if not len(names) or not (names[1:] > names[:-1]).all() or not later.all():
             raise StoreError(
                 f"{self.path}: expected an index sorted by location and time with at least one row, got "
                 "another; write the store again"
             )
-        points = shapely.from_wkb(self.read_index(["geometry"])["geometry"].take(ends - counts).to_numpy())
+        coordinates = _coordinates(self.read_index(["geometry"])["geometry"].take(ends - counts))
         fields = [("longitude", "f8"), ("latitude", "f8"), ("first_row", "i8"), ("num_dates", "i8")]
         locations = np.empty(len(names), dtype=[("id", names.dtype), *fields])
-        columns = (names, shapely.get_x(points), shapely.get_y(points), ends - counts, counts)
+        columns = (names, *coordinates.T, ends - counts, counts)
         for field, column in zip(locations.dtype.names or (), columns, strict=True):
             locations[field] = column
         return locations
+
+
+def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
+    """Longitude and latitude ``(N, 2)`` of WKB points; in portions, for point objects are large."""
+    import shapely
+
+    step = 1 << 14
+    starts = range(0, len(points), step)
+    return np.concatenate(
+        [shapely.get_coordinates(shapely.from_wkb(points[i : i + step].to_numpy())) for i in starts]
+    )
 
 
 def _read_parquet(file: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types

@@ -4,6 +4,7 @@ import hashlib
 import io
 import math
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,17 +14,11 @@ import numpy as np
 
 from seco.bands import Band
 from seco.data.atomic import sync_directory, write_atomic
-from seco.data.description import StoreDescription
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import NODATA, encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
 from seco.errors import ConfigError, DataError, StoreError
 
-DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER = (
-    "dataset.json",
-    "index.parquet",
-    "labels.parquet",
-    "patches",
-)
 INDEX_COLUMNS = (
     "location_id",
     "time",
@@ -38,7 +33,9 @@ INDEX_COLUMNS = (
 
 
 class StoreWriter:
-    """Writes one patch store; without :meth:`close` (or after an error in the with-block) it does not open.
+    """Writes one patch store; without :meth:`close` it does not open.
+
+    An error in the with-block takes back the patches, so that nothing half-written stays.
 
     Args:
         path: Folder to write; it must be new or empty.
@@ -91,7 +88,7 @@ class StoreWriter:
         self._points: list[tuple[float, float]] = []
         self._keys: set[tuple[str, np.datetime64]] = set()
         self._labels: dict[str, str] = {}
-        prepare_folder(self.path)
+        _make_folder(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -101,6 +98,8 @@ class StoreWriter:
     ) -> None:
         if kind is None:
             self.close()
+        else:
+            shutil.rmtree(self.path / PATCH_FOLDER, ignore_errors=True)  # so that a second try finds it empty
 
     def add(
         self,
@@ -220,16 +219,20 @@ class StoreWriter:
         return buffer.getvalue()
 
 
-def prepare_folder(path: Path) -> None:
-    """Make the folder of a new store.
+def check_new_folder(path: Path) -> None:
+    """Check that a store can be written to a folder.
 
     Raises:
-        StoreError: If it is there and not empty, or cannot be made.
+        StoreError: If it is there and not empty.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StoreError(
             f"{path}: expected a new or empty folder, got one in use; choose another or delete it"
         )
+
+
+def _make_folder(path: Path) -> None:
+    check_new_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
