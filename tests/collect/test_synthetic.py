@@ -1,6 +1,7 @@
 """The synthetic source: the same everywhere, georeferenced, and with seasons that make sense."""
 
 import hashlib
+import multiprocessing
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from seco.collect.synthetic.scene import PLACE, draw_place, render_scene
 from seco.collect.synthetic.sensor import NATIVE_FACTOR, block_mean, digitise
 from seco.collect.synthetic.source import Request, collect, draw_series
 from seco.data.store import open_store
-from seco.errors import ConfigError, StoreError
+from seco.errors import ConfigError, RunError, StoreError
 
 BLUE, RED, NIR = 1, 3, 7
 SIZE = 32
@@ -49,7 +50,7 @@ def test_digital_numbers_match_the_golden_checksum():
         digest.update(str(time).encode())
         digest.update(scene.pixels.astype("<u2").tobytes())
     digest.update(series.labels.tobytes())
-    assert digest.hexdigest() == "e42fd83b103a41133024c0d3cbcb3ee7fdf49a74d0575bf7866a3bf3d14d8747"
+    assert digest.hexdigest() == "bff17fb2a6860236e4bac6f045bba28bc6fecc3e774930befa85d72a282d55b6"
 
 
 def test_stream_is_that_of_philox_and_stays_in_range():
@@ -284,15 +285,19 @@ def test_existing_store_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
-def test_interrupted_collection_leaves_no_store_that_opens(tmp_path):
+def test_interrupted_collection_leaves_nothing_and_can_be_tried_again(tmp_path):
+    request, seen = Request(locations=3, seed=0, patch_size=8), []
+
     def interrupt(done):
+        seen.extend(path.suffix for path in (tmp_path / "store").rglob("*.tif"))
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        collect(Request(locations=3, seed=0, patch_size=8), tmp_path / "store", progress=interrupt)
-    assert (tmp_path / "store" / "patches" / "000000").is_dir()
-    with pytest.raises(StoreError):
-        open_store(tmp_path / "store")
+        collect(request, tmp_path / "store", progress=interrupt)
+    assert len(seen) == 5 + 1  # there had been patches and a label raster
+    assert list((tmp_path / "store").iterdir()) == []
+    collect(request, tmp_path / "store")
+    assert len(open_store(tmp_path / "store")) == 3
 
 
 @pytest.mark.parametrize(
@@ -316,3 +321,14 @@ def test_workers_out_of_range_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ConfigError, match=r"^workers: expected"):
         collect(Request(locations=1, seed=0), tmp_path / "store", workers=0)
     assert not (tmp_path / "store").exists()
+
+
+def test_worker_that_dies_is_an_error_and_leaves_no_store(tmp_path):
+    def kill(done):
+        for worker in multiprocessing.active_children():
+            worker.kill()
+
+    with pytest.raises(RunError, match=r"^workers: expected all to finish"):
+        collect(Request(locations=100, seed=0, patch_size=8), tmp_path / "store", workers=2, progress=kill)
+    with pytest.raises(StoreError):
+        open_store(tmp_path / "store")

@@ -59,7 +59,7 @@ def shading(relief: Array, sun: Sun) -> Array:
 
 
 def draw_clouds(stream: Stream, size: int, patch_size: int, sun: Sun, limit: float) -> Clouds:
-    """Clouds over at most the share ``limit`` (0 to 1) of the patch; two scenes of three have none.
+    """Clouds over at most the share ``limit`` (0 to 1) of the patch; three scenes of four have none.
 
     Args:
         stream: Source of randomness.
@@ -73,7 +73,7 @@ def draw_clouds(stream: Stream, size: int, patch_size: int, sun: Sun, limit: flo
     margin = max(size // 2, 8)
     clear = np.zeros((size, size))
     count = int(limit * share * patch_size * patch_size)
-    if lot > 0.35 or count == 0:
+    if lot > 0.25 or count == 0:
         return Clouds(clear, clear, 0.0)
     sky = fractal_noise(stream, size + 2 * margin, 0.5 * size, octaves=5)
     inner = slice(margin, margin + size)

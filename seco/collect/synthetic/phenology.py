@@ -92,10 +92,10 @@ def snow(place: Landscape, *, temperature: float, fall: float) -> Array:
     Args:
         place: The place; its higher ground keeps more snow, and dark or rough ground loses it first.
         temperature: Of the air at the patch's mean height, °C.
-        fall: 0 to 1: how much it has snowed.
+        fall: 0 to 1: how much it has snowed; below 0.35 nothing lies.
     """
     # 0.65 °C per 100 m of height; the rest is wind and warm ground, which thin the snow parcel by parcel.
     local = temperature - 0.0065 * place.relief + 3.0 * (place.tone - 1.0) + 1.2 * place.texture
-    depth = smoothstep((-2.0 - local) / 12.0) * min(1.6 * fall, 1.0)
+    depth = smoothstep((-2.0 - local) / 12.0) * min(max(2.0 * fall - 0.7, 0.0), 1.0)
     result: Array = depth * table("snow_seen")[place.classes]
     return result

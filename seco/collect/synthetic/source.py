@@ -1,10 +1,11 @@
 """Collects a synthetic data set into a patch store."""
 
+import shutil
 import signal
 from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing import get_context
@@ -99,7 +100,7 @@ def day_of_year(time: np.datetime64) -> float:
 def collect(
     request: Request, path: Path, *, workers: int = 1, progress: Callable[[int], None] = lambda done: None
 ) -> None:
-    """Write the store of a request; it opens only when all of it is there.
+    """Write the store of a request; it opens only when all of it is there, and is emptied if that fails.
 
     Args:
         request: What to collect.
@@ -110,6 +111,7 @@ def collect(
     Raises:
         ConfigError: If ``workers`` is not positive.
         StoreError: If something is at ``path`` already.
+        RunError: If a worker died.
     """
     if workers < 1:
         raise ConfigError(f"workers: expected at least 1, got {workers}; raise it")
@@ -128,11 +130,14 @@ def collect(
             source="synthetic",
             licence="CC0-1.0",
         ) as writer,
+        ExitStack() as undo,
     ):
         (path / LABEL_FOLDER).mkdir()
+        undo.callback(shutil.rmtree, path / LABEL_FOLDER)  # as the writer does with its patches
         for done, series in enumerate(drawn, start=1):
             _write(writer, path, series)
             progress(done)
+        undo.pop_all()
 
 
 def _draw_all(request: Request, workers: int) -> Generator[Series, None, None]:
@@ -152,7 +157,10 @@ def _draw_all(request: Request, workers: int) -> Generator[Series, None, None]:
             ahead.extend(pool.submit(draw_series, request, index) for index in islice(indices, 1))
             yield series
     except BrokenProcessPool as error:
-        raise RunError("workers: expected all to finish, got one killed; free memory or use fewer") from error
+        raise RunError(
+            "workers: expected all to finish, got one that died; use fewer for want of memory, "
+            "or start them under `if __name__ == '__main__'`"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
