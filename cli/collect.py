@@ -18,9 +18,7 @@ PLAIN_INTERVAL_S = 5.0
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new store.")
 @click.option("--locations", type=click.IntRange(min=1), required=True, help="Number of locations.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), required=True, help="Same seed, same data set.")
-@click.option(
-    "--patch-size", type=click.IntRange(min=8), default=264, show_default=True, help="Pixels of 10 m."
-)
+@click.option("--patch-size", type=click.IntRange(min=8), default=264, show_default=True, help="Pixels of 10 m.")
 @click.option("--dates", type=click.IntRange(min=1), default=5, show_default=True, help="Dates a location.")
 @click.option(
     "--until",
@@ -29,9 +27,7 @@ PLAIN_INTERVAL_S = 5.0
     show_default=True,
     help="No date is later; reference dates fall in the year before.",
 )
-@click.option(
-    "--cloud", type=click.FloatRange(0, 100), default=10, show_default=True, help="Most cloud in a patch, %."
-)
+@click.option("--cloud", type=click.FloatRange(0, 100), default=10, show_default=True, help="Most cloud in a patch, %.")
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes; default: one a CPU.")
 def command(  # noqa: PLR0917 - click passes by name
     source: str,
@@ -64,9 +60,7 @@ def command(  # noqa: PLR0917 - click passes by name
     cpus = len(os.sched_getaffinity(0))
     with report_progress(locations) as progress:
         collect(request, out, workers=workers or min(cpus, locations), progress=progress)
-    click.echo(
-        f"{out}: {locations} locations, {dates} dates each, 12 bands of {patch_size} x {patch_size} px"
-    )
+    click.echo(f"{out}: {locations} locations, {dates} dates each, 12 bands of {patch_size} x {patch_size} px")
 
 
 @contextmanager

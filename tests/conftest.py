@@ -55,9 +55,7 @@ def make_store(tmp_path: Path) -> Callable[..., Path]:
         top = 255 if dtype == "uint8" else 9000
         settings = {"quantification": 1e4, "offset": -1000.0, "product_level": "L2A", "sensor": "Sentinel-2"}
         words = {"source": "random numbers", "licence": "CC0-1.0"}
-        with StoreWriter(
-            tmp_path / name, bands=bands, patch_size=8, dtype=dtype, seed=seed, **settings, **words
-        ) as writer:
+        with StoreWriter(tmp_path / name, bands=bands, patch_size=8, dtype=dtype, seed=seed, **settings, **words) as writer:
             for i, location in enumerate(locations):
                 for date in dates:
                     writer.add(

@@ -9,9 +9,7 @@ NAMES = tuple(band.name for band in SENTINEL2_L2A)
 
 
 def test_level_2a_lacks_only_the_cirrus_band():
-    assert (
-        tuple(["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"]) == NAMES
-    )
+    assert tuple(["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"]) == NAMES
     assert {band.name for band in SENTINEL2_L1C} - set(NAMES) == {"B10"}
 
 

@@ -101,9 +101,7 @@ def draw_dates(stream: Stream, longitude: float, *, until: np.datetime64, count:
     times = []
     for step in range(count - 1, -1, -1):
         # The jitter may not push the latest date past the end.
-        day = min(
-            reference - step * INTERVAL_DAYS + int(np.floor(jitter[step])), until.astype("datetime64[D]")
-        )
+        day = min(reference - step * INTERVAL_DAYS + int(np.floor(jitter[step])), until.astype("datetime64[D]"))
         seconds = 60 * minutes + int(stream.uniform(0.0, 60.0))
         times.append(day.astype("datetime64[s]") + np.timedelta64(seconds, "s"))
     return times

@@ -191,9 +191,7 @@ def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  
     unknown = [name for name in names if canonical_name(name) not in known]
     if unknown or len(names) != raster.count:
         got = repr(unknown[0]) if unknown else f"{len(names)} names"
-        raise DataError(
-            f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; name them with --bands"
-        )
+        raise DataError(f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; name them with --bands")
     return tuple(known[canonical_name(name)] for name in names)
 
 

@@ -14,9 +14,7 @@ def run(*arguments):
 
 def synthetic(out, *more):
     small = {"--locations": 2, "--seed": 1, "--patch-size": 12, "--dates": 3, "--workers": 1}
-    return run(
-        "--source", "synthetic", "--out", out, *(word for pair in small.items() for word in pair), *more
-    )
+    return run("--source", "synthetic", "--out", out, *(word for pair in small.items() for word in pair), *more)
 
 
 def test_collect_writes_a_store(tmp_path):

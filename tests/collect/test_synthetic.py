@@ -36,9 +36,7 @@ def mean_ndvi_of_class(name, latitude, day):
         place = draw_place(3, location, latitude=latitude, patch_size=SIZE)
         mask = place.labels == wanted
         if mask.mean() > 0.2:
-            found.append(
-                ndvi(render_scene(3, location, place, index=0, day=day, cloud_limit=0).pixels)[mask].mean()
-            )
+            found.append(ndvi(render_scene(3, location, place, index=0, day=day, cloud_limit=0).pixels)[mask].mean())
     assert len(found) >= 3
     return np.mean(found)
 
@@ -63,9 +61,7 @@ def test_stream_is_that_of_philox_and_stays_in_range():
 
 
 def test_streams_of_other_seeds_locations_and_purposes_differ():
-    first = {
-        Stream(*key).uniform() for key in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (2**64 - 1, 0, 0)]
-    }
+    first = {Stream(*key).uniform() for key in [(1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (2**64 - 1, 0, 0)]}
     assert len(first) == 5
 
 
@@ -107,10 +103,7 @@ def test_store_does_not_depend_on_the_number_of_workers(tmp_path):
     request = Request(locations=4, seed=2, patch_size=12, dates=2)
     for workers in (1, 3):
         collect(request, tmp_path / str(workers), workers=workers)
-    names = [
-        sorted(p.relative_to(tmp_path / w) for p in (tmp_path / w).rglob("*") if p.is_file())
-        for w in ("1", "3")
-    ]
+    names = [sorted(p.relative_to(tmp_path / w) for p in (tmp_path / w).rglob("*") if p.is_file()) for w in ("1", "3")]
     assert names[0] == names[1]
     assert len(names[0]) == 4 * 2 + 4 + 3  # patches, label rasters, and the store's three tables
     for name in names[0]:
@@ -233,10 +226,7 @@ def test_a_place_keeps_its_layout_while_its_colour_changes():
     """Pixels of one place correlate over the seasons more than those of two places."""
     places = [draw_place(8, k, latitude=40.0, patch_size=SIZE) for k in range(8)]
     dates = [
-        [
-            render_scene(8, k, p, index=i, day=d, cloud_limit=0).pixels[NIR].ravel()
-            for k, p in enumerate(places)
-        ]
+        [render_scene(8, k, p, index=i, day=d, cloud_limit=0).pixels[NIR].ravel() for k, p in enumerate(places)]
         for i, d in enumerate((120, 290))
     ]
     correlation = np.abs(np.corrcoef(dates[0], dates[1])[:8, 8:])

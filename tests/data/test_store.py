@@ -31,9 +31,7 @@ def test_locations_and_dates_come_sorted(make_store):
     assert store.locations["latitude"].tolist() == [42.0] * 3
     assert store.locations["first_row"].tolist() == [0, 3, 6]
     assert store.locations["num_dates"].tolist() == [3, 3, 3]
-    expected = np.array(
-        ["2020-01-15T10:36:29", "2020-04-01T10:00:00", "2021-07-01T10:00:00"], "datetime64[s]"
-    )
+    expected = np.array(["2020-01-15T10:36:29", "2020-04-01T10:00:00", "2021-07-01T10:00:00"], "datetime64[s]")
     assert store.dates(1).dtype == expected.dtype
     np.testing.assert_array_equal(store.dates(1), expected)
     assert store.files(1)[0].name == "20200115T103629.tif"
@@ -59,9 +57,7 @@ def test_description_is_at_hand(make_store):
     assert store.band_names[:3] == ("B01", "B02", "B03")
     assert store.patch_size == 8
     assert store.description.quantification == 10_000
-    assert repr(store).endswith(
-        "3 locations, 9 patches, bands B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12)"
-    )
+    assert repr(store).endswith("3 locations, 9 patches, bands B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12)")
 
 
 def test_package_offers_open_store(make_store):
@@ -120,9 +116,7 @@ def test_missing_and_foreign_folders_are_named(tmp_path):
 def test_newer_format_asks_for_an_update(make_store):
     path = make_store()
     edit_description(path, format_version=2)
-    with pytest.raises(
-        StoreError, match=r"written by a newer seco \(format 2, this one reads up to 1\): update seco"
-    ):
+    with pytest.raises(StoreError, match=r"written by a newer seco \(format 2, this one reads up to 1\): update seco"):
         open_store(path)
 
 

@@ -42,9 +42,7 @@ def growing_season(day: Array, half_length: Array, ramp: float) -> Array:
     return sigmoid((around + half_length) / ramp) * sigmoid((half_length - around) / ramp)
 
 
-def vegetation(
-    place: Landscape, *, day: float, latitude: float, lateness: float, drought: Array
-) -> Vegetation:
+def vegetation(place: Landscape, *, day: float, latitude: float, lateness: float, drought: Array) -> Vegetation:
     """Plants of a place on a day.
 
     Args:
@@ -57,9 +55,7 @@ def vegetation(
     distance = abs(latitude) - 45.0
     peaks = table("peak_day") + lateness + (0.5 * YEAR_DAYS if latitude < 0 else 0.0)
     # Poleward spring comes later: some 2 days a degree for winter crops, little for the height of summer.
-    peaks = peaks + np.clip(distance, -25.0, 20.0) * np.where(
-        np.arange(len(CLASSES)) == WINTER_CROP, 1.6, 0.5
-    )
+    peaks = peaks + np.clip(distance, -25.0, 20.0) * np.where(np.arange(len(CLASSES)) == WINTER_CROP, 1.6, 0.5)
     lengths = np.maximum(table("half_length") - 0.9 * np.clip(distance, -30.0, 20.0), 25.0)
     c = place.classes
     from_peak = day - peaks[c] - place.shift

@@ -64,9 +64,7 @@ def draw_place(seed: int, location: int, *, latitude: float, patch_size: int) ->
     aridity = np.array([1.0, 1.0, 1.6 if 12.0 < abs(latitude) < 38.0 else 0.35])
     soil = spectra.mixture(soils, 0.02 + stream.uniforms((3,)) * stream.uniforms((3,)) * aridity)
     turbidity = stream.uniform() * stream.uniform()
-    water = spectra.mixture(
-        (spectra.WATER_CLEAR, spectra.WATER_TURBID), np.array([1.0 - turbidity, turbidity])
-    )
+    water = spectra.mixture((spectra.WATER_CLEAR, spectra.WATER_TURBID), np.array([1.0 - turbidity, turbidity]))
     # Broad-leaved evergreens in the tropics, conifers from 35° on.
     conifers = min(max((abs(latitude) - 15.0) / 20.0, 0.05), 1.0)
     crown = spectra.mixture((spectra.LEAF, spectra.NEEDLE), np.array([1.02 - conifers, conifers]))
@@ -75,9 +73,7 @@ def draw_place(seed: int, location: int, *, latitude: float, patch_size: int) ->
     return Place(landscape, latitude, patch_size, soil, water, crown)
 
 
-def render_scene(
-    seed: int, location: int, place: Place, *, index: int, day: float, cloud_limit: float
-) -> Scene:
+def render_scene(seed: int, location: int, place: Place, *, index: int, day: float, cloud_limit: float) -> Scene:
     """Render one date of a place.
 
     Args:

@@ -97,9 +97,7 @@ def day_of_year(time: np.datetime64) -> float:
     return float(days.astype(np.int64)) + 1.0
 
 
-def collect(
-    request: Request, path: Path, *, workers: int = 1, progress: Callable[[int], None] = lambda done: None
-) -> None:
+def collect(request: Request, path: Path, *, workers: int = 1, progress: Callable[[int], None] = lambda done: None) -> None:
     """Write the store of a request; it opens only when all of it is there, and is emptied if that fails.
 
     Args:
