@@ -134,9 +134,10 @@ class _Trainer:
                 epoch, start = divmod(self.step, self.loader.steps_per_epoch)
                 for batch in self.loader.epoch(epoch, start):
                     self._train(batch.views, batch.wait_s)
-                    ends_epoch = self.step % self.loader.steps_per_epoch == 0
+                    in_epoch = self.step % self.loader.steps_per_epoch
+                    ends_epoch = in_epoch == 0
                     stops = interrupted.is_set() or self.step == self.last_step
-                    if ends_epoch or stops or self.interval.steps == self.config.log_every:
+                    if ends_epoch or stops or in_epoch % self.config.log_every == 0:
                         line = self._write_line(epoch)
                         _write_events(events, line)
                         watcher.advanced(line)

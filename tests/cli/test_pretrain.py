@@ -1,0 +1,152 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from seco.cli.main import main
+
+from seco.data.store import open_store
+from seco.errors import DataError, RunError
+from seco.pretrain.checkpoint import load_encoder, read_checkpoint
+
+SMALL = ["--backbone", "resnet10t", "--batch-size", "4", "--size", "32", "--queue", "10", "--log-every", "2"]
+TIMING = ("locations_per_s", "wait_share")
+
+
+@pytest.fixture
+def store(make_store):
+    return make_store(locations=tuple("abcdefghijklm"))
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(main, ["pretrain", *map(str, words)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def metrics(path):
+    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name not in TIMING} for line in lines]
+
+
+def test_two_epochs_are_one_and_one_more(store, tmp_path):
+    train = ["--data", store, *SMALL, "--epochs", 2]
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    run(*train, "--out", whole)
+    for stop in (3, 4):  # an epoch has three steps: once at its end, once in the middle of the next
+        run(*train, "--out", halves, "--steps", stop, *(["--resume"] if stop > 3 else []))
+    run(*train, "--out", halves, "--resume")
+    one, two = (read_checkpoint(path / "checkpoints" / "last.pt") for path in (whole, halves))
+    assert one["step"] == two["step"] == 6
+    assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
+    assert one["best_loss"] == two["best_loss"]
+    assert metrics(whole)[-1] == metrics(halves)[-1]
+
+
+def test_one_and_one_more_leave_the_same_metrics(store, tmp_path):
+    train = ["--data", store, *SMALL, "--epochs", 2]
+    run(*train, "--out", tmp_path / "whole")
+    run(*train, "--out", tmp_path / "halves", "--steps", 3)
+    run(*train, "--out", tmp_path / "halves", "--resume")
+    assert metrics(tmp_path / "whole") == metrics(tmp_path / "halves")
+
+
+def test_a_run_leaves_all_that_it_promises(store, tmp_path):
+    out = tmp_path / "run"
+    result = run("--data", store, "--out", out, *SMALL, "--epochs", 1, "--bands", "B08,B04")
+    assert result.stdout.strip() == str(out / "checkpoints" / "last.pt")
+    assert "locations/s" in result.stderr
+    assert {p.name for p in out.iterdir()} == {
+        "checkpoints",
+        "config.json",
+        "environment.json",
+        "metrics.jsonl",
+        "tensorboard",
+    }
+    assert json.loads((out / "config.json").read_text())["backbone"] == "resnet10t"
+    assert "torch" in json.loads((out / "environment.json").read_text())["versions"]
+    assert list((out / "tensorboard").iterdir())
+    line = metrics(out)[-1]
+    assert line["step"] == 3
+    assert set(line["accuracy"]) == {"Z0", "Z1", "Z2"}
+    assert 0 < line["gradient_norm"] < np.inf
+    encoder = load_encoder(out)
+    assert encoder.normalization.bands == ("B08", "B04")
+    assert encoder.backbone(torch.zeros(2, 2, 32, 32)).shape == (2, encoder.backbone.num_features)
+    best = read_checkpoint(out / "checkpoints" / "best.pt")
+    assert best["best_loss"] == pytest.approx(
+        np.average([m["loss"] for m in metrics(out)], weights=[2, 1]),
+        rel=1e-12,  # two lines: of two steps and of one
+    )
+
+
+@pytest.mark.parametrize("options", [["--method", "moco"], ["--method", "moco_tp", "--precision", "bf16"]])
+def test_other_methods_train(store, tmp_path, options):
+    run("--data", store, "--out", tmp_path / "run", *SMALL, "--epochs", 1, "--bands", "all", *options)
+    assert set(metrics(tmp_path / "run")[-1]["accuracy"]) == {"Z0"}
+
+
+def test_settings_come_from_a_file(store, tmp_path):
+    file = tmp_path / "small.toml"
+    file.write_text(f'data = "{store}"\nbackbone = "resnet10t"\nbatch_size = 4\nsize = 32\nqueue = 8\nepochs = 9\n')
+    run("--config", file, "--out", tmp_path / "run", "--steps", 1)
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 9
+
+
+def test_what_a_user_can_do_wrong_is_one_line(store, tmp_path):
+    out = tmp_path / "run"
+    train = ["--data", store, "--out", out, *SMALL, "--epochs", 1]
+    missing = run("--data", tmp_path / "nope", "--out", out, code=1).stderr
+    assert missing.startswith("Error: ")
+    assert missing.count("\n") == 1
+    assert not out.exists()
+    assert "expected a checkpoint, got no such file" in run(*train, "--resume", code=1).stderr
+    run(*train)
+    assert "say --resume or --overwrite" in run(*train, code=1).stderr
+    assert "expected lr 0.03 as in the run to resume, got 0.1" in run(*train, "--resume", "--lr", 0.1, code=1).stderr
+    run(*train, "--overwrite", "--resume", code=2)
+    run(*train, "--no-such-flag", code=2)
+    run(*train, "--overwrite")
+    assert "expected a store" in run("--out", tmp_path / "other", code=1).stderr
+    assert "got 13 of 13; choose a smaller batch" in run(*train, "--overwrite", "--batch-size", 50, code=1).stderr
+    assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 3, "a refused --overwrite must lose nothing"
+
+
+def test_a_store_that_changed_is_not_resumed(store, make_store, tmp_path):
+    train = ["--out", tmp_path / "run", *SMALL, "--epochs", 2]
+    run("--data", store, *train, "--steps", 1)
+    other = make_store("other", locations=tuple("abcdefghijklm"), seed=1)
+    assert "expected the store that the run began with" in run("--data", other, *train, "--resume", code=1).stderr
+
+
+def test_overwrite_spares_what_is_no_run(store, tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    line = run("--data", store, "--out", tmp_path, *SMALL, "--overwrite", code=1).stderr
+    assert "expected a run to overwrite" in line
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_a_corrupt_patch_is_named(store, tmp_path):
+    opened = open_store(store)
+    for i in range(len(opened)):
+        for file in opened.files(i):
+            file.write_bytes(file.read_bytes()[:500])
+    error = run("--data", store, "--out", tmp_path / "run", *SMALL, code=1).stderr.splitlines()[-1]
+    assert error.startswith("Error: ")
+    assert ".tif: expected a readable GeoTIFF" in error
+
+
+def test_files_that_are_no_checkpoints_are_refused(tmp_path):
+    file = tmp_path / "weights.pt"
+    with pytest.raises(RunError, match="no such file"):
+        load_encoder(file)
+    file.write_bytes(b"not a zip")
+    with pytest.raises(DataError, match="does not load"):
+        load_encoder(file)
+    torch.save({"weights": torch.zeros(1)}, file)
+    with pytest.raises(DataError, match="got another file"):
+        load_encoder(file)
+    torch.save({"format_version": 99}, file)
+    with pytest.raises(RunError, match="newer seco"):
+        load_encoder(file)

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from seco.data.loader import Loader
+from seco.data.normalization import Normalization
+from seco.data.store import open_store
+from seco.errors import GeoTiffError, StoreError
+from seco.ops.augment import augment_views
+from seco.ops.random import sample_view_params
+from seco.ops.recipe import RECIPES
+
+BANDS = ("B08", "B02")
+NAMES = tuple(f"{i:02}" for i in range(11))
+
+
+@pytest.fixture
+def store(make_store):
+    dates = tuple(f"2021-0{month}-01T10:00:00" for month in range(1, 6))
+    return open_store(make_store(locations=NAMES, dates=dates))
+
+
+def make_loader(store, method="seco", **changes):
+    normalization = Normalization.from_store(store, BANDS)
+    recipe = RECIPES[method].for_bands(BANDS)
+    return Loader(store, recipe=recipe, normalization=normalization, **{"size": 6, "batch_size": 3, "seed": 9} | changes)
+
+
+@pytest.mark.parametrize("method", ["seco", "moco", "moco_tp"])
+def test_batches_are_views_of_the_locations_they_name(store, method):
+    loader = make_loader(store, method)
+    n = loader.normalization
+    for batch in loader.epoch(2):
+        pixels = np.ascontiguousarray([store[i][1][:, [7, 1]] for i in batch.locations])
+        params = sample_view_params(loader.recipe, batch.locations, epoch=2, seed=9, height=8, width=8, dates=5)
+        expected = augment_views(pixels, params, size=6, scale=n.scale, offset=n.offset, mean=n.mean, std=n.std)
+        np.testing.assert_array_equal(batch.views.numpy(), expected)
+
+
+def test_number_of_threads_changes_nothing(store):
+    one, four = (list(make_loader(store, threads=threads).epoch(0)) for threads in (1, 4))
+    for a, b in zip(one, four, strict=True):
+        assert (a.locations == b.locations).all()
+        np.testing.assert_array_equal(a.views, b.views)
+
+
+def test_an_epoch_shows_each_location_once_and_the_next_in_another_order(store):
+    loader = make_loader(store, batch_size=2)
+    assert loader.steps_per_epoch == 5  # the eleventh waits for another epoch
+    epochs = [np.concatenate([b.locations for b in loader.epoch(e)]) for e in (0, 1)]
+    assert all(len(set(order.tolist())) == 10 for order in epochs)
+    assert (epochs[0] != epochs[1]).any()
+
+
+def test_starting_late_gives_the_rest(store):
+    loader = make_loader(store)
+    whole, rest = list(loader.epoch(1)), list(loader.epoch(1, start_step=2))
+    assert len(rest) == 1
+    np.testing.assert_array_equal(rest[0].views, whole[2].views)
+
+
+def test_ranks_share_the_batches_of_one(store):
+    together = list(make_loader(store, batch_size=4).epoch(0))
+    apart = [list(make_loader(store, batch_size=2, rank=rank, world_size=2).epoch(0)) for rank in (0, 1)]
+    for both, first, second in zip(together, *apart, strict=True):
+        assert both.locations.tolist() == [*first.locations.tolist(), *second.locations.tolist()]
+
+
+def test_normalization_maps_quantiles_and_statistics(store):
+    n = Normalization.from_store(store, BANDS)
+    s = store.statistics["B08"]
+    # float64 arithmetic on numbers of a few thousand.
+    assert s.q02 * n.scale[0] + n.offset[0] == pytest.approx(0, abs=1e-9)
+    assert s.q98 * n.scale[0] + n.offset[0] == pytest.approx(1, abs=1e-9)
+    assert s.mean * n.scale[0] + n.offset[0] == pytest.approx(n.mean[0], abs=1e-9)
+    assert Normalization.from_dict(n.to_dict()) == n
+
+
+def test_locations_with_too_few_dates_are_left_out(make_store):
+    store = open_store(make_store(dates=("2021-01-01T10:00:00", "2021-04-01T10:00:00")))
+    with pytest.raises(StoreError, match=r"at least 3 locations with 3 dates or more .* got 0 of 3"):
+        make_loader(store)
+    assert make_loader(store, "moco_tp").excluded == 0
+
+
+def test_unknown_band_and_corrupt_patch_are_named(store):
+    with pytest.raises(StoreError, match="got a store without B10"):
+        Normalization.from_store(store, ["B10"])
+    for i in range(len(store)):
+        store.files(i)[0].write_bytes(b"II*\0 and then nothing")
+    with pytest.raises(GeoTiffError, match=r"patches.*\.tif: expected a readable GeoTIFF"):
+        list(make_loader(store).epoch(0))

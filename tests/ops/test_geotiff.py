@@ -1,0 +1,214 @@
+import itertools
+import struct
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.io import MemoryFile
+
+from seco.errors import ArrayError, GeoTiffError
+from seco.ops.geotiff import decode_geotiff, fallback_count, read_info
+
+HEIGHT, WIDTH = 37, 53  # no multiple of a tile or strip
+
+
+def pixels_of(bands, dtype, seed=0):
+    steps = np.random.default_rng(seed).integers(-3, 4, (bands, HEIGHT, WIDTH))
+    return (np.cumsum(steps, axis=2) + 100).astype(dtype)
+
+
+def encode(pixels, *, tiled=False, interleave="band", compress="deflate", predictor=1, big="NO", **more):
+    layout = {"tiled": True, "blockxsize": 16, "blockysize": 16} if tiled else {"blockysize": 10}
+    coding = {} if compress == "none" else {"compress": compress, "predictor": predictor}
+    count, height, width = pixels.shape
+    with warnings.catch_warnings(), MemoryFile() as memory:
+        warnings.simplefilter("ignore")
+        shape = {"count": count, "height": height, "width": width, "dtype": pixels.dtype}
+        settings = shape | layout | coding | more
+        with memory.open(driver="GTiff", interleave=interleave, BIGTIFF=big, **settings) as dataset:
+            dataset.write(pixels)
+        return memory.read()
+
+
+@pytest.mark.parametrize("compress", ["none", "deflate", "zstd", "lzw"])
+@pytest.mark.parametrize("tiled", [False, True])
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_every_layout_is_read_bit_for_bit(compress, tiled, interleave):
+    before = fallback_count()
+    dtypes = ["uint8", "uint16", "int16", "uint32", "int32", "float32"]
+    for predictor, dtype, bands, big in itertools.product((1, 2), dtypes, (1, 3, 12), ("NO", "YES")):
+        if predictor == 2 and dtype == "float32":
+            continue
+        pixels = pixels_of(bands, dtype)
+        layout = {"tiled": tiled, "interleave": interleave, "predictor": predictor, "big": big}
+        decoded = decode_geotiff([encode(pixels, compress=compress, **layout)])
+        np.testing.assert_array_equal(decoded[0], pixels, err_msg=f"{layout} {dtype} {bands}")
+        assert decoded.dtype == pixels.dtype
+    assert fallback_count() == before, "GDAL read what the native decoder should"
+
+
+def test_incompressible_lzw_fills_its_table_and_clears_it():
+    noise = np.random.default_rng(0).integers(0, 256, (1, 200, 300), dtype=np.uint8)
+    np.testing.assert_array_equal(decode_geotiff([encode(noise, compress="lzw", blockysize=200)])[0], noise)
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_bands_come_in_the_order_asked_for(interleave):
+    pixels = pixels_of(12, "uint16")
+    decoded = decode_geotiff([encode(pixels, interleave=interleave)], bands=[3, 2, 1, 3])
+    np.testing.assert_array_equal(decoded[0], pixels[[3, 2, 1, 3]])
+
+
+def test_of_planar_files_only_wanted_bands_are_read():
+    data = bytearray(encode(pixels_of(4, "uint16"), blockysize=HEIGHT))
+    whole = decode_geotiff([bytes(data)])
+    with warnings.catch_warnings(), MemoryFile(bytes(data)) as memory:
+        warnings.simplefilter("ignore")
+        dataset = memory.open()
+        offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", ns="TIFF", bidx=4))
+    data[offset : offset + 40] = b"\xff" * 40
+    np.testing.assert_array_equal(decode_geotiff([bytes(data)], bands=[0, 1, 2]), whole[:, :3])
+    with pytest.raises(GeoTiffError, match="damaged DEFLATE"):
+        decode_geotiff([bytes(data)], bands=[3])
+
+
+def test_paths_bytes_threads_and_out_agree(tmp_path):
+    files = []
+    for seed in range(9):
+        file = tmp_path / f"{seed}.tif"
+        file.write_bytes(encode(pixels_of(3, "uint16", seed)))
+        files.append(file)
+    one = decode_geotiff(files, threads=1)
+    np.testing.assert_array_equal(one, np.stack([pixels_of(3, "uint16", seed) for seed in range(9)]))
+    np.testing.assert_array_equal(decode_geotiff([str(f) for f in files], threads=4), one)
+    np.testing.assert_array_equal(decode_geotiff([f.read_bytes() for f in files], threads=3), one)
+    out = np.empty_like(one)
+    assert decode_geotiff(files, out=out) is out
+    np.testing.assert_array_equal(out, one)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"compress": "jpeg", "interleave": "pixel", "blockysize": 16}, "compression 7"),
+        ({"ENDIANNESS": "BIG"}, "big-endian"),
+        ({"compress": "packbits"}, "compression 32773"),
+    ],
+)
+def test_foreign_files_go_through_gdal_and_are_counted(options, reason):
+    data = encode(pixels_of(3, "uint8"), **options)
+    with MemoryFile(data) as memory, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with memory.open() as dataset:
+            expected = dataset.read()
+    before = fallback_count().get(reason, 0)
+    np.testing.assert_array_equal(decode_geotiff([data], bands=[2, 0])[0], expected[[2, 0]])
+    assert fallback_count()[reason] == before + 1
+    assert read_info(data).foreign == reason
+
+
+def test_float64_is_read_by_gdal():
+    pixels = pixels_of(2, "float64")
+    np.testing.assert_array_equal(decode_geotiff([encode(pixels)])[0], pixels)
+
+
+def test_truncated_files_are_named(tmp_path, capfd):
+    data = encode(pixels_of(2, "uint16"))
+    file = tmp_path / "cut.tif"
+    for length in [*range(0, 400, 7), len(data) // 2, len(data) - 1]:
+        file.write_bytes(data[:length])
+        with pytest.raises(GeoTiffError, match=r"cut\.tif"):
+            decode_geotiff([file])
+    assert capfd.readouterr() == ("", ""), "GDAL's chatter reached the terminal"
+
+
+@pytest.mark.parametrize("compress", ["none", "deflate", "zstd", "lzw"])
+def test_damaged_files_never_crash(compress):
+    """Each of many mutations decodes to something or raises our error."""
+    data = encode(pixels_of(2, "uint16"), compress=compress, predictor=1)
+    generator = np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(1500):
+        mutated = bytearray(data)
+        # The header is at both ends: most mutations go there.
+        span = generator.choice([300, len(data)])
+        for _ in range(generator.integers(1, 5)):
+            mutated[generator.integers(0, span)] = generator.integers(0, 256)
+        try:
+            decode_geotiff([bytes(mutated)], threads=1)
+            outcomes.add("decoded")
+        except (GeoTiffError, ArrayError):
+            outcomes.add("refused")
+    assert outcomes == {"decoded", "refused"}
+
+
+def header(**entries):
+    """A classic little-endian TIFF with the given tags, each one LONG, and 64 bytes of data at offset 8."""
+    tags = {"256": 4, "257": 4, "258": 8, "259": 1, "273": 8, "278": 4, "279": 16} | entries
+    body = b"II*\0" + struct.pack("<I", 72) + bytes(64) + struct.pack("<H", len(tags))
+    body += b"".join(
+        struct.pack("<HHII", int(tag), 4, 1, value) for tag, value in sorted(tags.items(), key=lambda t: int(t[0]))
+    )
+    return body + bytes(4)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"256": 0}, "nothing, or more than 1 GiB"),
+        ({"256": 1 << 24, "257": 1 << 24}, "more than 1 GiB"),
+        ({"256": 20000, "257": 20000, "278": 20000, "259": 8}, "more pixels than its compressed data can hold"),
+        ({"273": 4000}, "truncated"),
+        ({"279": 0xFFFFFFFF}, "truncated"),
+        ({"279": 3}, "block of 3 bytes where 16 are needed"),
+        ({"278": 2}, "lists 1 blocks where its size needs 2"),
+        ({"277": 0}, "has 0 bands"),
+    ],
+)
+def test_lies_in_the_header_are_refused(entries, message):
+    np.testing.assert_array_equal(decode_geotiff([header()]), np.zeros((1, 1, 4, 4), np.uint8))  # the plain one is fine
+    with pytest.raises(GeoTiffError, match=message):
+        decode_geotiff([header(**entries)])
+
+
+def test_a_corrupt_patch_names_itself_and_leaves_the_others_alone(tmp_path):
+    files = []
+    for seed in range(4):
+        data = bytearray(encode(pixels_of(1, "uint16", seed), blockysize=HEIGHT))
+        if seed == 2:
+            data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+        files.append(tmp_path / f"{seed}.tif")
+        files[-1].write_bytes(bytes(data))
+    out = np.zeros((4, 1, HEIGHT, WIDTH), np.uint16)
+    with pytest.raises(GeoTiffError, match=r"2\.tif"):
+        decode_geotiff(files, out=out)
+    for seed in (0, 1, 3):
+        np.testing.assert_array_equal(out[seed], pixels_of(1, "uint16", seed))
+
+
+def test_bad_input_is_named(tmp_path):
+    data = encode(pixels_of(3, "uint16"))
+    other = encode(pixels_of(3, "uint8"))
+    with pytest.raises(GeoTiffError, match="3 bands of 37 x 53 px uint8 where the first of the batch has 3 bands"):
+        decode_geotiff([data, other])
+    with pytest.raises(GeoTiffError, match=r"missing\.tif.*No such file"):
+        decode_geotiff([tmp_path / "missing.tif"])
+    with pytest.raises(GeoTiffError, match="is not a file"):
+        decode_geotiff([tmp_path])
+    with pytest.raises(ArrayError, match="sources: expected a list"):
+        decode_geotiff([])
+    with pytest.raises(ArrayError, match=r"bands: expected numbers 0 … 2, got \[3\]"):
+        decode_geotiff([data], bands=[3])
+    with pytest.raises(ArrayError, match="out: expected a writeable contiguous uint16"):
+        decode_geotiff([data], out=np.empty((1, 3, HEIGHT, WIDTH), np.uint8))
+    with pytest.raises(ArrayError, match="threads: expected at least 1"):
+        decode_geotiff([data], threads=0)
+
+
+def test_real_scenes_are_read_as_gdal_reads_them(shared_data):
+    files = sorted(shared_data("boadella_s2").glob("*.tif"))
+    decoded = decode_geotiff(files)
+    for file, pixels in zip(files, decoded, strict=True):
+        with rasterio.open(file) as dataset:
+            np.testing.assert_array_equal(pixels, dataset.read())

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from seco.errors import ConfigError
+from seco.pretrain.config import PretrainConfig, resolve_config
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "run.toml"
+    file.write_text(text)
+    return file
+
+
+def test_defaults_are_those_of_2021():
+    config = PretrainConfig(data="store")
+    assert (config.epochs, config.batch_size, config.queue, config.dim) == (200, 256, 16384, 128)
+    assert (config.lr, config.momentum, config.weight_decay) == (0.03, 0.9, 1e-4)
+    assert (config.temperature, config.key_momentum, config.size) == (0.07, 0.999, 224)
+
+
+def test_flags_win_over_the_file(tmp_path):
+    file = write(tmp_path, 'data = "a"\nepochs = 3\nlr = 1\n')
+    config = resolve_config({"epochs": 5}, file)
+    assert (config.data, config.epochs, config.lr) == ("a", 5, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("batch_sise = 3", "got 'batch_sise'; did you mean batch_size?"),
+        ('epochs = "3"', "epochs: expected int, got '3'"),
+        ("epochs = true", "epochs: expected int, got True"),
+        ("lr = false", "lr: expected float, got False"),
+        ("epochs = 0", "epochs: expected at least 1"),
+        ("batch_size = 1", "batch_size: expected at least 2"),
+        ('method = "simclr"', "method: expected seco, moco, moco_tp, got 'simclr'"),
+        ("key_momentum = 1.5", "key_momentum: expected 0 … 1"),
+        ("temperature = 0.0", "lr, temperature: expected positive"),
+        ("epochs = ", "expected a TOML file"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        resolve_config({"data": "s"}, write(tmp_path, text))
+
+
+def test_missing_data_and_file_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="data: expected a store"):
+        resolve_config({})
+    with pytest.raises(ConfigError, match=r"nope\.toml: expected a TOML file"):
+        resolve_config({"data": "s"}, tmp_path / "nope.toml")
