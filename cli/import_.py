@@ -1,0 +1,128 @@
+"""``seco import``: patch stores from data that is there already."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seco.data.clouds import CloudRule
+    from seco.data.dated import ImportReport
+
+
+@click.group()
+def command() -> None:
+    """Turn data that is there already into a patch store."""
+
+
+@command.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--patch-size", type=click.IntRange(min=1), default=264, show_default=True, help="Pixels.")
+@click.option("--stride", type=click.IntRange(min=1), help="Pixels between patches.  [default: patch size]")
+@click.option("--bands", help="Names of the files' bands, in order, such as B02,B03,B04,B08.")
+@click.option(
+    "--quantification", type=float, default=10_000.0, show_default=True, help="DN per unit reflectance."
+)
+@click.option(
+    "--offset",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="reflectance = (DN + offset) / quantification.",
+)
+@click.option(
+    "--cloud",
+    type=click.FloatRange(0, 100),
+    default=20.0,
+    show_default=True,
+    help="Reject dates with more than this per cent of cloudy pixels; 100 keeps all.",
+)
+@click.option(
+    "--cloud-excess",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="Blue reflectance above the place's own median that makes a pixel cloudy.",
+)
+@click.option(
+    "--licence", default="not stated", show_default=True, help="Licence of the pixels, for dataset.json."
+)
+def dated(  # noqa: PLR0917 - click passes them by name
+    source: Path,
+    store: Path,
+    patch_size: int,
+    stride: int | None,
+    bands: str | None,
+    quantification: float,
+    offset: float,
+    cloud: float,
+    cloud_excess: float,
+    licence: str,
+) -> None:
+    """Cut dated, co-registered rasters of one place into a grid of patches.
+
+    SOURCE is a folder of GeoTIFFs with a date in each name, such as Boadella_2020-06-21.tif, all of the same
+    size, CRS, transform and bands. STORE is the folder to write.
+    """
+    from seco.data.clouds import CloudRule
+    from seco.data.dated import import_dated
+
+    rule = CloudRule(max_fraction=cloud / 100, excess=cloud_excess) if cloud < 100 else None
+    report = import_dated(
+        source,
+        store,
+        patch_size=patch_size,
+        stride=stride,
+        band_names=bands.split(",") if bands else None,
+        quantification=quantification,
+        offset=offset,
+        cloud_rule=rule,
+        licence=licence,
+        track=_track,
+    )
+    _print_dates(report, rule)
+    click.echo(f"Units: reflectance = (DN + {offset:g}) / {quantification:g} (--offset, --quantification).")
+    _print_summary(report, store)
+
+
+def _track(items: Sequence[Any], caption: str) -> Iterable[Any]:
+    """A progress bar on stderr, one line where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        return track(items, caption, console=console)
+    click.echo(f"{caption}: {len(items)} steps", err=True)
+    return items
+
+
+def _print_dates(report: "ImportReport", rule: "CloudRule | None") -> None:
+    import numpy as np
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("date", "cloud %", "", title="Dates", title_justify="left")
+    table.columns[1].justify = "right"
+    for date in report.dates:
+        cloud = "not looked at" if np.isnan(date.cloud_fraction) else f"{date.cloud_fraction:.1%}".rstrip("%")
+        table.add_row(str(date.time)[:10], cloud, "kept" if date.kept else "[red]rejected[/red]")
+    Console().print(table)
+    click.echo(f"Rule: {rule}." if rule else "Rule: every date is kept (--cloud 100).")
+
+
+def _print_summary(report: "ImportReport", store: Path) -> None:
+    kept = sum(date.kept for date in report.dates)
+    click.echo(
+        f"{store}: {report.locations} locations, {report.patches} patches of {kept} dates, "
+        f"{len(report.bands)} bands ({report.bands[0].name} to {report.bands[-1].name})."
+    )
+    if report.dropped_patches:
+        click.echo(f"Left out: {report.dropped_patches} patches with nodata pixels.")
+    if report.dropped_locations:
+        click.echo(f"Left out: {report.dropped_locations} locations with fewer than two whole dates.")
+    if any(report.margin):
+        right, bottom = report.margin
+        click.echo(f"Not covered by the grid: {right} px at the right, {bottom} px at the bottom.")

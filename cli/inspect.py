@@ -1,0 +1,96 @@
+"""``seco inspect``: what a patch store holds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+FIGURE = "contact_sheet.png"
+
+
+@click.command()
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option(
+    "--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {FIGURE} to this folder."
+)
+def command(store: Path, as_json: bool, figures: Path | None) -> None:
+    """Print what a patch store holds: locations, dates, gaps, bands, statistics, clouds and classes."""
+    from seco.data.store import open_store
+    from seco.report.store_summary import summarise_store
+
+    opened = open_store(store)
+    summary = summarise_store(opened)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2, allow_nan=False))
+    else:
+        _print_overview(summary)
+        _print_bands(summary)
+    if figures is not None:
+        from seco.report.contact_sheet import contact_sheet
+
+        figures.mkdir(parents=True, exist_ok=True)
+        contact_sheet(opened).savefig(figures / FIGURE)
+        click.echo(f"Wrote {figures / FIGURE}", err=True)
+
+
+def _print_overview(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, title=summary["path"], title_justify="left")
+    size, metres = summary["patch_size"], summary["resolution_m"]
+    rows = {
+        "sensor": f"{summary['sensor']} {summary['product_level']}",
+        "source": summary["source"],
+        "licence": summary["licence"],
+        "locations": f"{summary['locations']:,}",
+        "patches": f"{summary['patches']:,} of {size} x {size} px at {metres} m, {summary['dtype']}",
+        "reflectance": f"(DN + {summary['offset']:g}) / {summary['quantification']:g}",
+        "dates per location": _spread(summary["dates_per_location"], ".3g"),
+        "first, last date": f"{summary['first_date'][:10]}, {summary['last_date'][:10]}",
+        "days between dates": _spread(summary["gap_days"], ".0f"),
+        "patches per month": _months(summary["patches_per_month"]),
+        "cloud": _clouds(summary["cloud_fraction"], summary["patches"]),
+        "size on disk": f"{summary['bytes'] / 1e6:,.1f} MB",
+        "classes": _classes(summary["classes"]),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _print_bands(summary: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Bands (digital numbers, nodata left out)", title_justify="left")
+    for name in ("band", "nm", "native m", "mean", "std", "2 %", "98 %"):
+        table.add_column(name, justify="left" if name == "band" else "right")
+    for band in summary["bands"]:
+        statistics = (f"{band[name]:.1f}" for name in ("mean", "std", "q02", "q98"))
+        table.add_row(band["name"], f"{band['wavelength_nm']:g}", str(band["resolution_m"]), *statistics)
+    Console().print(table)
+
+
+def _spread(spread: dict[str, float] | None, form: str) -> str:
+    if spread is None:
+        return "one date only"
+    return ", ".join(f"{name} {spread[name]:{form}}" for name in ("min", "median", "max"))
+
+
+def _months(counts: list[int]) -> str:
+    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True) if count)
+
+
+def _clouds(clouds: dict[str, float] | None, patches: int) -> str:
+    if clouds is None:
+        return "not known"
+    text = f"mean {clouds['mean']:.1%}, max {clouds['max']:.1%}"
+    return text if clouds["known"] == patches else f"{text} (known for {clouds['known']:,} patches)"
+
+
+def _classes(classes: dict[str, int] | None) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in classes.items()) if classes else "no labels"

@@ -1,0 +1,212 @@
+"""Imports dated, co-registered rasters of one place as a grid of patches."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rasterio.windows import Window
+
+from seco.bands import Band
+from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
+from seco.data.dated_rasters import DatedRasters, open_dated_rasters
+from seco.data.writer import StoreWriter, check_new_folder
+from seco.errors import ConfigError, DataError
+
+MIN_DATES = 2  # fewer have no season to contrast
+ROWS_AT_ONCE = 256  # of all dates in memory at a time
+
+Track = Callable[[Sequence[Any], str], Iterable[Any]]
+
+
+@dataclass(frozen=True)
+class DateReport:
+    """What became of one date.
+
+    Attributes:
+        time: The date.
+        name: Its file, without suffix.
+        cloud_fraction: Share of cloudy pixels; NaN when nobody looked.
+        kept: Whether it is in the store.
+    """
+
+    time: np.datetime64
+    name: str
+    cloud_fraction: float
+    kept: bool
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        dates: One report a date, in order of time.
+        bands: Bands, in the order of the files.
+        locations: Locations written.
+        patches: Patches written.
+        dropped_patches: Patches of kept dates left out because they hold nodata pixels, or because their
+            location has fewer than two others.
+        dropped_locations: Locations left out because fewer than two dates remained.
+        margin: Pixels at the right and at the bottom that no patch covers.
+    """
+
+    dates: tuple[DateReport, ...]
+    bands: tuple[Band, ...]
+    locations: int
+    patches: int
+    dropped_patches: int
+    dropped_locations: int
+    margin: tuple[int, int]
+
+
+def import_dated(
+    source: Path,
+    store: Path,
+    *,
+    patch_size: int,
+    stride: int | None = None,
+    band_names: Sequence[str] | None = None,
+    quantification: float = 10_000.0,
+    offset: float = 0.0,
+    cloud_rule: CloudRule | None = None,
+    licence: str = "not stated",
+    track: Track = lambda items, _: items,
+) -> ImportReport:
+    """Cut dated rasters of one place into patches and write them as a store.
+
+    Args:
+        source: Folder of GeoTIFFs with a date in each name, all of one grid: size, CRS, transform, bands.
+        store: Folder of the store, new or empty.
+        patch_size: Height and width of a patch, pixels.
+        stride: Distance between patches, pixels; ``patch_size`` when None.
+        band_names: Names of the files' bands, in order; see :func:`open_dated_rasters`.
+        quantification: Digital numbers per unit reflectance.
+        offset: ``reflectance = (dn + offset) / quantification``.
+        cloud_rule: Which dates to reject; None keeps all and stores NaN cloud fractions.
+        licence: Licence of the pixels, in words.
+        track: Called with a sequence and a caption, yields its items: a progress bar.
+
+    Raises:
+        ConfigError: If an argument is out of range.
+        DataError: If the rasters do not fit together, or fewer than two clear dates are there.
+        StoreError: If the folder of the store is in use.
+    """
+    check_new_folder(store)
+    with open_dated_rasters(source, band_names) as rasters:
+        windows = _cut(rasters, patch_size, patch_size if stride is None else stride)
+        clouds = None if cloud_rule is None else _find_clouds(rasters, cloud_rule, quantification, track)
+        dates = _judge_dates(rasters, clouds, cloud_rule)
+        writer = StoreWriter(
+            store,
+            bands=rasters.bands,
+            patch_size=patch_size,
+            dtype="uint16",
+            quantification=quantification,
+            offset=offset,
+            product_level="L1C" if "B10" in {band.name for band in rasters.bands} else "L2A",
+            sensor="Sentinel-2",
+            seed=None,
+            source=f"dated rasters of the folder {source.resolve().name}",
+            licence=licence,
+        )
+        with writer:
+            written = [
+                _write_location(writer, name, window, rasters=rasters, dates=dates, clouds=clouds)
+                for name, window in track(list(windows.items()), "Writing patches")
+            ]
+        return _report(rasters, dates, written, list(windows.values())[-1])
+
+
+def _cut(rasters: DatedRasters, patch_size: int, stride: int) -> dict[str, Window]:
+    """Windows of the grid of patches, by location id: number of the row, then of the column."""
+    shorter = min(rasters.height, rasters.width)
+    if not 1 <= patch_size <= shorter:
+        raise ConfigError(
+            f"patch_size: expected 1 to {shorter}, as the rasters are large, got {patch_size}; lower it"
+        )
+    if stride < 1:
+        raise ConfigError(f"stride: expected a positive number of pixels, got {stride}; raise it")
+    rows, columns = (range(0, side - patch_size + 1, stride) for side in (rasters.height, rasters.width))
+    digits = max(3, len(str(max(len(rows), len(columns)) - 1)))
+    return {
+        f"{i:0{digits}d}{j:0{digits}d}": Window(column, row, patch_size, patch_size)
+        for i, row in enumerate(rows)
+        for j, column in enumerate(columns)
+    }
+
+
+def _find_clouds(rasters: DatedRasters, rule: CloudRule, quantification: float, track: Track) -> np.ndarray:
+    """Cloud mask of all dates, as :func:`cloud_mask` gives it, int8 ``(T, height, width)``."""
+    names = [band.name for band in rasters.bands]
+    if BLUE not in names:
+        raise DataError(f"cloud: expected band {BLUE} to see clouds, got {','.join(names)}; use --cloud 100")
+    mask = np.empty((len(rasters), rasters.height, rasters.width), dtype=np.int8)
+    for top in track(range(0, rasters.height, ROWS_AT_ONCE), "Looking for clouds"):
+        window = Window(0, top, rasters.width, min(ROWS_AT_ONCE, rasters.height - top))
+        blue = np.stack([rasters.read(i, window, band=BLUE) for i in range(len(rasters))])
+        mask[:, top : top + ROWS_AT_ONCE] = cloud_mask(blue, excess=rule.excess * quantification)
+    return mask
+
+
+def _judge_dates(
+    rasters: DatedRasters, clouds: np.ndarray | None, rule: CloudRule | None
+) -> tuple[DateReport, ...]:
+    fractions = [float("nan")] * len(rasters) if clouds is None else list(map(cloud_fraction, clouds))
+    dates = tuple(
+        DateReport(time, name, fraction, kept=rule is None or fraction <= rule.max_fraction)
+        for time, name, fraction in zip(rasters.times, rasters.names, fractions, strict=True)
+    )
+    kept = sum(date.kept for date in dates)
+    if rule is not None and kept < MIN_DATES:
+        raise DataError(
+            f"cloud: expected two or more dates with at most {rule.max_fraction:.0%} cloud, got {kept} of "
+            f"{len(dates)}; allow more with --cloud"
+        )
+    return dates
+
+
+def _write_location(
+    writer: StoreWriter,
+    name: str,
+    window: Window,
+    *,
+    rasters: DatedRasters,
+    dates: Sequence[DateReport],
+    clouds: np.ndarray | None,
+) -> int:
+    """Write the kept dates of one patch that have no nodata pixel, if they are two or more; their number."""
+    kept = {i: rasters.read(i, window) for i, date in enumerate(dates) if date.kept}
+    whole = {i: pixels for i, pixels in kept.items() if pixels.any(axis=0).all()}
+    if len(whole) < MIN_DATES:
+        return 0
+    longitude, latitude = rasters.centre(window)
+    for i, pixels in whole.items():
+        writer.add(
+            name,
+            dates[i].time,
+            pixels,
+            epsg=rasters.epsg,
+            transform=rasters.geotransform(window),
+            scene_id=dates[i].name,
+            cloud_fraction=float("nan") if clouds is None else cloud_fraction(clouds[i][window.toslices()]),
+            longitude=longitude,
+            latitude=latitude,
+        )
+    return len(whole)
+
+
+def _report(
+    rasters: DatedRasters, dates: tuple[DateReport, ...], written: Sequence[int], last: Window
+) -> ImportReport:
+    locations = sum(count > 0 for count in written)
+    return ImportReport(
+        dates=dates,
+        bands=rasters.bands,
+        locations=locations,
+        patches=sum(written),
+        dropped_patches=sum(date.kept for date in dates) * len(written) - sum(written),
+        dropped_locations=len(written) - locations,
+        margin=(rasters.width - last.col_off - last.width, rasters.height - last.row_off - last.height),
+    )

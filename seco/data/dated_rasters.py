@@ -1,0 +1,196 @@
+"""Dated, co-registered rasters of one place: found by name, checked to lie on one grid, read by window."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioIOError
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+
+from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name
+from seco.errors import DataError
+
+# 2020-06-21, 20200621 or 20200621T103629, not inside a longer number.
+DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2}))?(?!\d)")
+DTYPES = ("uint8", "int16", "uint16")
+
+
+class DatedRasters:
+    """Open rasters of one place, in order of time; make one with :func:`open_dated_rasters`.
+
+    Attributes:
+        times: Dates, datetime64[s] ``(T,)``.
+        names: File names without suffix, one a date.
+        bands: Bands of every file.
+        height: Pixels.
+        width: Pixels.
+        epsg: Code of the coordinate reference system.
+    """
+
+    def __init__(self, times: np.ndarray, rasters: Sequence[Any], bands: tuple[Band, ...]) -> None:
+        self.times = times
+        self.names = [Path(raster.name).stem for raster in rasters]
+        self.bands = bands
+        self.height, self.width = (int(size) for size in rasters[0].shape)
+        self.epsg = int(rasters[0].crs.to_epsg())
+        self._rasters = rasters
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, i: int, window: Window, *, band: str | None = None) -> np.ndarray:
+        """Digital numbers of date ``i`` as uint16; the file's nodata and negative numbers become 0.
+
+        Args:
+            i: Number of the date.
+            window: Part to read.
+            band: Name of the one band to read: the result is ``(height, width)``; all bands and
+                ``(bands, height, width)`` when None.
+
+        Raises:
+            DataError: If the file cannot be read.
+        """
+        raster = self._rasters[i]
+        number = None if band is None else [each.name for each in self.bands].index(band) + 1
+        try:
+            pixels = raster.read(number, window=window)
+        except RasterioIOError as error:
+            raise _unreadable(Path(raster.name), error) from error
+        if raster.nodata is not None:
+            pixels = np.where(pixels == raster.nodata, 0, pixels)
+        digital_numbers: np.ndarray = np.maximum(pixels, 0).astype(np.uint16)
+        return digital_numbers
+
+    def geotransform(self, window: Window) -> tuple[float, ...]:
+        """GDAL geotransform of a window."""
+        return tuple(self._rasters[0].window_transform(window).to_gdal())
+
+    def centre(self, window: Window) -> tuple[float, float]:
+        """Longitude and latitude of the centre of a window, degrees."""
+        raster = self._rasters[0]
+        x, y = raster.window_transform(window) * (window.width / 2, window.height / 2)
+        longitude, latitude = transform_points(raster.crs, "EPSG:4326", [x], [y])
+        return longitude[0], latitude[0]
+
+
+@contextmanager
+def open_dated_rasters(source: Path, band_names: Sequence[str] | None) -> Iterator[DatedRasters]:
+    """Open the GeoTIFFs of a folder that have a date in their name.
+
+    Args:
+        source: Folder of the rasters.
+        band_names: Names of the bands, in order; when None, the files' descriptions, and without those
+            Sentinel-2 L2A for 12 bands and L1C for 13.
+
+    Raises:
+        DataError: If the folder or a date is missing, or a raster is unreadable or on another grid.
+    """
+    files = find_dated_files(source)
+    with ExitStack() as stack:
+        stack.enter_context(rasterio.Env())
+        rasters = []
+        for file in files.values():
+            try:
+                rasters.append(stack.enter_context(rasterio.open(file)))
+            except RasterioIOError as error:
+                raise _unreadable(file, error) from error
+        _check_grids(rasters)
+        yield DatedRasters(np.array(list(files)), rasters, _name_bands(rasters[0], band_names))
+
+
+def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
+    """GeoTIFFs of a folder by the date in their names, in order of time.
+
+    Raises:
+        DataError: If there are fewer than two, one has no date, or two have the same.
+    """
+    if not source.is_dir():
+        raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got no such folder; check the path")
+    files: dict[np.datetime64, Path] = {}
+    for file in sorted(path for path in source.iterdir() if path.suffix.lower() in {".tif", ".tiff"}):
+        time = date_in_name(file.name)
+        if time is None:
+            raise DataError(
+                f"{file.name}: expected a date in the name (2020-06-21, 20200621 or 20200621T103629), "
+                "got none; rename or move it"
+            )
+        if time in files:
+            raise DataError(f"{file.name}: expected one raster a date, got {files[time].name}; remove one")
+        files[time] = file
+    if len(files) < 2:
+        raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; add dates")
+    return dict(sorted(files.items()))
+
+
+def date_in_name(name: str) -> np.datetime64 | None:
+    """The first valid date in a file name, to the second, or None."""
+    for match in DATE.finditer(name):
+        year, month, day, hour, minute, second = (int(group or 0) for group in match.groups())
+        try:
+            return np.datetime64(datetime(year, month, day, hour, minute, second).isoformat(), "s")
+        except ValueError:  # digits that are no date, such as a tile or orbit number
+            continue
+    return None
+
+
+def _check_grids(rasters: Sequence[Any]) -> None:
+    """All rasters must agree with the majority, so that the error names the odd one."""
+    grids = [_grid(raster) for raster in rasters]
+    usual = Counter(grids).most_common(1)[0][0]
+    for raster, grid in zip(rasters, grids, strict=True):
+        for (what, got), (_, expected) in zip(grid, usual, strict=True):
+            if got != expected:
+                raise DataError(
+                    f"{Path(raster.name).name}: expected {what} {expected} like the others, got {got}; "
+                    "co-register it or move it away"
+                )
+    name, first = Path(rasters[0].name).name, rasters[0]
+    if first.crs is None or first.crs.to_epsg() is None:
+        raise DataError(f"{name}: expected a CRS with an EPSG code, got {first.crs}; assign one")
+    if set(first.dtypes) - set(DTYPES):
+        raise DataError(f"{name}: expected type {', '.join(DTYPES)}, got {first.dtypes[0]}; convert it")
+
+
+def _grid(raster: Any) -> tuple[tuple[str, Any], ...]:  # noqa: ANN401 - rasterio publishes no types
+    # Nine digits: a millimetre in degrees, and in metres of UTM.
+    transform = tuple(float(f"{number:.9g}") for number in raster.transform.to_gdal())
+    return (
+        ("size", (raster.width, raster.height)),
+        ("CRS", raster.crs.to_string() if raster.crs else None),
+        ("transform", transform),
+        ("band count", raster.count),
+        ("type", raster.dtypes[0]),
+    )
+
+
+def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  # noqa: ANN401
+    if names is None and all(raster.descriptions):
+        names = raster.descriptions
+    if names is None:
+        by_count = {len(bands): bands for bands in (SENTINEL2_L2A, SENTINEL2_L1C)}
+        if raster.count not in by_count:
+            raise DataError(
+                f"bands: expected descriptions, or the 12 or 13 bands of Sentinel-2, got {raster.count} "
+                "without descriptions; name them with --bands"
+            )
+        return by_count[raster.count]
+    known = {band.name: band for band in SENTINEL2_L1C}
+    unknown = [name for name in names if canonical_name(name) not in known]
+    if unknown or len(names) != raster.count:
+        got = repr(unknown[0]) if unknown else f"{len(names)} names"
+        raise DataError(
+            f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; name them with --bands"
+        )
+    return tuple(known[canonical_name(name)] for name in names)
+
+
+def _unreadable(file: Path, error: RasterioIOError) -> DataError:
+    reason = str(error).splitlines()[0]
+    return DataError(f"{file.name}: expected a readable GeoTIFF, got {reason}; fetch it again")

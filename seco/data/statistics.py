@@ -1,0 +1,63 @@
+"""Exact statistics of digital numbers, in one pass and constant memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seco.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class BandStatistics:
+    """Statistics of one band over all pixels with data, in digital numbers.
+
+    Attributes:
+        mean: Arithmetic mean.
+        std: Standard deviation of the population.
+        q02: 2 % quantile: the smallest number that at least 2 % of the pixels do not exceed.
+        q98: 98 % quantile, likewise.
+    """
+
+    mean: float
+    std: float
+    q02: float
+    q98: float
+
+
+class DigitalNumberHistogram:
+    """Counts of every digital number of every band: mean, deviation and quantiles follow exactly.
+
+    Args:
+        num_bands: Number of bands.
+        dtype: Unsigned integer type of the pixels, of at most 16 bits.
+        nodata: Digital number that is not counted.
+    """
+
+    def __init__(self, num_bands: int, dtype: np.dtype, *, nodata: int) -> None:
+        self._counts = np.zeros((num_bands, np.iinfo(dtype).max + 1), dtype=np.int64)
+        self._nodata = nodata
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Count the pixels of one patch, shape ``(bands, height, width)``."""
+        for counts, band in zip(self._counts, pixels, strict=True):
+            # Numbers far above the patch's brightest are not touched: most patches use a small part of 2^16.
+            seen = np.bincount(band.ravel())
+            counts[: len(seen)] += seen
+
+    def statistics(self, band: int) -> BandStatistics:
+        """Statistics of one band.
+
+        Raises:
+            DataError: If the band holds nothing but nodata.
+        """
+        counts = self._counts[band].copy()
+        counts[self._nodata] = 0
+        total = int(counts.sum())
+        if total == 0:
+            raise DataError(f"pixels: expected data in band {band + 1}, got only nodata; drop the band")
+        values = np.arange(len(counts), dtype=np.float64)
+        mean = float(values @ counts) / total
+        variance = float(np.square(values - mean) @ counts) / total
+        cumulative = np.cumsum(counts)
+        q02, q98 = (float(np.searchsorted(cumulative, share * total)) for share in (0.02, 0.98))
+        return BandStatistics(mean=mean, std=float(np.sqrt(variance)), q02=q02, q98=q98)

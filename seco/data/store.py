@@ -1,0 +1,197 @@
+"""Reads patch stores: which locations, dates and bands there are, and their pixels."""
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+
+from seco.bands import Band
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, StoreDescription
+from seco.data.statistics import BandStatistics
+from seco.errors import StoreError
+
+
+def open_store(path: str | Path) -> "Store":
+    """Open a patch store; pixels are read when they are asked for.
+
+    Args:
+        path: Folder that holds ``dataset.json`` and ``index.parquet``.
+
+    Raises:
+        StoreError: If the store is missing, unfinished, damaged or of a newer format.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise StoreError(f"{folder}: expected a patch store, got no such folder; check the path")
+    if not (folder / DATASET_FILE).is_file() or not (folder / INDEX_FILE).is_file():
+        missing = INDEX_FILE if (folder / DATASET_FILE).is_file() else DATASET_FILE
+        raise StoreError(
+            f"{folder}: expected a patch store, got a folder without {missing} (another folder, or its "
+            "writing did not finish); check the path or write the store again"
+        )
+    try:
+        text = (folder / DATASET_FILE).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise StoreError(f"{folder}: expected a valid dataset.json, got {error}; write it again") from error
+    return Store(folder, StoreDescription.from_json(text, origin=str(folder)))
+
+
+class Store:
+    """A patch store on disk; make one with :func:`open_store`.
+
+    ``len(store)`` is the number of locations; ``store[i]`` is ``(dates, pixels)`` of location ``i``: dates
+    datetime64[s] of shape ``(T,)``, sorted, and pixels of :attr:`dtype` of shape ``(T, C, H, W)``, digital
+    numbers.
+
+    Attributes:
+        path: Folder of the store.
+        description: Content of ``dataset.json``.
+        locations: Structured array ``(N,)``: ``id``, ``longitude`` and ``latitude`` (degrees, of the first
+            date), ``first_row`` (in the index) and ``num_dates``.
+        times: Dates of all patches in the order of the index, datetime64[s] ``(patches,)``; do not change it.
+    """
+
+    def __init__(self, path: Path, description: StoreDescription) -> None:
+        self.path = path
+        self.description = description
+        # Column by column: a store of a million patches opens in the memory that its largest column needs.
+        self.times = self.read_index(["time"])["time"].to_numpy().astype("datetime64[s]")
+        self.locations = self._group(self.read_index(["location_id"])["location_id"])
+
+    def __len__(self) -> int:
+        return len(self.locations)
+
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        from seco.ops.geotiff import decode_geotiff
+
+        return self.dates(i), decode_geotiff(self.files(i))
+
+    def __repr__(self) -> str:
+        bands = ",".join(self.band_names)
+        return f"Store({str(self.path)!r}, {len(self)} locations, {len(self.times)} patches, bands {bands})"
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """Bands in the order of the pixels."""
+        return self.description.bands
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of :attr:`bands`."""
+        return tuple(band.name for band in self.bands)
+
+    @property
+    def statistics(self) -> dict[str, BandStatistics]:
+        """Statistics of each band by name, in digital numbers."""
+        return self.description.statistics
+
+    @property
+    def patch_size(self) -> int:
+        """Height and width of every patch, pixels."""
+        return self.description.patch_size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the pixels: uint16 or uint8."""
+        return np.dtype(self.description.dtype)
+
+    def dates(self, i: int) -> np.ndarray:
+        """Dates of location ``i``: datetime64[s], sorted, shape ``(T,)``."""
+        times: np.ndarray = self.times[self._rows(i)]
+        return times.copy()
+
+    def files(self, i: int) -> list[Path]:
+        """GeoTIFFs of location ``i``, one a date, in the order of the dates."""
+        return [self.path / name for name in self._files[self._rows(i)].to_pylist()]
+
+    def labels(self) -> tuple[list[str], np.ndarray]:
+        """Class names, sorted, and the class number of each location: int64 ``(N,)``, -1 where there is none.
+
+        Raises:
+            StoreError: If the store has no labels, or the file is damaged.
+        """
+        file = self.path / LABELS_FILE
+        if not file.is_file():
+            raise StoreError(
+                f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store"
+            )
+        table = _read_parquet(file, ["location_id", "label"])
+        labels = dict(zip(table["location_id"].to_pylist(), table["label"].to_pylist(), strict=True))
+        names = sorted({label for label in labels.values() if label is not None})
+        number = {name: i for i, name in enumerate(names)}
+        classes = [number.get(labels.get(location), -1) for location in self.locations["id"].tolist()]
+        return names, np.array(classes, dtype=np.int64)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of ``dataset.json`` and the index, hexadecimal; the index has a checksum of every patch."""
+        digest = hashlib.sha256()
+        for name in (DATASET_FILE, INDEX_FILE):
+            digest.update((self.path / name).read_bytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def _files(self) -> Any:  # noqa: ANN401 - a pyarrow array
+        return self.read_index(["path"])["path"]
+
+    def read_index(self, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
+        """Columns of the index as a pyarrow Table, sorted by location and time.
+
+        Raises:
+            StoreError: If the index is damaged or lacks a column.
+        """
+        return _read_parquet(self.path / INDEX_FILE, columns)
+
+    def _rows(self, i: int) -> slice:
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"location {i} of a store of {len(self)}")
+        first, count = self.locations["first_row"][i], self.locations["num_dates"][i]
+        return slice(int(first), int(first + count))
+
+    def _group(self, ids: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
+        """One record a location, from the runs of equal ids in the sorted index."""
+        runs = pyarrow.compute.run_end_encode(ids.combine_chunks())
+        ends = runs.run_ends.to_numpy().astype(np.int64)
+        names = np.array(runs.values.to_pylist(), dtype=np.str_)
+        counts = np.diff(ends, prepend=0)
+        later = np.diff(self.times) > np.timedelta64(0, "s")
+        later[ends[:-1] - 1] = True  # the next location starts anew
+        if not len(names) or not (names[1:] > names[:-1]).all() or not later.all():
+            raise StoreError(
+                f"{self.path}: expected an index sorted by location and time with at least one row, got "
+                "another; write the store again"
+            )
+        coordinates = _coordinates(self.read_index(["geometry"])["geometry"].take(ends - counts))
+        fields = [("longitude", "f8"), ("latitude", "f8"), ("first_row", "i8"), ("num_dates", "i8")]
+        locations = np.empty(len(names), dtype=[("id", names.dtype), *fields])
+        columns = (names, *coordinates.T, ends - counts, counts)
+        for field, column in zip(locations.dtype.names or (), columns, strict=True):
+            locations[field] = column
+        return locations
+
+
+def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
+    """Longitude and latitude ``(N, 2)`` of WKB points; in portions, for point objects are large."""
+    import shapely
+
+    step = 1 << 14
+    starts = range(0, len(points), step)
+    return np.concatenate(
+        [shapely.get_coordinates(shapely.from_wkb(points[i : i + step].to_numpy())) for i in starts]
+    )
+
+
+def _read_parquet(file: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
+    try:
+        return pyarrow.parquet.ParquetFile(file).read(columns=columns).select(columns)
+    except (pyarrow.ArrowException, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StoreError(
+            f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason}; "
+            "write the store again"
+        ) from error

@@ -1,0 +1,275 @@
+"""Writes patch stores: ``DATASET/{dataset.json, index.parquet, patches/…, labels.parquet}``."""
+
+import hashlib
+import io
+import math
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from seco.bands import Band
+from seco.data.atomic import sync_directory, write_atomic
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
+from seco.data.geotiff_writer import NODATA, encode_geotiff
+from seco.data.statistics import DigitalNumberHistogram
+from seco.errors import ConfigError, DataError, StoreError
+
+INDEX_COLUMNS = (
+    "location_id",
+    "time",
+    "scene_id",
+    "epsg",
+    "geotransform",
+    "cloud_fraction",
+    "path",
+    "bytes",
+    "checksum",
+)
+
+
+class StoreWriter:
+    """Writes one patch store; without :meth:`close` it does not open.
+
+    An error in the with-block takes back the patches, so that nothing half-written stays.
+
+    Args:
+        path: Folder to write; it must be new or empty.
+        bands: Bands, in the order of the pixels that :meth:`add` takes.
+        patch_size: Height and width of every patch, pixels.
+        dtype: Type of the pixels: ``"uint16"`` or ``"uint8"``. 0 is nodata.
+        quantification: Digital numbers per unit reflectance. Positive.
+        offset: Digital numbers: ``reflectance = (dn + offset) / quantification``.
+        product_level: Processing level, such as ``"L2A"``.
+        sensor: Satellite or constellation, such as ``"Sentinel-2"``.
+        seed: Seed of whatever was drawn, or None.
+        source: Where the pixels come from, in words.
+        licence: Licence of the pixels, in words.
+
+    Raises:
+        ConfigError: If a setting is out of range.
+        StoreError: If the folder is there and not empty.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        bands: Sequence[Band],
+        patch_size: int,
+        dtype: str | np.dtype,
+        quantification: float,
+        offset: float,
+        product_level: str,
+        sensor: str,
+        seed: int | None,
+        source: str,
+        licence: str,
+    ) -> None:
+        self.path = Path(path)
+        self._dtype = np.dtype(dtype)
+        _check_settings(bands, patch_size, self._dtype, quantification)
+        self._bands, self._patch_size = tuple(bands), int(patch_size)
+        self._settings: dict[str, Any] = {
+            "quantification": float(quantification),
+            "offset": float(offset),
+            "product_level": product_level,
+            "sensor": sensor,
+            "seed": seed,
+            "source": source,
+            "licence": licence,
+        }
+        self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype, nodata=NODATA)
+        self._rows: list[tuple[Any, ...]] = []
+        self._points: list[tuple[float, float]] = []
+        self._keys: set[tuple[str, np.datetime64]] = set()
+        self._labels: dict[str, str] = {}
+        _make_folder(self.path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            shutil.rmtree(self.path / PATCH_FOLDER, ignore_errors=True)  # so that a second try finds it empty
+
+    def add(
+        self,
+        location_id: str,
+        time: np.datetime64,
+        pixels: np.ndarray,
+        *,
+        epsg: int,
+        transform: tuple[float, ...],
+        scene_id: str,
+        cloud_fraction: float,
+        longitude: float,
+        latitude: float,
+    ) -> None:
+        """Write the patch of one location at one date.
+
+        Args:
+            location_id: Name of the location: letters, digits, ``_``, ``-`` and ``.``.
+            time: UTC time of acquisition; kept to the second.
+            pixels: Digital numbers, shape ``(bands, patch_size, patch_size)``, of the store's dtype.
+            epsg: Code of the patch's coordinate reference system.
+            transform: GDAL geotransform of the patch, six numbers in units of the CRS.
+            scene_id: Product that the pixels come from.
+            cloud_fraction: Share of cloudy pixels, 0 to 1, or NaN when nobody looked.
+            longitude: Centre of the patch, degrees east.
+            latitude: Centre of the patch, degrees north.
+
+        Raises:
+            DataError: If an argument is not of this form, or the location has this date already.
+        """
+        second = time.astype("datetime64[s]")
+        self._check_patch(location_id, second, pixels, transform)
+        _check_position(cloud_fraction, longitude, latitude)
+        names = [band.name for band in self._bands]
+        content = encode_geotiff(pixels, epsg=epsg, transform=transform, band_names=names)
+        stamp = str(second).translate({ord("-"): None, ord(":"): None})
+        relative = f"{PATCH_FOLDER}/{location_id}/{stamp}.tif"
+        (self.path / relative).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(self.path / relative, content)
+        self._histogram.add(pixels)
+        self._keys.add((location_id, second))
+        self._points.append((float(longitude), float(latitude)))
+        checksum = hashlib.sha256(content).hexdigest()
+        place = (int(epsg), [float(number) for number in transform], float(cloud_fraction))
+        self._rows.append((location_id, second, scene_id, *place, relative, len(content), checksum))
+
+    def add_label(self, location_id: str, label: str) -> None:
+        """Name the class of a location; labels are for evaluation only.
+
+        Raises:
+            DataError: If the location has a label already.
+        """
+        if location_id in self._labels:
+            raise DataError(f"label: expected one label a location, got a second for {location_id}; keep one")
+        self._labels[location_id] = label
+
+    def close(self) -> None:
+        """Commit the store: labels and ``dataset.json``, then the index, without which no store opens.
+
+        Raises:
+            DataError: If nothing was added, a band holds only nodata, or a label is of an unknown location.
+        """
+        if not self._rows:
+            raise DataError(f"{self.path}: expected at least one patch to write, got none; check the source")
+        unknown = sorted(set(self._labels) - {location_id for location_id, _ in self._keys})
+        if unknown:
+            raise DataError(
+                f"label: expected a location of the store, got {unknown[0]}; add its patches first"
+            )
+        statistics = {band.name: self._histogram.statistics(i) for i, band in enumerate(self._bands)}
+        description = StoreDescription(
+            bands=self._bands,
+            dtype=self._dtype.name,
+            patch_size=self._patch_size,
+            statistics=statistics,
+            **self._settings,
+        )
+        index = self._encode_index()
+        if self._labels:
+            write_atomic(self.path / LABELS_FILE, _encode_labels(self._labels))
+        write_atomic(self.path / DATASET_FILE, description.to_json().encode())
+        sync_directory(self.path)
+        write_atomic(self.path / INDEX_FILE, index)
+        sync_directory(self.path)
+
+    def _check_patch(
+        self, location_id: str, time: np.datetime64, pixels: np.ndarray, transform: tuple[float, ...]
+    ) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", location_id):
+            raise DataError(
+                f"location_id: expected letters, digits, '_', '-' and '.', got {location_id!r}; rename it"
+            )
+        if np.isnat(time):
+            raise DataError(f"time: expected a date for location {location_id}, got NaT; give its date")
+        if (location_id, time) in self._keys:
+            raise DataError(f"time: expected each date once, got {time} twice at {location_id}; keep one")
+        shape = (len(self._bands), self._patch_size, self._patch_size)
+        if pixels.shape != shape or pixels.dtype != self._dtype:
+            raise DataError(
+                f"pixels: expected {self._dtype.name} of shape {shape}, got {pixels.dtype.name} of shape "
+                f"{pixels.shape} at {location_id}; convert or crop them"
+            )
+        if len(transform) != 6 or not all(map(math.isfinite, transform)):
+            raise DataError(
+                f"transform: expected six finite numbers, got {tuple(transform)}; give a GDAL geotransform"
+            )
+
+    def _encode_index(self) -> bytes:
+        import geopandas
+
+        columns = dict(zip(INDEX_COLUMNS, zip(*self._rows, strict=True), strict=True))
+        points = geopandas.points_from_xy(*zip(*self._points, strict=True), crs="EPSG:4326")
+        frame = geopandas.GeoDataFrame(columns, geometry=points)
+        frame = frame.astype({"epsg": "int32", "cloud_fraction": "float32"})
+        buffer = io.BytesIO()
+        frame.sort_values(["location_id", "time"]).to_parquet(buffer, index=False, compression="zstd")
+        return buffer.getvalue()
+
+
+def check_new_folder(path: Path) -> None:
+    """Check that a store can be written to a folder.
+
+    Raises:
+        StoreError: If it is there and not empty.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise StoreError(
+            f"{path}: expected a new or empty folder, got one in use; choose another or delete it"
+        )
+
+
+def _make_folder(path: Path) -> None:
+    check_new_folder(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path}: expected a folder that can be made, got {error.strerror}") from error
+
+
+def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, quantification: float) -> None:
+    if not bands or len({band.name for band in bands}) != len(bands):
+        names = [band.name for band in bands]
+        raise ConfigError(f"bands: expected one or more distinct bands, got {names}; name each once")
+    if patch_size < 1:
+        raise ConfigError(f"patch_size: expected a positive number of pixels, got {patch_size}; raise it")
+    if dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
+        raise ConfigError(f"dtype: expected uint8 or uint16, got {dtype.name}; convert the pixels")
+    if not quantification > 0:
+        raise ConfigError(
+            f"quantification: expected a positive number, got {quantification}; see the product"
+        )
+
+
+def _check_position(cloud_fraction: float, longitude: float, latitude: float) -> None:
+    if not (math.isnan(cloud_fraction) or 0 <= cloud_fraction <= 1):
+        raise DataError(
+            f"cloud_fraction: expected 0 to 1 or NaN, got {cloud_fraction}; divide per cent by 100"
+        )
+    if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
+        raise DataError(
+            f"longitude, latitude: expected degrees, got {longitude}, {latitude}; transform them to EPSG:4326"
+        )
+
+
+def _encode_labels(labels: dict[str, str]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    ids = sorted(labels)
+    buffer = io.BytesIO()
+    table = pyarrow.table({"location_id": ids, "label": [labels[name] for name in ids]})
+    pyarrow.parquet.write_table(table, buffer)
+    return buffer.getvalue()

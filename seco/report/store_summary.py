@@ -1,0 +1,93 @@
+"""What a patch store holds, in numbers."""
+
+from typing import Any
+
+import numpy as np
+
+from seco.data.description import LABELS_FILE
+from seco.data.store import Store
+
+SECONDS_PER_DAY = 86_400
+
+
+def summarise_store(store: Store) -> dict[str, Any]:
+    """Describe a store by what its index and ``dataset.json`` say; no pixels are read.
+
+    Returns:
+        Plain numbers, strings, lists and dictionaries, ready for JSON; what is unknown is None.
+    """
+    description = store.description
+    counts = store.locations["num_dates"]
+    times = store.times
+    return {
+        "path": str(store.path),
+        "sensor": description.sensor,
+        "product_level": description.product_level,
+        "source": description.source,
+        "licence": description.licence,
+        "seed": description.seed,
+        "dtype": description.dtype,
+        "quantification": description.quantification,
+        "offset": description.offset,
+        "patch_size": description.patch_size,
+        "resolution_m": description.resolution_m,
+        "locations": len(store),
+        "patches": len(times),
+        "dates_per_location": _spread(counts),
+        "first_date": str(times.min()),
+        "last_date": str(times.max()),
+        "patches_per_month": np.bincount(_month(times), minlength=12).tolist(),
+        "gap_days": _spread(_gaps_days(store)),
+        "cloud_fraction": _clouds(store),
+        "bytes": int(store.read_index(["bytes"])["bytes"].to_numpy().sum()),
+        "bands": [
+            {
+                "name": band.name,
+                "wavelength_nm": band.wavelength_nm,
+                "resolution_m": band.resolution_m,
+                "mean": store.statistics[band.name].mean,
+                "std": store.statistics[band.name].std,
+                "q02": store.statistics[band.name].q02,
+                "q98": store.statistics[band.name].q98,
+            }
+            for band in store.bands
+        ],
+        "classes": _classes(store),
+        "fingerprint": store.fingerprint,
+    }
+
+
+def _month(times: np.ndarray) -> np.ndarray:
+    """0 for January to 11 for December."""
+    return times.astype("datetime64[M]").astype(np.int64) % 12
+
+
+def _gaps_days(store: Store) -> np.ndarray:
+    """Days between consecutive dates of each location, all locations together."""
+    gaps = np.diff(store.times).astype(np.int64) / SECONDS_PER_DAY
+    starts = store.locations["first_row"][1:]
+    return np.delete(gaps, starts - 1)
+
+
+def _spread(values: np.ndarray) -> dict[str, float] | None:
+    if not len(values):
+        return None
+    names = ("min", "q25", "median", "q75", "max")
+    quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 1))
+    return dict(zip(names, quantiles.tolist(), strict=True))
+
+
+def _clouds(store: Store) -> dict[str, float] | None:
+    fractions = store.read_index(["cloud_fraction"])["cloud_fraction"].to_numpy()
+    known = fractions[np.isfinite(fractions)]
+    if not len(known):
+        return None
+    return {"mean": float(known.mean(dtype=np.float64)), "max": float(known.max()), "known": len(known)}
+
+
+def _classes(store: Store) -> dict[str, int] | None:
+    if not (store.path / LABELS_FILE).is_file():
+        return None
+    names, numbers = store.labels()
+    counts = np.bincount(numbers[numbers >= 0], minlength=len(names)).tolist()
+    return dict(zip(names, counts, strict=True))
