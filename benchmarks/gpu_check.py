@@ -37,7 +37,17 @@ def main() -> int:
         link.symlink_to(ROOT / "benchmarks")
     python = [sys.executable, "-P", "-m"]
     steps = {
-        "tests": [*python, "pytest", "-m", "gpu", "-p", "no:cacheprovider", "-o", "addopts=--strict-markers", "tests"],
+        "tests": [
+            *python,
+            "pytest",
+            "-m",
+            "gpu",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "addopts=--strict-markers",
+            "tests",
+        ],
         "views": [*python, "benchmarks", "views", "--device", "cuda", "--out", str(records / "views.json")],
     }
     failed = [name for name, command in steps.items() if _run(name, command, environment)]

@@ -22,9 +22,7 @@ def command() -> None:
 @click.option("--patch-size", type=click.IntRange(min=1), default=264, show_default=True, help="Pixels.")
 @click.option("--stride", type=click.IntRange(min=1), help="Pixels between patches.  [default: patch size]")
 @click.option("--bands", help="Names of the files' bands, in order, such as B02,B03,B04,B08.")
-@click.option(
-    "--quantification", type=float, default=10_000.0, show_default=True, help="DN per unit reflectance."
-)
+@click.option("--quantification", type=float, default=10_000.0, show_default=True, help="DN per unit reflectance.")
 @click.option(
     "--offset",
     type=float,
@@ -46,9 +44,7 @@ def command() -> None:
     show_default=True,
     help="Blue reflectance above the place's own median that makes a pixel cloudy.",
 )
-@click.option(
-    "--licence", default="not stated", show_default=True, help="Licence of the pixels, for dataset.json."
-)
+@click.option("--licence", default="not stated", show_default=True, help="Licence of the pixels, for dataset.json.")
 def dated(  # noqa: PLR0917 - click passes them by name
     source: Path,
     store: Path,

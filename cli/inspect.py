@@ -12,9 +12,7 @@ FIGURE = "contact_sheet.png"
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option(
-    "--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {FIGURE} to this folder."
-)
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {FIGURE} to this folder.")
 def command(store: Path, as_json: bool, figures: Path | None) -> None:
     """Print what a patch store holds: locations, dates, gaps, bands, statistics, clouds and classes."""
     from seco.data.store import open_store

@@ -61,9 +61,30 @@ def run_demo(out: Path) -> dict[str, Any]:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     store, run = out / "store", out / "run"
-    _seco("collect", "--source", "synthetic", "--out", store, "--locations", LOCATIONS, "--seed", SEED, "--patch-size", 64)
+    _seco(
+        "collect",
+        "--source",
+        "synthetic",
+        "--out",
+        store,
+        "--locations",
+        LOCATIONS,
+        "--seed",
+        SEED,
+        "--patch-size",
+        64,
+    )
     _seco("inspect", store, "--figures", out)
-    _seco("pretrain", "--data", store, "--out", run, "--seed", SEED, *[word for pair in TRAINING.items() for word in pair])
+    _seco(
+        "pretrain",
+        "--data",
+        store,
+        "--out",
+        run,
+        "--seed",
+        SEED,
+        *[word for pair in TRAINING.items() for word in pair],
+    )
     trained = _evaluate(store, out, "trained", ["--checkpoint", run])
     untrained = _evaluate(store, out, "untrained", ["--random", BACKBONE])
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

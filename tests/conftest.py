@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
@@ -32,3 +33,44 @@ def shared_data() -> Callable[[str], Path]:
         return root / name
 
     return find
+
+
+@pytest.fixture
+def make_store(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a store of random patches of 8 x 8 pixels: ``make_store("name", bands=…, dtype=…)``."""
+    from seco.bands import SENTINEL2_L2A
+    from seco.data.writer import StoreWriter
+
+    def make(
+        name: str = "store",
+        *,
+        bands=SENTINEL2_L2A,
+        dtype: str = "uint16",
+        locations: tuple[str, ...] = ("b", "a", "c"),
+        dates: tuple[str, ...] = ("2021-07-01T10:00:00", "2020-01-15T10:36:29", "2020-04-01T10:00:00"),
+        labels: dict[str, str] | None = None,
+        seed: int = 0,
+    ) -> Path:
+        random = np.random.default_rng(seed)
+        top = 255 if dtype == "uint8" else 9000
+        settings = {"quantification": 1e4, "offset": -1000.0, "product_level": "L2A", "sensor": "Sentinel-2"}
+        words = {"source": "random numbers", "licence": "CC0-1.0"}
+        with StoreWriter(tmp_path / name, bands=bands, patch_size=8, dtype=dtype, seed=seed, **settings, **words) as writer:
+            for i, location in enumerate(locations):
+                for date in dates:
+                    writer.add(
+                        location,
+                        np.datetime64(date),
+                        random.integers(1, top, (len(bands), 8, 8), dtype=dtype),
+                        epsg=32631,
+                        transform=(500_000.0 + 80 * i, 10.0, 0.0, 4_649_970.0, 0.0, -10.0),
+                        scene_id=f"scene-{date[:10]}",
+                        cloud_fraction=0.25,
+                        longitude=3.0 + i,
+                        latitude=42.0,
+                    )
+            for location, label in (labels or {}).items():
+                writer.add_label(location, label)
+        return tmp_path / name
+
+    return make

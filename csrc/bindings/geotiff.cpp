@@ -1,9 +1,111 @@
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "bindings/bindings.hpp"
+#include "common/error.hpp"
+#include "cpu/decode_geotiff.hpp"
+#include "cpu/parallel_for.hpp"
+
+namespace py = pybind11;
 
 namespace seco::bindings {
+namespace {
 
-void bind_geotiff(pybind11::module_&) {}
+// A source as Python gave it: a path or bytes. Holds no reference: the caller's list outlives the call.
+struct Input {
+    std::string name;
+    const uint8_t* bytes = nullptr;
+    uint64_t size = 0;
+
+    std::unique_ptr<geotiff::Source> open() const {
+        return bytes ? std::make_unique<geotiff::Source>(bytes, size)
+                     : std::make_unique<geotiff::Source>(name);
+    }
+};
+
+Input to_input(const py::handle& source, size_t index) {
+    if (!PyBytes_Check(source.ptr())) return {source.cast<std::string>(), nullptr, 0};
+    return {"<bytes " + std::to_string(index) + ">",
+            reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(source.ptr())),
+            static_cast<uint64_t>(PyBytes_GET_SIZE(source.ptr()))};
+}
+
+// Runs `work` and puts the file's name before what it says of it.
+template <typename Work>
+auto naming(const Input& input, const Work& work) {
+    try {
+        return work();
+    } catch (const GeoTiffError& error) {
+        throw GeoTiffError(input.name + ": expected a readable GeoTIFF, got one that " + error.what());
+    }
+}
+
+py::dict read_info(const py::object& source) {
+    const Input input = to_input(source, 0);
+    const geotiff::Image image = naming(input, [&] { return geotiff::parse(*input.open()); });
+    py::dict info;
+    info["bands"] = image.shape.bands;
+    info["height"] = image.shape.height;
+    info["width"] = image.shape.width;
+    info["dtype"] = image.shape.dtype;
+    info["compression"] = static_cast<int>(image.compression);
+    info["predictor"] = image.horizontal_predictor ? 2 : 1;
+    info["planar"] = image.planar;
+    info["tiled"] = image.tiled;
+    info["foreign"] = image.foreign;
+    return info;
+}
+
+// Decodes every source of the fast profile into its slice of `out` [N, bands, H, W] and returns (index,
+// reason) of the others.
+std::vector<std::pair<int64_t, std::string>> decode_geotiff(const py::list& sources,
+                                                            const std::vector<int64_t>& bands,
+                                                            int64_t total_bands, py::array& out,
+                                                            int threads) {
+    std::vector<Input> inputs;
+    for (const auto& source : sources) inputs.push_back(to_input(source, inputs.size()));
+    geotiff::Shape expected;
+    expected.bands = total_bands;
+    expected.height = out.shape(2);
+    expected.width = out.shape(3);
+    expected.dtype = py::str(out.dtype().attr("name"));
+    auto* data = static_cast<uint8_t*>(out.mutable_data());
+    const int64_t stride = out.shape(1) * out.shape(2) * out.shape(3) * out.itemsize();
+    std::vector<std::pair<int64_t, std::string>> foreign;
+    std::mutex mutex;
+    py::gil_scoped_release release;
+    cpu::parallel_for(static_cast<int64_t>(inputs.size()), threads, [&](int64_t i) {
+        const Input& input = inputs[static_cast<size_t>(i)];
+        naming(input, [&] {
+            const auto source = input.open();
+            const geotiff::Image image = geotiff::parse(*source);
+            if (!image.foreign.empty()) {
+                std::lock_guard lock(mutex);
+                foreign.emplace_back(i, image.foreign);
+                return;
+            }
+            if (!(image.shape == expected))
+                throw GeoTiffError("has " + image.shape.text() + " where the first of the batch has " +
+                                   expected.text());
+            cpu::decode_geotiff(*source, image, bands, data + i * stride);
+        });
+    });
+    return foreign;
+}
+
+}  // namespace
+
+void bind_geotiff(py::module_& m) {
+    m.def("geotiff_info", &read_info, py::arg("source"));
+    m.def("decode_geotiff", &decode_geotiff, py::arg("sources"), py::arg("bands"), py::arg("total_bands"),
+          py::arg("out").noconvert(), py::arg("threads"));
+}
 
 }  // namespace seco::bindings

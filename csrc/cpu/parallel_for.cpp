@@ -21,7 +21,8 @@ class Pool {
         std::lock_guard lock(mutex_);
         for (int i = 0; i < count; ++i) tasks_.push_back(task);
         // Idle threads first; new ones only for what they cannot take.
-        for (int missing = static_cast<int>(tasks_.size()) - idle_; missing > 0 && threads_ < kMaxThreads; --missing) {
+        for (int missing = static_cast<int>(tasks_.size()) - idle_; missing > 0 && threads_ < kMaxThreads;
+             --missing) {
             std::thread([this] { work(); }).detach();
             ++threads_;
         }

@@ -123,9 +123,7 @@ def _cut(rasters: DatedRasters, patch_size: int, stride: int) -> dict[str, Windo
     """Windows of the grid of patches, by location id: number of the row, then of the column."""
     shorter = min(rasters.height, rasters.width)
     if not 1 <= patch_size <= shorter:
-        raise ConfigError(
-            f"patch_size: expected 1 to {shorter}, as the rasters are large, got {patch_size}; lower it"
-        )
+        raise ConfigError(f"patch_size: expected 1 to {shorter}, as the rasters are large, got {patch_size}; lower it")
     if stride < 1:
         raise ConfigError(f"stride: expected a positive number of pixels, got {stride}; raise it")
     rows, columns = (range(0, side - patch_size + 1, stride) for side in (rasters.height, rasters.width))
@@ -150,9 +148,7 @@ def _find_clouds(rasters: DatedRasters, rule: CloudRule, quantification: float, 
     return mask
 
 
-def _judge_dates(
-    rasters: DatedRasters, clouds: np.ndarray | None, rule: CloudRule | None
-) -> tuple[DateReport, ...]:
+def _judge_dates(rasters: DatedRasters, clouds: np.ndarray | None, rule: CloudRule | None) -> tuple[DateReport, ...]:
     fractions = [float("nan")] * len(rasters) if clouds is None else list(map(cloud_fraction, clouds))
     dates = tuple(
         DateReport(time, name, fraction, kept=rule is None or fraction <= rule.max_fraction)
@@ -197,9 +193,7 @@ def _write_location(
     return len(whole)
 
 
-def _report(
-    rasters: DatedRasters, dates: tuple[DateReport, ...], written: Sequence[int], last: Window
-) -> ImportReport:
+def _report(rasters: DatedRasters, dates: tuple[DateReport, ...], written: Sequence[int], last: Window) -> ImportReport:
     locations = sum(count > 0 for count in written)
     return ImportReport(
         dates=dates,

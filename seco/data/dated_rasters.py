@@ -70,14 +70,20 @@ class DatedRasters:
 
     def geotransform(self, window: Window) -> tuple[float, ...]:
         """GDAL geotransform of a window."""
-        return tuple(self._rasters[0].window_transform(window).to_gdal())
+        _, dx, rx, _, ry, dy = self._rasters[0].transform.to_gdal()
+        x, y = self._position(window.col_off, window.row_off)
+        return x, dx, rx, y, ry, dy
 
     def centre(self, window: Window) -> tuple[float, float]:
         """Longitude and latitude of the centre of a window, degrees."""
-        raster = self._rasters[0]
-        x, y = raster.window_transform(window) * (window.width / 2, window.height / 2)
-        longitude, latitude = transform_points(raster.crs, "EPSG:4326", [x], [y])
+        x, y = self._position(window.col_off + window.width / 2, window.row_off + window.height / 2)
+        longitude, latitude = transform_points(self._rasters[0].crs, "EPSG:4326", [x], [y])
         return longitude[0], latitude[0]
+
+    def _position(self, column: float, row: float) -> tuple[float, float]:
+        """Coordinates of a corner of a pixel, in units of the CRS."""
+        x0, dx, rx, y0, ry, dy = self._rasters[0].transform.to_gdal()
+        return x0 + column * dx + row * rx, y0 + column * ry + row * dy
 
 
 @contextmanager
@@ -185,9 +191,7 @@ def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  
     unknown = [name for name in names if canonical_name(name) not in known]
     if unknown or len(names) != raster.count:
         got = repr(unknown[0]) if unknown else f"{len(names)} names"
-        raise DataError(
-            f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; name them with --bands"
-        )
+        raise DataError(f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; name them with --bands")
     return tuple(known[canonical_name(name)] for name in names)
 
 

@@ -72,8 +72,7 @@ class StoreDescription:
             raise _damaged(origin, error) from error
         if version > FORMAT_VERSION:
             raise StoreError(
-                f"{origin}: written by a newer seco (format {version}, this one reads up to "
-                f"{FORMAT_VERSION}): update seco"
+                f"{origin}: written by a newer seco (format {version}, this one reads up to {FORMAT_VERSION}): update seco"
             )
         try:
             return cls._from_content(content)

@@ -33,9 +33,7 @@ def _crs(epsg: int) -> CRS:
         raise DataError(f"epsg: expected a known EPSG code, got {epsg}; give the code of the CRS") from error
 
 
-def encode_geotiff(
-    pixels: np.ndarray, *, epsg: int, transform: tuple[float, ...], band_names: Sequence[str]
-) -> bytes:
+def encode_geotiff(pixels: np.ndarray, *, epsg: int, transform: tuple[float, ...], band_names: Sequence[str]) -> bytes:
     """Encode one patch as a planar, DEFLATE-compressed GeoTIFF with one strip a band.
 
     Args:

@@ -117,9 +117,7 @@ class Store:
         """
         file = self.path / LABELS_FILE
         if not file.is_file():
-            raise StoreError(
-                f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store"
-            )
+            raise StoreError(f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store")
         table = _read_parquet(file, ["location_id", "label"])
         labels = dict(zip(table["location_id"].to_pylist(), table["label"].to_pylist(), strict=True))
         names = sorted({label for label in labels.values() if label is not None})
@@ -181,9 +179,7 @@ def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
 
     step = 1 << 14
     starts = range(0, len(points), step)
-    return np.concatenate(
-        [shapely.get_coordinates(shapely.from_wkb(points[i : i + step].to_numpy())) for i in starts]
-    )
+    return np.concatenate([shapely.get_coordinates(shapely.from_wkb(points[i : i + step].to_numpy())) for i in starts])
 
 
 def _read_parquet(file: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
@@ -192,6 +188,5 @@ def _read_parquet(file: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyar
     except (pyarrow.ArrowException, KeyError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(
-            f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason}; "
-            "write the store again"
+            f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason}; write the store again"
         ) from error

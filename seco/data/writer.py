@@ -93,9 +93,7 @@ class StoreWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is None:
             self.close()
         else:
@@ -166,9 +164,7 @@ class StoreWriter:
             raise DataError(f"{self.path}: expected at least one patch to write, got none; check the source")
         unknown = sorted(set(self._labels) - {location_id for location_id, _ in self._keys})
         if unknown:
-            raise DataError(
-                f"label: expected a location of the store, got {unknown[0]}; add its patches first"
-            )
+            raise DataError(f"label: expected a location of the store, got {unknown[0]}; add its patches first")
         statistics = {band.name: self._histogram.statistics(i) for i, band in enumerate(self._bands)}
         description = StoreDescription(
             bands=self._bands,
@@ -185,13 +181,9 @@ class StoreWriter:
         write_atomic(self.path / INDEX_FILE, index)
         sync_directory(self.path)
 
-    def _check_patch(
-        self, location_id: str, time: np.datetime64, pixels: np.ndarray, transform: tuple[float, ...]
-    ) -> None:
+    def _check_patch(self, location_id: str, time: np.datetime64, pixels: np.ndarray, transform: tuple[float, ...]) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", location_id):
-            raise DataError(
-                f"location_id: expected letters, digits, '_', '-' and '.', got {location_id!r}; rename it"
-            )
+            raise DataError(f"location_id: expected letters, digits, '_', '-' and '.', got {location_id!r}; rename it")
         if np.isnat(time):
             raise DataError(f"time: expected a date for location {location_id}, got NaT; give its date")
         if (location_id, time) in self._keys:
@@ -203,9 +195,7 @@ class StoreWriter:
                 f"{pixels.shape} at {location_id}; convert or crop them"
             )
         if len(transform) != 6 or not all(map(math.isfinite, transform)):
-            raise DataError(
-                f"transform: expected six finite numbers, got {tuple(transform)}; give a GDAL geotransform"
-            )
+            raise DataError(f"transform: expected six finite numbers, got {tuple(transform)}; give a GDAL geotransform")
 
     def _encode_index(self) -> bytes:
         import geopandas
@@ -226,9 +216,7 @@ def check_new_folder(path: Path) -> None:
         StoreError: If it is there and not empty.
     """
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise StoreError(
-            f"{path}: expected a new or empty folder, got one in use; choose another or delete it"
-        )
+        raise StoreError(f"{path}: expected a new or empty folder, got one in use; choose another or delete it")
 
 
 def _make_folder(path: Path) -> None:
@@ -248,20 +236,14 @@ def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, qua
     if dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
         raise ConfigError(f"dtype: expected uint8 or uint16, got {dtype.name}; convert the pixels")
     if not quantification > 0:
-        raise ConfigError(
-            f"quantification: expected a positive number, got {quantification}; see the product"
-        )
+        raise ConfigError(f"quantification: expected a positive number, got {quantification}; see the product")
 
 
 def _check_position(cloud_fraction: float, longitude: float, latitude: float) -> None:
     if not (math.isnan(cloud_fraction) or 0 <= cloud_fraction <= 1):
-        raise DataError(
-            f"cloud_fraction: expected 0 to 1 or NaN, got {cloud_fraction}; divide per cent by 100"
-        )
+        raise DataError(f"cloud_fraction: expected 0 to 1 or NaN, got {cloud_fraction}; divide per cent by 100")
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
-        raise DataError(
-            f"longitude, latitude: expected degrees, got {longitude}, {latitude}; transform them to EPSG:4326"
-        )
+        raise DataError(f"longitude, latitude: expected degrees, got {longitude}, {latitude}; transform them to EPSG:4326")
 
 
 def _encode_labels(labels: dict[str, str]) -> bytes:

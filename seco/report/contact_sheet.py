@@ -13,6 +13,7 @@ from seco.data.store import Store
 
 MAX_LOCATIONS, MAX_DATES = 8, 6
 CELL_INCHES = 1.6
+TITLE_INCHES = 3.2
 DPI = 150
 
 
@@ -36,15 +37,15 @@ def contact_sheet(store: Store, *, max_locations: int = MAX_LOCATIONS, max_dates
     rows = spread_evenly(len(store), max_locations)
     columns = min(max_dates, int(store.locations["num_dates"][rows].max()))
     figure = Figure(
-        figsize=(CELL_INCHES * columns + 0.5, (CELL_INCHES + 0.2) * len(rows) + 0.4),
+        figsize=(max(CELL_INCHES * columns + 0.5, TITLE_INCHES), (CELL_INCHES + 0.2) * len(rows) + 0.4),
         dpi=DPI,
         layout=ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0),
     )
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes, i in zip(grid, rows, strict=True):
         _draw_location(axes, store, i, bands=bands, statistics=statistics)
-    shown = f"{len(rows)} of {len(store)} locations, stretched between 2 % and 98 % of the store"
-    figure.suptitle(f"{store.path.name}: {', '.join(names)}; {shown}", fontsize=9)
+    shown = f"{len(rows)} of {len(store)} locations\n{', '.join(names)}, black 2 %, white 98 % of the store"
+    figure.suptitle(f"{store.path.name}: {shown}", fontsize=8)
     return figure
 
 

@@ -1,0 +1,109 @@
+"""``seco pretrain``: train an encoder on a store."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+@click.command(no_args_is_help=True)
+@click.option("--data", type=click.Path(), help="Store to train on.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run directory.")
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file of settings; flags win.")
+@click.option("--method", help="seco, moco or moco_tp.  [seco]")
+@click.option("--backbone", help="Any timm model.  [resnet18]")
+@click.option("--bands", help="rgb, all, or a list such as B08,B04,B03.  [rgb]")
+@click.option("--epochs", type=int, help="Passes over the data.  [200]")
+@click.option("--steps", type=int, help="Stop after so many optimiser steps in all.")
+@click.option("--batch-size", type=int, help="Locations a step.  [256]")
+@click.option("--size", type=int, help="Height and width of a view, px.  [224]")
+@click.option("--seed", type=int, help="Same seed, same run.  [0]")
+@click.option("--lr", type=float, help="Learning rate.  [0.03]")
+@click.option("--schedule", help="step or cosine.  [step]")
+@click.option("--queue", type=int, help="Negative keys a sub-space.  [16384]")
+@click.option("--loader", type=click.Choice(["native"]), default="native", help="Who reads and augments.  [native]")
+@click.option("--device", help="auto, cpu or cuda.  [auto]")
+@click.option("--precision", help="fp32 or bf16.  [fp32]")
+@click.option("--compile", is_flag=True, default=None, help="Run the encoders through torch.compile.")
+@click.option("--threads", type=int, help="Threads of the loader.  [one a core]")
+@click.option("--log-every", type=int, help="Steps between lines of metrics.  [10]")
+@click.option("--save-every", type=int, help="Epochs between checkpoints.  [1]")
+@click.option("--resume", is_flag=True, help="Go on with the run at --out.")
+@click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
+def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, loader: str, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
+    r"""Pretrain an encoder on the seasons of a store.
+
+    \b
+    $ seco pretrain --data STORE --out RUN --backbone resnet18 --epochs 100
+    $ seco pretrain --data STORE --out RUN --backbone resnet18 --epochs 100 --resume
+    """
+    if resume and overwrite:
+        raise click.UsageError("--resume and --overwrite exclude each other.")
+    from seco.pretrain.config import resolve_config
+    from seco.pretrain.loop import pretrain
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    config = resolve_config(given, config_file)
+    with TrainingProgress() as progress:
+        finished = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
+    if not finished:
+        click.echo(f"Interrupted; the last step is saved. Go on with: --out {out} --resume", err=True)
+        raise click.exceptions.Exit(130)
+    click.echo(out / "checkpoints" / "last.pt")
+
+
+class TrainingProgress:
+    """A progress bar on a terminal, plain lines elsewhere; on stderr."""
+
+    PLAIN_INTERVAL_S = 10.0
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[metrics]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.total = 0
+        self.printed = float("-inf")
+        self.first: tuple[float, int] | None = None
+
+    def __enter__(self) -> "TrainingProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def started(self, *, done: int, total: int, excluded: int, device: str) -> None:
+        """Say what begins."""
+        self.total = total
+        if excluded:
+            self.console.print(f"Warning: {excluded} locations have too few dates for this method and are left out.")
+        self.console.print(f"Training on {device}: step {done} of {total}")
+        self.task = self.bar.add_task("steps", total=total, completed=done, metrics="")
+
+    def advanced(self, line: dict[str, Any]) -> None:
+        """Show a line of metrics."""
+        accuracy = " ".join(f"{name} {100 * value:.0f}%" for name, value in line["accuracy"].items())
+        metrics = f"loss {line['loss']:.3f}  {accuracy}  {line['locations_per_s']:.0f} locations/s"
+        self.bar.update(self.task, completed=line["step"], metrics=metrics)
+        last = line["step"] == self.total
+        if not self.console.is_terminal and (last or time.monotonic() - self.printed >= self.PLAIN_INTERVAL_S):
+            self.printed = time.monotonic()
+            left = (self.total - line["step"]) * self._seconds_a_step(line)
+            self.console.print(f"step {line['step']}/{self.total}  {metrics}  ETA {left:.0f} s")
+
+    def _seconds_a_step(self, line: dict[str, Any]) -> float:
+        """From this process's own progress, so that a pause of the machine evens out."""
+        now = time.monotonic()
+        self.first = self.first or (now, int(line["step"]))
+        start, step = self.first
+        return (now - start) / max(1, int(line["step"]) - step)

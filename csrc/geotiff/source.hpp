@@ -1,0 +1,67 @@
+// Bytes of a GeoTIFF: a file or a buffer.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "common/error.hpp"
+
+namespace seco::geotiff {
+
+class Source {
+  public:
+    explicit Source(const std::string& path) : file_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+        struct stat status{};
+        if (file_ < 0 || fstat(file_, &status) != 0) fail("cannot be read");
+        if (!S_ISREG(status.st_mode)) {
+            close(file_);
+            throw GeoTiffError("is not a file");
+        }
+        size_ = static_cast<uint64_t>(status.st_size);
+    }
+    Source(const uint8_t* bytes, uint64_t size) : bytes_(bytes), size_(size) {}
+    Source(const Source&) = delete;
+    Source& operator=(const Source&) = delete;
+    ~Source() {
+        if (file_ >= 0) close(file_);
+    }
+
+    uint64_t size() const { return size_; }
+
+    bool holds(uint64_t offset, uint64_t count) const { return offset <= size_ && count <= size_ - offset; }
+
+    void read(uint64_t offset, uint64_t count, void* to) const {
+        if (!holds(offset, count)) throw GeoTiffError("ends before its data does (truncated?)");
+        if (bytes_) {
+            if (count) std::memcpy(to, bytes_ + offset, count);
+            return;
+        }
+        auto* out = static_cast<char*>(to);
+        while (count > 0) {
+            const ssize_t got = pread(file_, out, count, static_cast<off_t>(offset));
+            if (got < 0 && errno == EINTR) continue;
+            if (got < 0) fail("cannot be read");
+            if (got == 0) throw GeoTiffError("became shorter while it was read");
+            out += got;
+            offset += static_cast<uint64_t>(got);
+            count -= static_cast<uint64_t>(got);
+        }
+    }
+
+  private:
+    [[noreturn]] void fail(const std::string& what) const {
+        throw GeoTiffError(what + ": " + std::strerror(errno));
+    }
+
+    const uint8_t* bytes_ = nullptr;
+    int file_ = -1;
+    uint64_t size_ = 0;
+};
+
+}  // namespace seco::geotiff

@@ -1,0 +1,55 @@
+// Weights of the antialiased bilinear resize and of the Gaussian blur, for one output sample.
+#pragma once
+
+#include <cmath>
+
+#include "common/host_device.hpp"
+
+namespace seco::math {
+
+// Input samples [first, first + count) contribute to one output sample.
+struct Taps {
+    int first;
+    int count;
+    float centre;
+};
+
+// Triangle filter, as wide as the ratio of sizes when shrinking. Source: PyTorch, upsample_bilinear2d_aa.
+SECO_HOST_DEVICE inline Taps resize_taps(int out_index, int in_size, int out_size) {
+    const float ratio = static_cast<float>(in_size) / static_cast<float>(out_size);
+    const float support = ratio > 1.0f ? ratio : 1.0f;
+    const float centre = ratio * (static_cast<float>(out_index) + 0.5f);
+    const int low = static_cast<int>(centre - support + 0.5f);
+    const int first = low > 0 ? low : 0;
+    const int high = static_cast<int>(centre + support + 0.5f);
+    const int end = high < in_size ? high : in_size;
+    return {first, end - first, centre};
+}
+
+// Weight of input sample `index` before normalisation by the sum over the taps.
+SECO_HOST_DEVICE inline float resize_weight(int index, float centre, int in_size, int out_size) {
+    const float ratio = static_cast<float>(in_size) / static_cast<float>(out_size);
+    const float support = ratio > 1.0f ? ratio : 1.0f;
+    float distance = (static_cast<float>(index) - centre + 0.5f) / support;
+    distance = distance < 0.0f ? -distance : distance;
+    return distance < 1.0f ? 1.0f - distance : 0.0f;
+}
+
+constexpr int kBlurRadius = 11;  // 23 taps
+
+// Taps further out weigh less than exp(-5.5 ** 2 / 2) = 2.7e-7 of the centre and are left out.
+inline int blur_radius(float sigma) {
+    const int reach = static_cast<int>(std::ceil(5.5f * sigma));
+    return reach < kBlurRadius ? reach : kBlurRadius;
+}
+
+// Index of a sample outside [0, size), mirrored at the edges without repeating them, as often as needed.
+SECO_HOST_DEVICE inline int reflect(int index, int size) {
+    if (size == 1) return 0;
+    const int period = 2 * (size - 1);
+    index %= period;
+    index = index < 0 ? index + period : index;
+    return index < size ? index : period - index;
+}
+
+}  // namespace seco::math

@@ -1,0 +1,32 @@
+"""Types of the native module; `make lint` compares them with what it holds."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+built_with_cuda: bool
+codecs: list[str]
+cuda_architectures: str
+view_dtype: np.dtype[np.void]
+
+def philox(counters: NDArray[np.uint32], key: int) -> NDArray[np.uint32]: ...
+def augment_views(
+    pixels: NDArray[Any],
+    params: NDArray[np.void],
+    scale: NDArray[np.float32],
+    offset: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    inverse_std: NDArray[np.float32],
+    rgb: bool,
+    out: NDArray[Any],
+    dtype: str,
+    channels_last: bool,
+    size: int,
+    threads: int,
+) -> None: ...
+def geotiff_info(source: str | bytes) -> dict[str, Any]: ...
+def decode_geotiff(
+    sources: list[str | bytes], bands: list[int], total_bands: int, out: NDArray[Any], threads: int
+) -> list[tuple[int, str]]: ...

@@ -1,0 +1,163 @@
+"""All views of a batch in one native call."""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco import _core
+from seco.errors import ArrayError, DeviceError
+from seco.ops.random import VIEW_DTYPE
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_BANDS = 16
+_DTYPES = ("float32", "float16", "bfloat16")
+
+
+def augment_views(
+    pixels: "NDArray[Any] | torch.Tensor",
+    params: NDArray[np.void],
+    *,
+    size: int,
+    scale: float | Sequence[float],
+    offset: float | Sequence[float],
+    mean: float | Sequence[float],
+    std: float | Sequence[float],
+    dtype: str = "float32",
+    channels_last: bool = True,
+    threads: int | None = None,
+    rgb: bool | None = None,
+) -> "NDArray[Any] | torch.Tensor":
+    """Make views: a pure function of pixels and parameters.
+
+    ``x = clamp(pixels * scale + offset, 0, 1)`` per band; then colour jitter in the drawn order, grey, Gaussian blur (23
+    taps, reflected), horizontal flip, crop, antialiased bilinear resize, ``(x - mean) / std``. Semantics of each step are
+    torchvision v2's on float32.
+
+    Args:
+        pixels: Digital numbers, uint8 or uint16, ``[N, T, C, H, W]``, contiguous, C at most 16; numpy or torch, CPU.
+        params: ``[N, V]`` of :data:`seco.ops.random.VIEW_DTYPE`, from ``sample_view_params``.
+        size: Height and width of a view, pixels.
+        scale: Per digital number, one or ``[C]``.
+        offset: After scaling, one or ``[C]``.
+        mean: Subtracted at the end, one or ``[C]``.
+        std: Divides at the end, one or ``[C]``.
+        dtype: ``"float32"``, ``"float16"`` or (torch only) ``"bfloat16"``.
+        channels_last: Lay bands out last in memory; the shape stays the same.
+        threads: CPU threads; None takes one a core.
+        rgb: The bands are red, green, blue: grey is Rec. 601 luma and hue may turn. None: exactly when C is 3.
+
+    Returns:
+        ``[V, N, C, size, size]``, torch if torch came in; the same for any number of threads.
+
+    Raises:
+        ArrayError: If an argument has the wrong type, shape or range.
+        DeviceError: If the pixels are on a GPU: views are made on the CPU so far.
+
+    Source:
+        Mañas et al., ICCV 2021. Maths: ``csrc/math``. Reference: ``tests/reference/augment.py``.
+    """
+    from_torch = type(pixels).__module__.split(".")[0] == "torch"
+    if from_torch and pixels.device.type != "cpu":  # type: ignore[union-attr]
+        raise DeviceError(f"pixels: expected a CPU tensor, got one on {pixels.device}; move it with .cpu()")
+    source: NDArray[Any] = pixels.numpy() if from_torch else pixels  # type: ignore[assignment,union-attr]
+    _check_pixels(source)
+    bands = source.shape[2]
+    is_rgb = bands == 3 if rgb is None else rgb
+    _check_output(size, dtype, threads, from_torch=from_torch)
+    _check_params(source, params, is_rgb=is_rgb)
+    coefficients = {"scale": scale, "offset": offset, "mean": mean, "std": std}
+    per_band = {name: _per_band(name, value, bands) for name, value in coefficients.items()}
+    if not (per_band["std"] > 0).all():
+        raise ArrayError(f"std: expected positive numbers, got {per_band['std'].min()}; leave constant bands out")
+    shape = (params.shape[1], source.shape[0], bands, size, size)
+    memory = (*shape[:2], size, size, bands) if channels_last else shape
+    out = np.empty(memory, dtype=np.float32 if dtype == "float32" else np.uint16)
+    _core.augment_views(
+        source,
+        np.ascontiguousarray(params),
+        per_band["scale"],
+        per_band["offset"],
+        per_band["mean"],
+        np.reciprocal(per_band["std"]),
+        is_rgb,
+        out,
+        dtype,
+        channels_last,
+        size,
+        os.cpu_count() or 1 if threads is None else threads,
+    )
+    if channels_last:
+        out = out.transpose(0, 1, 4, 2, 3)
+    if not from_torch:
+        return out if dtype == "float32" else out.view(np.float16)
+    import torch
+
+    views = torch.from_numpy(out)
+    return views if dtype == "float32" else views.view(getattr(torch, dtype))
+
+
+def _check_pixels(pixels: NDArray[Any]) -> None:
+    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16):
+        got = getattr(pixels, "dtype", type(pixels).__name__)
+        raise ArrayError(f"pixels: expected uint8 or uint16 digital numbers, got {got}; convert them")
+    if pixels.ndim != 5 or 0 in pixels.shape[1:]:
+        raise ArrayError(f"pixels: expected [N, T, C, H, W], got {list(pixels.shape)}; add the missing axes")
+    if pixels.shape[2] > MAX_BANDS:
+        raise ArrayError(f"pixels: expected at most {MAX_BANDS} bands, got {pixels.shape[2]}; select some")
+    if not pixels.flags.c_contiguous:
+        raise ArrayError("pixels: expected a contiguous array, got strides; call numpy.ascontiguousarray first")
+
+
+def _check_output(size: int, dtype: str, threads: int | None, *, from_torch: bool) -> None:
+    if size < 1:
+        raise ArrayError(f"size: expected at least 1, got {size}; give the height and width of a view")
+    if dtype not in _DTYPES:
+        raise ArrayError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+    if dtype == "bfloat16" and not from_torch:
+        raise ArrayError("dtype: expected float32 or float16 for numpy, got 'bfloat16'; pass a torch tensor for bfloat16")
+    if threads is not None and threads < 1:
+        raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
+
+
+def _check_params(pixels: NDArray[Any], params: NDArray[np.void], *, is_rgb: bool) -> None:
+    locations, dates, bands, height, width = pixels.shape
+    if not isinstance(params, np.ndarray) or params.dtype != VIEW_DTYPE:
+        raise ArrayError("params: expected the structured array of sample_view_params, got another type")
+    if params.ndim != 2 or len(params) != locations:
+        raise ArrayError(
+            f"params: expected [{locations}, V] like pixels, got {list(params.shape)}; draw them for this batch"
+        )
+    if not params.size:
+        return
+    if params["date"].min() < 0 or params["date"].max() >= dates:
+        got = f"{params['date'].min()} … {params['date'].max()}"
+        raise ArrayError(f"params: expected dates 0 … {dates - 1}, got {got}; draw them for {dates} dates")
+    top, left, tall, wide = (params[f"crop_{name}"] for name in ("top", "left", "height", "width"))
+    inside = (top >= 0) & (left >= 0) & (tall > 0) & (wide > 0) & (top + tall <= height) & (left + wide <= width)
+    if not inside.all():
+        raise ArrayError(f"params: expected crops inside {height}×{width} px, got one outside; draw them for this size")
+    if not (np.sort(params["order"], axis=-1) == np.arange(4)).all():
+        raise ArrayError("params: expected order to be a permutation of 0, 1, 2, 3, got another; draw it again")
+    colour = [params[name] for name in ("brightness", "contrast", "saturation", "hue", "blur_sigma")]
+    if not all(np.isfinite(values).all() for values in colour) or (params["blur_sigma"] < 0).any():
+        raise ArrayError("params: expected finite factors and blur_sigma ≥ 0, got others; draw them again")
+    if (np.abs(params["hue"]) > 0.5).any():
+        raise ArrayError("params: expected hue within -0.5 … 0.5, got one outside; turn by less")
+    if is_rgb and bands != 3:
+        raise ArrayError(f"rgb: expected 3 bands, got {bands}; set rgb=False")
+    if not is_rgb and params["hue"].any():
+        raise ArrayError(f"params: expected hue 0 for {bands} bands that are not red, green, blue; use recipe.for_bands")
+
+
+def _per_band(name: str, value: float | Sequence[float], bands: int) -> NDArray[np.float32]:
+    given = np.asarray(value, dtype=np.float32)
+    if given.ndim > 1 or (given.ndim == 1 and len(given) != bands):
+        raise ArrayError(f"{name}: expected one number or {bands}, got shape {list(given.shape)}; one for each band")
+    if not np.isfinite(given).all():
+        raise ArrayError(f"{name}: expected finite numbers, got {value}")
+    return np.ascontiguousarray(np.broadcast_to(given, bands))

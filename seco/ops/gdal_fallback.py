@@ -1,0 +1,54 @@
+"""Files outside the fast profile, read by GDAL without its chatter."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seco.errors import GeoTiffError
+
+
+def read_header(source: str | Path | bytes, reason: str) -> tuple[int, int, int, str]:
+    """Bands, height, width and dtype name of a file; ``reason`` is why the native decoder does not read it."""
+    with _open(source, reason) as dataset:
+        return dataset.count, dataset.height, dataset.width, str(dataset.dtypes[0])
+
+
+def read_pixels(source: str | Path | bytes, reason: str) -> NDArray[Any]:
+    """All pixels ``[C, H, W]`` of a file.
+
+    Raises:
+        GeoTiffError: If rasterio is not installed or GDAL cannot read the file.
+    """
+    with _open(source, reason) as dataset:
+        pixels: NDArray[Any] = dataset.read()
+        return pixels
+
+
+@contextmanager
+def _open(source: str | Path | bytes, reason: str) -> Iterator[Any]:
+    name = "<bytes>" if isinstance(source, bytes) else str(source)
+    try:
+        import rasterio
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+        from rasterio.io import MemoryFile
+    except ImportError as error:
+        raise GeoTiffError(f"{name}: expected rasterio to read it ({reason}), got none; pip install rasterio") from error
+    logging.getLogger("rasterio").addHandler(logging.NullHandler())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        try:
+            with rasterio.Env(CPL_DEBUG=False):
+                if isinstance(source, bytes):
+                    with MemoryFile(source) as memory, memory.open() as dataset:
+                        yield dataset
+                else:
+                    with rasterio.open(source) as dataset:
+                        yield dataset
+        except RasterioError as error:
+            text = str(error).splitlines()[0]
+            raise GeoTiffError(f"{name}: expected a readable raster ({reason}), got: {text}") from error

@@ -1,0 +1,141 @@
+"""GeoTIFFs decoded in batches: a fast profile natively, everything else through GDAL, counted."""
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seco import _core
+from seco.errors import ArrayError, GeoTiffError
+
+Source = str | Path | bytes
+
+_COMPRESSIONS = {1: "none", 5: "LZW", 8: "DEFLATE", 50000: "ZSTD"}
+_fallbacks: Counter[str] = Counter()
+_fallbacks_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class GeoTiffInfo:
+    """Header of one GeoTIFF.
+
+    Attributes:
+        bands: Number of bands.
+        height: Pixels.
+        width: Pixels.
+        dtype: NumPy's name of the sample type.
+        compression: ``"none"``, ``"LZW"``, ``"DEFLATE"``, ``"ZSTD"``; ``""`` when GDAL reads the file.
+        predictor: 1 (none) or 2 (horizontal differences).
+        planar: Bands lie one after the other, not interleaved by pixel.
+        tiled: Tiles, not strips.
+        foreign: Why GDAL has to read the file; ``""`` if the native decoder does.
+    """
+
+    bands: int
+    height: int
+    width: int
+    dtype: str
+    compression: str
+    predictor: int
+    planar: bool
+    tiled: bool
+    foreign: str
+
+
+def read_info(source: Source) -> GeoTiffInfo:
+    """Header of ``source``, a path or the file's bytes.
+
+    Raises:
+        GeoTiffError: If the file is missing or damaged, or needs GDAL and that cannot read it.
+    """
+    native = _core.geotiff_info(_as_native(source))
+    if native["foreign"]:
+        from seco.ops.gdal_fallback import read_header
+
+        bands, height, width, dtype = read_header(source, native["foreign"])
+        return GeoTiffInfo(bands, height, width, dtype, "", 1, False, False, native["foreign"])
+    return GeoTiffInfo(**native | {"compression": _COMPRESSIONS[native["compression"]]})
+
+
+def decode_geotiff(
+    sources: Sequence[Source],
+    *,
+    bands: Sequence[int] | None = None,
+    threads: int | None = None,
+    out: NDArray[Any] | None = None,
+) -> NDArray[Any]:
+    """Decode GeoTIFFs of one size, type and number of bands.
+
+    The fast profile (little-endian classic or BigTIFF, strips or tiles, pixel- or band-interleaved, 8-, 16- and 32-bit
+    integers and float32, uncompressed, DEFLATE, ZSTD or LZW, predictor 1 or 2) is decoded natively; of band-interleaved
+    files only the wanted bands are read. Everything else goes through GDAL and is counted in :func:`fallback_count`.
+
+    Args:
+        sources: Paths or file contents, N of them.
+        bands: Zero-based band numbers in the order wanted; None for all.
+        threads: CPU threads; None takes one a core.
+        out: Array to write to, C-contiguous, of the result's shape and dtype; None makes one.
+
+    Returns:
+        ``[N, C, H, W]`` of the files' type.
+
+    Raises:
+        GeoTiffError: If a file is missing, damaged, or unlike the first; the text names it.
+        ArrayError: If ``sources`` is empty, a band does not exist, or ``out`` does not fit.
+    """
+    if isinstance(sources, (str, Path, bytes)) or not len(sources):
+        raise ArrayError("sources: expected a list of at least one GeoTIFF, got none or a single one; give a list")
+    if threads is not None and threads < 1:
+        raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
+    first = read_info(sources[0])
+    chosen = list(range(first.bands)) if bands is None else [int(band) for band in bands]
+    if not chosen or min(chosen) < 0 or max(chosen) >= first.bands:
+        raise ArrayError(f"bands: expected numbers 0 … {first.bands - 1}, got {chosen}; count from 0")
+    shape = (len(sources), len(chosen), first.height, first.width)
+    out = _checked_out(out, shape, np.dtype(first.dtype))
+    workers = os.cpu_count() or 1 if threads is None else threads
+    foreign = _core.decode_geotiff([_as_native(s) for s in sources], chosen, first.bands, out, workers)
+    for i, reason in foreign:
+        _decode_foreign(sources[i], reason, first, chosen, out[i])
+    return out
+
+
+def fallback_count() -> dict[str, int]:
+    """How many files went through GDAL since the process started, by reason."""
+    with _fallbacks_lock:
+        return dict(_fallbacks)
+
+
+def _as_native(source: Source) -> str | bytes:
+    return source if isinstance(source, bytes) else os.fspath(source)
+
+
+def _checked_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    if out is None:
+        return np.empty(shape, dtype)
+    if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous or not out.flags.writeable:
+        got = f"{out.dtype} {list(out.shape)}"
+        raise ArrayError(f"out: expected a writeable contiguous {dtype} {list(shape)}, got {got}; or leave it out")
+    return out
+
+
+def _decode_foreign(source: Source, reason: str, first: GeoTiffInfo, bands: list[int], out: NDArray[Any]) -> None:
+    from seco.ops.gdal_fallback import read_pixels
+
+    with _fallbacks_lock:
+        _fallbacks[reason] += 1
+    pixels = read_pixels(source, reason)
+    expected = (first.bands, first.height, first.width)
+    if pixels.shape != expected or pixels.dtype != out.dtype:
+        name = "<bytes>" if isinstance(source, bytes) else source
+        raise GeoTiffError(
+            f"{name}: expected {first.dtype} {list(expected)} like the first of the batch, got {pixels.dtype} "
+            f"{list(pixels.shape)}; decode unlike files apart"
+        )
+    out[:] = pixels[bands]

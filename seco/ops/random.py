@@ -1,0 +1,214 @@
+"""Counter-based random numbers, and the view parameters drawn from them.
+
+Every number is Philox4x32-10 of (epoch, sample, view, draw) under the key ``seed``: the same whatever the batch, the number
+of threads, workers or ranks, the device or the point of resumption.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seco import _core
+from seco.errors import ArrayError
+from seco.ops.recipe import RECIPES, ViewRecipe
+
+VIEW_DTYPE: np.dtype[np.void] = _core.view_dtype
+
+# Values of the counter's view word that are not views.
+_DATES = 0xFFFFFFFF
+_SHUFFLE = 0xFFFFFFFE
+# Draws of a view: each is one block of four words.
+_JITTER, _BLUR, _ORDER, _FIRST_CROP = 0, 1, 2, 3
+_CROP_TRIES = 10
+_PERMUTATIONS = np.array(
+    [[a, b, c, 6 - a - b - c] for a in range(4) for b in range(4) for c in range(4) if len({a, b, c}) == 3],
+    dtype=np.int8,
+)
+
+
+def philox(counters: ArrayLike, key: int) -> NDArray[np.uint32]:
+    """Philox4x32-10 blocks.
+
+    Args:
+        counters: uint32 ``[N, 4]``.
+        key: 64-bit key.
+
+    Returns:
+        uint32 ``[N, 4]``.
+
+    Source:
+        Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011. Maths: ``csrc/common/philox.hpp``.
+    """
+    return _core.philox(np.asarray(counters, dtype=np.uint32), _checked_key(key))
+
+
+def permutation(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """A shuffle of ``0 … n - 1`` that is a pure function of seed and epoch: int64 ``[n]``."""
+    words = _blocks(seed, epoch, np.arange(n), _SHUFFLE, 0)
+    keys = words[:, 0].astype(np.uint64) << np.uint64(32) | words[:, 1]
+    order: NDArray[np.int64] = np.argsort(keys, kind="stable")
+    return order
+
+
+def sample_view_params(
+    recipe: str | ViewRecipe,
+    sample_ids: ArrayLike,
+    *,
+    epoch: int,
+    seed: int,
+    height: int,
+    width: int,
+    dates: ArrayLike,
+) -> NDArray[np.void]:
+    """Draw the parameters of all views of a batch.
+
+    Args:
+        recipe: Name of a method (``"seco"``, ``"moco"``, ``"moco_tp"``) or a recipe.
+        sample_ids: Location numbers, ``[N]``, 0 … 2³² - 1.
+        epoch: Pass over the data, from 0.
+        seed: Of the run, 64 bits.
+        height: Of the patches, pixels.
+        width: Of the patches, pixels.
+        dates: Number of dates of every location: one number or ``[N]``.
+
+    Returns:
+        Structured array ``[N, V]``, one record a view: ``date`` (index into the location's dates), ``crop_top``,
+        ``crop_left``, ``crop_height``, ``crop_width`` (of the flipped patch, pixels), ``flip``, ``order`` (of 0 brightness,
+        1 contrast, 2 saturation, 3 hue), ``brightness``, ``contrast``, ``saturation``, ``hue``, ``grey``, ``blur_sigma``.
+
+    Raises:
+        ArrayError: If the recipe is unknown, a location has too few dates, or a number is out of range.
+    """
+    chosen = _find_recipe(recipe)
+    ids = _checked_ids(sample_ids)
+    if height < 1 or width < 1:
+        raise ArrayError(f"height, width: expected at least 1, got {height}, {width}; give the size of the patches")
+    params = np.zeros((len(ids), chosen.num_views), dtype=VIEW_DTYPE)
+    params["date"] = _draw_dates(chosen, ids, epoch, seed, dates)
+    for view, augmented in enumerate(chosen.augmented):
+        _draw_colour(params[:, view], chosen, ids, epoch, seed, view, augmented=augmented)
+        _draw_crop(params[:, view], chosen, ids, epoch, seed, view, height, width)
+    return params
+
+
+def _find_recipe(recipe: str | ViewRecipe) -> ViewRecipe:
+    if isinstance(recipe, ViewRecipe):
+        return recipe
+    if recipe not in RECIPES:
+        raise ArrayError(f"recipe: expected one of {', '.join(RECIPES)} or a ViewRecipe, got {recipe!r}")
+    return RECIPES[recipe]
+
+
+def _checked_key(seed: int) -> int:
+    if not 0 <= seed < 1 << 64:
+        raise ArrayError(f"seed: expected 0 … 2**64 - 1, got {seed}; choose another")
+    return seed
+
+
+def _checked_ids(sample_ids: ArrayLike) -> NDArray[np.int64]:
+    ids = np.asarray(sample_ids)
+    if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+        raise ArrayError(f"sample_ids: expected integers [N], got {ids.dtype} {list(ids.shape)}; give location numbers")
+    if len(ids) and (ids.min() < 0 or ids.max() >= 1 << 32):
+        raise ArrayError(f"sample_ids: expected 0 … 2**32 - 1, got {ids.min()} … {ids.max()}; number the locations anew")
+    return ids.astype(np.int64)
+
+
+def _blocks(seed: int, epoch: int, ids: NDArray[np.int64], view: int, draw: int) -> NDArray[np.uint32]:
+    counters = np.empty((len(ids), 4), dtype=np.uint32)
+    counters[:, 0], counters[:, 1], counters[:, 2], counters[:, 3] = epoch, ids, view, draw
+    return philox(counters, seed)
+
+
+def _uniform(seed: int, epoch: int, ids: NDArray[np.int64], view: int, draw: int) -> NDArray[np.float64]:
+    """``[4, N]`` numbers in [0, 1): the upper 24 bits of each word, exact in float32 too."""
+    words = _blocks(seed, epoch, ids, view, draw) >> 8
+    return words.T.astype(np.float64) * 2.0**-24
+
+
+def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: int, dates: ArrayLike) -> NDArray[np.int64]:
+    """``[N, V]`` date of every view; the recipe's dates are distinct unless it says otherwise."""
+    available = np.broadcast_to(np.asarray(dates, dtype=np.int64), ids.shape)
+    wanted = recipe.num_dates
+    least = wanted if recipe.distinct_dates else 1
+    if len(ids) and available.min() < least:
+        few = int((available < least).sum())
+        raise ArrayError(
+            f"dates: expected at least {least} for each location, got {available.min()} ({few} locations have too few); "
+            "leave them out or choose another method"
+        )
+    uniform = _uniform(seed, epoch, ids, _DATES, 0)
+    drawn = np.empty((wanted, len(ids)), dtype=np.int64)
+    for k in range(wanted):
+        if not recipe.distinct_dates:
+            drawn[k] = uniform[k] * available
+            continue
+        # The k-th date is one of those left; earlier ones are stepped over in ascending order.
+        pick = (uniform[k] * (available - k)).astype(np.int64)
+        for earlier in np.sort(drawn[:k], axis=0):
+            pick += pick >= earlier
+        drawn[k] = pick
+    of_views: NDArray[np.int64] = drawn[np.array(recipe.dates)].T
+    return of_views
+
+
+def _draw_colour(  # noqa: PLR0917 - the words of a counter
+    views: NDArray[np.void],
+    recipe: ViewRecipe,
+    ids: NDArray[np.int64],
+    epoch: int,
+    seed: int,
+    view: int,
+    *,
+    augmented: bool,
+) -> None:
+    """Fill the fields before the crop; a view that is not augmented gets the values that do nothing."""
+    views["order"] = np.arange(4)
+    for name in ("brightness", "contrast", "saturation"):
+        views[name] = 1
+    if not augmented:
+        return
+    apply, brightness, contrast, saturation = _uniform(seed, epoch, ids, view, _JITTER)
+    hue, grey, blur, sigma = _uniform(seed, epoch, ids, view, _BLUR)
+    order, flip, _, _ = _uniform(seed, epoch, ids, view, _ORDER)
+    jittered = apply < recipe.jitter_probability
+    for name, u in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
+        strength = getattr(recipe, name)
+        views[name] = np.where(jittered, 1 + strength * (2 * u - 1), 1)
+    views["hue"] = np.where(jittered, recipe.hue * (2 * hue - 1), 0)
+    views["order"] = _PERMUTATIONS[(order * len(_PERMUTATIONS)).astype(np.int64)]
+    views["grey"] = grey < recipe.grey_probability
+    low, high = recipe.blur_sigma
+    views["blur_sigma"] = np.where(blur < recipe.blur_probability, low + (high - low) * sigma, 0)
+    views["flip"] = flip < recipe.flip_probability
+
+
+def _draw_crop(  # noqa: PLR0917 - the words of a counter
+    views: NDArray[np.void],
+    recipe: ViewRecipe,
+    ids: NDArray[np.int64],
+    epoch: int,
+    seed: int,
+    view: int,
+    height: int,
+    width: int,
+) -> None:
+    """Random resized crop: the first of ten tries that fits, else the largest centred crop of a legal ratio."""
+    low, high = recipe.crop_ratio
+    ratio = min(max(width / height, low), high)
+    crop_width, crop_height = min(width, round(height * ratio)), min(height, round(width / ratio))
+    views["crop_height"], views["crop_width"] = crop_height, crop_width
+    views["crop_top"], views["crop_left"] = (height - crop_height) // 2, (width - crop_width) // 2
+    pending = np.arange(len(ids))
+    for attempt in range(_CROP_TRIES):
+        if not len(pending):
+            return
+        area, shape, top, left = _uniform(seed, epoch, ids[pending], view, _FIRST_CROP + attempt)
+        target = height * width * (recipe.crop_scale[0] + (recipe.crop_scale[1] - recipe.crop_scale[0]) * area)
+        aspect = np.exp(np.log(low) + (np.log(high) - np.log(low)) * shape)
+        tall, wide = np.rint(np.sqrt(target / aspect)), np.rint(np.sqrt(target * aspect))
+        fits = (tall > 0) & (tall <= height) & (wide > 0) & (wide <= width)
+        chosen = pending[fits]
+        views["crop_height"][chosen], views["crop_width"][chosen] = tall[fits], wide[fits]
+        views["crop_top"][chosen] = top[fits] * (height - tall[fits] + 1)
+        views["crop_left"][chosen] = left[fits] * (width - wide[fits] + 1)
+        pending = pending[~fits]

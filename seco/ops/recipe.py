@@ -1,0 +1,72 @@
+"""What each method's views are: from which date, augmented or not, and how strongly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRecipe:
+    """Distribution of the views of one location.
+
+    Attributes:
+        names: Of the views, the query first.
+        dates: For each view, which of the drawn dates it shows.
+        augmented: For each view, whether colour, grey, blur and flip are drawn; without them a view is only cropped.
+        distinct_dates: The drawn dates differ. False draws with replacement, as the 2021 code did.
+        jitter_probability: Of colour jitter.
+        brightness: Factor in [1 - b, 1 + b].
+        contrast: Factor in [1 - c, 1 + c].
+        saturation: Factor in [1 - s, 1 + s].
+        hue: Turn in [-h, h] of the full circle; needs exactly red, green, blue.
+        grey_probability: Of losing colour.
+        blur_probability: Of Gaussian blur.
+        blur_sigma: Least and greatest standard deviation, pixels.
+        flip_probability: Of a horizontal flip.
+        crop_scale: Least and greatest share of the patch's area.
+        crop_ratio: Least and greatest width over height.
+
+    Source:
+        Mañas et al., ICCV 2021; MoCo-v2's augmentations.
+    """
+
+    names: tuple[str, ...]
+    dates: tuple[int, ...]
+    augmented: tuple[bool, ...]
+    distinct_dates: bool = True
+    jitter_probability: float = 0.8
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.4
+    hue: float = 0.1
+    grey_probability: float = 0.2
+    blur_probability: float = 0.5
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    flip_probability: float = 0.5
+    crop_scale: tuple[float, float] = (0.2, 1.0)
+    crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    @property
+    def num_views(self) -> int:
+        """Views of a location, V."""
+        return len(self.names)
+
+    @property
+    def num_dates(self) -> int:
+        """Dates that are drawn for a location."""
+        return max(self.dates) + 1
+
+    def for_bands(self, bands: Sequence[str]) -> "ViewRecipe":
+        """This recipe for a selection of bands: hue turns only exactly red, green, blue (B04, B03, B02)."""
+        return self if is_rgb(bands) else replace(self, hue=0.0)
+
+
+def is_rgb(bands: Sequence[str]) -> bool:
+    """Whether the bands are exactly red, green, blue of Sentinel-2."""
+    return tuple(bands) == ("B04", "B03", "B02")
+
+
+RECIPES: dict[str, ViewRecipe] = {
+    "seco": ViewRecipe(names=("q", "k0", "k1", "k2"), dates=(0, 1, 2, 0), augmented=(False, True, False, True)),
+    "moco": ViewRecipe(names=("q", "k0"), dates=(0, 0), augmented=(True, True)),
+    "moco_tp": ViewRecipe(names=("q", "k0"), dates=(0, 1), augmented=(True, True)),
+}

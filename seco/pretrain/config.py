@@ -1,0 +1,139 @@
+"""Settings of a pretraining run: defaults of the 2021 code, a TOML file, flags; flags win."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from seco.errors import ConfigError
+from seco.ops.recipe import RECIPES
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainConfig:
+    """One run, resolved.
+
+    Attributes:
+        data: Folder of the store.
+        method: ``seco``, ``moco`` or ``moco_tp``.
+        backbone: timm model name.
+        bands: ``rgb``, ``all`` or a comma-separated list.
+        epochs: Passes over the data that the schedule is laid out for.
+        steps: Optimiser steps after which to stop, in all; 0: none but ``epochs``.
+        batch_size: Locations a step.
+        size: Height and width of a view, pixels.
+        seed: Of weights, queues, order, seasons and views.
+        lr: Learning rate at the start, for this batch size.
+        momentum: Of SGD.
+        weight_decay: Of SGD.
+        schedule: ``step`` (× 0.1 at 60 % and 80 % of the epochs) or ``cosine``.
+        queue: Keys a sub-space.
+        dim: Size of an embedding.
+        key_momentum: m of the key encoder's moving average.
+        temperature: Of the logits.
+        precision: ``fp32`` or ``bf16`` (autocast; logits and loss stay fp32).
+        device: ``auto``, ``cpu`` or ``cuda``.
+        compile: Run the encoders through torch.compile.
+        threads: Threads of the loader; 0: one a core.
+        log_every: Optimiser steps between lines of the metrics.
+        save_every: Epochs between checkpoints.
+
+    Source:
+        Mañas et al., ICCV 2021, and its released code.
+    """
+
+    data: str
+    method: str = "seco"
+    backbone: str = "resnet18"
+    bands: str = "rgb"
+    epochs: int = 200
+    steps: int = 0
+    batch_size: int = 256
+    size: int = 224
+    seed: int = 0
+    lr: float = 0.03
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    schedule: str = "step"
+    queue: int = 16384
+    dim: int = 128
+    key_momentum: float = 0.999
+    temperature: float = 0.07
+    precision: str = "fp32"
+    device: str = "auto"
+    compile: bool = False
+    threads: int = 0
+    log_every: int = 10
+    save_every: int = 1
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            _check_type(field.name, getattr(self, field.name), field.type)
+        choices = {
+            "method": tuple(RECIPES),
+            "schedule": ("step", "cosine"),
+            "precision": ("fp32", "bf16"),
+            "device": ("auto", "cpu", "cuda"),
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"{name}: expected {', '.join(allowed)}, got {getattr(self, name)!r}")
+        for name in ("epochs", "size", "queue", "dim", "log_every", "save_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        for name in ("steps", "threads", "seed", "weight_decay"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}: expected 0 or more, got {getattr(self, name)}")
+        if self.batch_size < 2:
+            raise ConfigError(f"batch_size: expected at least 2 for batch norm, got {self.batch_size}")
+        if not (self.lr > 0 and self.temperature > 0):
+            raise ConfigError(f"lr, temperature: expected positive numbers, got {self.lr}, {self.temperature}")
+        if not 0 <= self.key_momentum <= 1:
+            raise ConfigError(f"key_momentum: expected 0 … 1, got {self.key_momentum}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+
+# What may differ between a run and its resumption: where and how fast, not what is computed.
+FREE_ON_RESUME = ("data", "steps", "device", "compile", "threads", "save_every")
+
+
+def resolve_config(flags: Mapping[str, Any], file: Path | None = None) -> PretrainConfig:
+    """Defaults, then the file's settings, then the flags that were given.
+
+    Args:
+        flags: Settings by name.
+        file: TOML file of settings by name.
+
+    Raises:
+        ConfigError: If the file cannot be read, or a setting is unknown, of the wrong type or out of range.
+    """
+    settings = (_read_toml(file) if file else {}) | dict(flags)
+    known = [field.name for field in fields(PretrainConfig)]
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"settings: {', '.join(known)}"
+            raise ConfigError(f"{file or 'flags'}: expected known settings, got {name!r}; {hint}")
+    if "data" not in settings:
+        raise ConfigError("data: expected a store, got none; give --data STORE or data in the file")
+    return PretrainConfig(**settings)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{file}: expected a TOML file of settings, got {error}") from error
+
+
+def _check_type(name: str, value: object, expected: object) -> None:
+    """TOML and callers may give 1 where 1.0 is meant, but not "1" or true."""
+    accepted = (int, float) if expected is float else (expected,)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):  # type: ignore[arg-type]
+        wanted = getattr(expected, "__name__", expected)
+        raise ConfigError(f"{name}: expected {wanted}, got {value!r}")

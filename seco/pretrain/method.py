@@ -1,0 +1,137 @@
+"""Momentum contrast in one or more sub-spaces: `seco`, `moco` and `moco_tp` differ only in their views.
+
+Source: Mañas et al., Seasonal Contrast, ICCV 2021, section 3.2; MoCo-v2 (He et al. 2020, Chen et al. 2020).
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .encoder import build_backbone
+from .queue import KeyQueue
+
+
+class ContrastOutput(NamedTuple):
+    """Result of one step.
+
+    Attributes:
+        loss: Scalar float32, summed over the M sub-spaces.
+        accuracy: ``[M]`` float32, share of queries whose positive ranks first.
+        keys: ``[M, N, D]`` float32, what the queues take after the step.
+    """
+
+    loss: Tensor
+    accuracy: Tensor
+    keys: Tensor
+
+
+class ProjectedEncoder(nn.Module):
+    """A backbone and one projection head a sub-space; outputs are unit vectors."""
+
+    def __init__(self, backbone: nn.Module, *, heads: int, dim: int) -> None:
+        super().__init__()
+        features = int(backbone.num_features)  # type: ignore[arg-type]
+        self.backbone = backbone
+        self.heads = nn.ModuleList(
+            nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, dim)) for _ in range(heads)
+        )
+
+    def forward(self, views: Tensor) -> Tensor:
+        """``[N, C, H, W]`` → ``[M, N, D]`` float32, one unit vector a sub-space and sample."""
+        features = self.backbone(views)
+        return torch.stack([F.normalize(head(features).float(), dim=1) for head in self.heads])
+
+
+class MomentumContrast(nn.Module):
+    """Query encoder, key encoder and queues of M sub-spaces, one key view a sub-space.
+
+    Args:
+        backbone: timm model name.
+        in_channels: Number of bands.
+        sub_spaces: M: 3 for ``seco``, 1 for ``moco`` and ``moco_tp``.
+        dim: Size of an embedding.
+        queue_length: Keys K a sub-space.
+        momentum: m of the key encoder's moving average.
+        temperature: Of the logits.
+        seed: Of weights and queues.
+    """
+
+    def __init__(
+        self,
+        *,
+        backbone: str,
+        in_channels: int,
+        sub_spaces: int,
+        dim: int,
+        queue_length: int,
+        momentum: float,
+        temperature: float,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.temperature = temperature
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.query = ProjectedEncoder(build_backbone(backbone, in_channels), heads=sub_spaces, dim=dim)
+            self.key = ProjectedEncoder(build_backbone(backbone, in_channels), heads=sub_spaces, dim=dim)
+        self.key.load_state_dict(self.query.state_dict())
+        self.key.requires_grad_(False)
+        generator = torch.Generator().manual_seed(seed)
+        self.queues = nn.ModuleList(KeyQueue(queue_length, dim, generator=generator) for _ in range(sub_spaces))
+
+    def forward(self, views: Tensor) -> ContrastOutput:
+        """Loss of one batch.
+
+        Args:
+            views: ``[1 + M, N, C, H, W]``: the query view, then one key view a sub-space.
+        """
+        query = self.query(views[0])  # [M, N, D]
+        with torch.no_grad():
+            # One pass a view, as in the 2021 code: batch-norm statistics are those of one kind of view.
+            keys = torch.stack([self.key(view) for view in views[1:]], dim=1)  # [M sub-spaces, M views, N, D]
+        losses, accuracies = [], []
+        for i, queue in enumerate(self.queues):
+            logits = sub_space_logits(query[i], keys[i], queue.keys, positive=i) / self.temperature  # type: ignore[arg-type]
+            target = logits.new_zeros(len(logits), dtype=torch.int64)
+            losses.append(F.cross_entropy(logits, target))
+            # A tie is no win: an encoder that maps everything to one point must not look perfect.
+            accuracies.append((logits[:, :1] > logits[:, 1:]).all(dim=1).float().mean())
+        own = torch.stack([keys[i, i] for i in range(len(self.queues))])
+        return ContrastOutput(torch.stack(losses).sum(), torch.stack(accuracies).detach(), own)
+
+    @torch.no_grad()
+    def update_key_encoder(self) -> None:
+        """θ' ← m θ' + (1 - m) θ; call before the keys of a step are computed."""
+        keys: list[Tensor] = list(self.key.parameters())
+        queries: list[Tensor] = list(self.query.parameters())
+        torch._foreach_lerp_(keys, queries, 1 - self.momentum)
+
+    def push_keys(self, keys: Tensor) -> None:
+        """Feed each queue with its sub-space's keys ``[M, N, D]``; call after the logits of a step."""
+        for queue, own in zip(self.queues, keys, strict=True):
+            queue.push(own)  # type: ignore[operator]
+
+
+def sub_space_logits(query: Tensor, keys: Tensor, queue: Tensor, *, positive: int) -> Tensor:
+    """Cosines of one sub-space, the positive first.
+
+    Negatives are the queue and, in every sub-space but the first, the other key views of every sample of the batch,
+    the query's own location included.
+
+    Args:
+        query: ``[N, D]`` unit vectors.
+        keys: ``[V, N, D]`` unit vectors of all key views in this sub-space.
+        queue: ``[K, D]`` unit vectors.
+        positive: The key view that is this sub-space's positive.
+
+    Returns:
+        ``[N, 1 + K]`` for sub-space 0, ``[N, 1 + K + (V - 1) N]`` for the others, float32.
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        logits = [(query * keys[positive]).sum(dim=1, keepdim=True), query @ queue.T]
+        if positive > 0:
+            logits += [query @ view.T for j, view in enumerate(keys) if j != positive]
+        return torch.cat(logits, dim=1)

@@ -1,0 +1,92 @@
+"""What a run leaves on disk: settings, environment, metrics, TensorBoard events and checkpoints."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from seco.data.atomic import write_atomic
+from seco.errors import RunError
+from seco.report.environment import describe_environment
+
+from .checkpoint import LAST, read_checkpoint, save_checkpoint
+from .config import FREE_ON_RESUME, PretrainConfig
+
+
+class RunDirectory:
+    """A run on disk.
+
+    Args:
+        path: The directory.
+        config: The run's settings.
+        resume: Go on where the run there stopped.
+        overwrite: Delete a run that is there.
+
+    Raises:
+        RunError: If a run is there and neither ``resume`` nor ``overwrite`` is said, if there is nothing to resume, or if
+            the run there has other settings.
+    """
+
+    def __init__(self, path: Path, config: PretrainConfig, *, resume: bool, overwrite: bool) -> None:
+        self.path = path
+        self.metrics_file = path / "metrics.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.state: dict[str, Any] | None = None
+        if resume:
+            self.state = read_checkpoint(self.checkpoints / LAST)
+            _check_same(self.state["config"], config, path)
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if not overwrite:
+                raise RunError(f"{path}: expected a new run, got a path that is there; say --resume or --overwrite")
+            if not (path / "config.json").is_file():
+                raise RunError(f"{path}: expected a run to overwrite, got something else; choose another --out")
+        self._config = config
+
+    def open(self) -> None:
+        """Make the directory ready for writing: a new one, or the old one cut back to its last checkpoint."""
+        if self.state is None:
+            if self.path.exists():
+                shutil.rmtree(self.path)
+            try:
+                self.checkpoints.mkdir(parents=True)
+            except OSError as error:
+                raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
+            self.metrics_file.touch()
+        else:
+            self._cut_metrics(self.state["step"])
+        self._write_json("config.json", self._config.to_dict())
+        self._write_json("environment.json", describe_environment())
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Append one line to the metrics."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def save(self, name: str, content: dict[str, Any]) -> None:
+        """Write a checkpoint."""
+        save_checkpoint(self.checkpoints / name, content)
+
+    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+        write_atomic(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
+
+    def _cut_metrics(self, step: int) -> None:
+        """Drop lines of steps after the checkpoint, which are done again, and a line that a crash cut short."""
+        kept = []
+        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
+            try:
+                logged = json.loads(line)["step"]
+            except (json.JSONDecodeError, KeyError, TypeError):
+                break
+            if logged > step:
+                break
+            kept.append(line + "\n")
+        write_atomic(self.metrics_file, "".join(kept).encode())
+
+
+def _check_same(saved: dict[str, Any], config: PretrainConfig, path: Path) -> None:
+    for name, value in config.to_dict().items():
+        if name not in FREE_ON_RESUME and saved.get(name) != value:
+            raise RunError(
+                f"{path}: expected {name} {saved.get(name)!r} as in the run to resume, got {value!r}; "
+                f"give the same {name}, or another --out"
+            )

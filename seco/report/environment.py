@@ -1,0 +1,26 @@
+"""Where something ran: versions and machine, for runs and results."""
+
+import platform
+from importlib import metadata
+from typing import Any
+
+PACKAGES = ("seco-eo", "torch", "torchvision", "timm", "numpy", "lightning", "rasterio", "pyarrow")
+
+
+def package_versions() -> dict[str, str]:
+    """Version of each package that a result may depend on; those that are not installed are left out."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions, platform and cards, without names of users or hosts."""
+    import torch
+
+    cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return {"versions": package_versions(), "platform": platform.platform(), "cuda_cards": cards}

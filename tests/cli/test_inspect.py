@@ -1,0 +1,60 @@
+"""``seco inspect`` on small stores."""
+
+import json
+
+from click.testing import CliRunner
+from seco.cli.main import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["inspect", *map(str, arguments)])
+
+
+def test_tables_name_what_is_there(make_store):
+    result = run(make_store(labels={"a": "wood", "b": "wood"}))
+    assert result.exit_code == 0
+    for text in (
+        "Sentinel-2 L2A",
+        "(DN + -1000) / 10000",
+        "min 3, median 3, max 3",
+        "2020-01-15, 2021-07-01",
+    ):
+        assert text in result.stdout
+    for text in ("Jan 3, Apr 3, Jul 3", "mean 25.0%, max 25.0%", "wood 2", "B8A", "864.7"):
+        assert text in result.stdout
+
+
+def test_json_is_the_only_thing_on_stdout(make_store, tmp_path):
+    store = make_store(labels={"a": "wood", "c": "crops"})
+    result = run(store, "--json", "--figures", tmp_path / "figures")
+    summary = json.loads(result.stdout)
+    assert (summary["locations"], summary["patches"]) == (3, 9)
+    assert summary["dates_per_location"]["median"] == 3
+    # 2020-01-15T10:36:29 to 2020-04-01T10:00:00 are 77 days less 2189 s.
+    assert summary["gap_days"]["min"] == 77 - 2189 / 86400
+    assert summary["gap_days"]["max"] == 456
+    assert summary["patches_per_month"] == [3, 0, 0, 3, 0, 0, 3, 0, 0, 0, 0, 0]
+    assert summary["classes"] == {"crops": 1, "wood": 1}
+    assert summary["cloud_fraction"] == {"mean": 0.25, "max": 0.25, "known": 9}
+    assert summary["bytes"] == sum(file.stat().st_size for file in store.glob("patches/*/*.tif"))
+    assert [band["name"] for band in summary["bands"]][:2] == ["B01", "B02"]
+    assert (tmp_path / "figures/contact_sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert "contact_sheet.png" in result.stderr
+
+
+def test_one_date_has_no_gaps(make_store):
+    store = make_store(dates=("2020-01-15T10:36:29",))
+    assert json.loads(run(store, "--json").stdout)["gap_days"] is None
+    assert "one date only" in run(store).stdout
+
+
+def test_missing_store_is_one_line_and_exit_1(tmp_path):
+    result = run(tmp_path / "nowhere")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_wrong_usage_is_exit_2():
+    assert run().exit_code == 2

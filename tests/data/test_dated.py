@@ -1,0 +1,241 @@
+"""Import of dated rasters: small made ones for every rule and every refusal."""
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine
+
+from seco.data.clouds import CloudRule
+from seco.data.dated import import_dated
+from seco.data.dated_rasters import date_in_name
+from seco.data.store import open_store
+from seco.errors import ConfigError, DataError, StoreError
+
+NAMES = ("B02", "B03", "B04")
+TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_649_970)
+
+
+def write_raster(path, pixels=None, *, names=NAMES, transform=TRANSFORM, crs="EPSG:32631", nodata=None):
+    pixels = clear() if pixels is None else pixels
+    count, height, width = pixels.shape
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        dtype=pixels.dtype.name,
+        count=count,
+        height=height,
+        width=width,
+        crs=crs,
+        transform=transform,
+        nodata=nodata,
+        photometric="minisblack",
+    ) as dataset:
+        dataset.write(pixels)
+        if names:
+            dataset.descriptions = names
+
+
+def clear(seed=0, bands=3):
+    return np.random.default_rng(seed).integers(300, 500, (bands, 20, 30)).astype(np.int16)
+
+
+@pytest.fixture
+def series(tmp_path):
+    """Three clear dates."""
+    source = tmp_path / "place"
+    source.mkdir()
+    for seed, date in enumerate(("2020-06-21", "2020-01-13", "2021-03-08")):
+        write_raster(source / f"place_{date}.tif", clear(seed))
+    return source
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Boadella_2020-06-21.tif", "2020-06-21T00:00:00"),
+        ("S2A_20180204_T31.tif", "2018-02-04T00:00:00"),
+        ("T31TDH_20200621T103629_B02.tif", "2020-06-21T10:36:29"),
+        ("tile_99999999_20200621.tif", "2020-06-21T00:00:00"),  # eight digits that are no date
+        ("orbit_120200621.tif", None),  # inside a longer number
+        ("2020-02-30.tif", None),
+        ("mosaic.tif", None),
+    ],
+)
+def test_date_is_found_in_the_name(name, expected):
+    assert date_in_name(name) == (None if expected is None else np.datetime64(expected))
+
+
+def test_patches_lie_where_the_raster_says(series, tmp_path):
+    report = import_dated(series, tmp_path / "store", patch_size=8)
+    assert (report.locations, report.patches, report.margin) == (6, 18, (6, 4))
+    store = open_store(tmp_path / "store")
+    assert store.locations["id"].tolist() == ["000000", "000001", "000002", "001000", "001001", "001002"]
+    frame = geopandas.read_parquet(tmp_path / "store/index.parquet")
+    assert frame["scene_id"].tolist()[:3] == ["place_2020-01-13", "place_2020-06-21", "place_2021-03-08"]
+    with rasterio.open(series / "place_2020-06-21.tif") as source, rasterio.open(store.files(5)[1]) as patch:
+        assert patch.transform.to_gdal() == (500_160.0, 10.0, 0.0, 4_649_890.0, 0.0, -10.0)
+        assert patch.crs == source.crs
+        np.testing.assert_array_equal(patch.read(), source.read()[:, 8:16, 16:24])
+    utm = frame.to_crs(32631).geometry
+    # A millimetre in degrees and back: PROJ promises less than 1 mm within a zone.
+    assert utm.x.iloc[-1] == pytest.approx(500_200.0, abs=1e-3)
+    assert utm.y.iloc[-1] == pytest.approx(4_649_850.0, abs=1e-3)
+
+
+def test_stride_makes_patches_overlap(series, tmp_path):
+    report = import_dated(series, tmp_path / "store", patch_size=8, stride=4)
+    assert report.locations == 4 * 6
+    assert report.margin == (2, 0)
+
+
+def test_negative_numbers_and_the_files_nodata_become_zero(tmp_path):
+    for date, value in (("2020-01-01", -5), ("2020-06-01", -9999)):
+        pixels = clear()
+        pixels[0, 0, 0] = value
+        write_raster(tmp_path / f"{date}.tif", pixels, nodata=-9999)
+    import_dated(tmp_path, tmp_path / "store", patch_size=16)
+    for file in open_store(tmp_path / "store").files(0):
+        with rasterio.open(file) as dataset:
+            pixels = dataset.read()
+        assert pixels.dtype == np.uint16
+        assert pixels[0, 0, 0] == 0
+        np.testing.assert_array_equal(pixels.ravel()[1:], clear()[:, :16, :16].ravel()[1:])
+
+
+def test_patches_with_nodata_are_left_out_and_counted(series, tmp_path):
+    for date, columns in (("2020-06-21", slice(0, 10)), ("2021-03-08", slice(0, 1))):
+        pixels = clear()
+        pixels[:, :, columns] = 0
+        write_raster(series / f"place_{date}.tif", pixels)
+    report = import_dated(series, tmp_path / "store", patch_size=10)
+    # The left column of two patches keeps one date of three: both locations go.
+    assert (report.locations, report.dropped_locations) == (4, 2)
+    assert (report.patches, report.dropped_patches) == (12, 6)
+
+
+def test_cloudy_date_is_rejected_and_fractions_are_stored(series, tmp_path):
+    covered, corner = clear(5), clear(6)
+    covered[:, :, :9] += 2000  # 30 % of the date
+    corner[:, :4, :4] += 2000  # a quarter of the first patch of 8 x 8 px
+    write_raster(series / "place_2020-09-01.tif", covered)
+    write_raster(series / "place_2020-10-01.tif", corner)
+    report = import_dated(series, tmp_path / "store", patch_size=8, cloud_rule=CloudRule(max_fraction=0.2))
+    judged = {str(date.time)[:10]: (round(date.cloud_fraction, 4), date.kept) for date in report.dates}
+    assert judged["2020-09-01"] == (0.3, False)
+    assert judged["2020-10-01"] == (round(16 / 600, 4), True)
+    assert judged["2020-06-21"] == (0.0, True)
+    frame = geopandas.read_parquet(tmp_path / "store/index.parquet")
+    clouds = frame.loc[frame["scene_id"] == "place_2020-10-01", "cloud_fraction"].tolist()
+    assert clouds == [0.25, 0, 0, 0, 0, 0]
+
+
+def test_without_a_rule_clouds_are_unknown(series, tmp_path):
+    report = import_dated(series, tmp_path / "store", patch_size=8)
+    assert all(date.kept and np.isnan(date.cloud_fraction) for date in report.dates)
+    assert geopandas.read_parquet(tmp_path / "store/index.parquet")["cloud_fraction"].isna().all()
+
+
+@pytest.mark.parametrize(("count", "level", "first"), [(12, "L2A", "B01"), (13, "L1C", "B01")])
+def test_bands_without_descriptions_are_told_by_their_number(tmp_path, count, level, first):
+    for date in ("2020-01-01", "2020-06-01"):
+        write_raster(tmp_path / f"{date}.tif", clear(bands=count), names=None)
+    import_dated(tmp_path, tmp_path / "store", patch_size=10)
+    store = open_store(tmp_path / "store")
+    assert (len(store.bands), store.description.product_level, store.band_names[0]) == (count, level, first)
+
+
+def test_names_of_bands_may_be_given(series, tmp_path):
+    import_dated(series, tmp_path / "store", patch_size=10, band_names=["B8", "B11", "B12"])
+    assert open_store(tmp_path / "store").band_names == ("B08", "B11", "B12")
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"pixels": clear()[:, :19]}, r"expected size \(30, 20\) like the others, got \(30, 19\)"),
+        ({"crs": "EPSG:32632"}, "expected CRS EPSG:32631 like the others, got EPSG:32632"),
+        ({"transform": Affine(10, 0, 500_010, 0, -10, 4_649_970)}, "expected transform"),
+        ({"pixels": clear(bands=2), "names": NAMES[:2]}, "expected band count 3 like the others, got 2"),
+        ({"pixels": clear().astype(np.uint16)}, "expected type int16 like the others, got uint16"),
+    ],
+)
+def test_raster_that_does_not_fit_is_named(series, tmp_path, odd, message):
+    write_raster(series / "place_2019-01-01.tif", **odd)  # odd although it is the first
+    with pytest.raises(DataError, match=f"^place_2019-01-01.tif: {message}"):
+        import_dated(series, tmp_path / "store", patch_size=8)
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    ("raster", "message"),
+    [
+        ({"pixels": clear().astype(np.float32)}, "expected type uint8, int16, uint16, got float32"),
+        ({"crs": None}, "expected a CRS with an EPSG code, got None"),
+        ({"names": None}, "got 3 without descriptions; name them with --bands"),
+        ({"names": ("B02", "B03", "NIR")}, "expected 3 names of Sentinel-2 bands, got 'NIR'"),
+    ],
+)
+def test_rasters_that_cannot_be_told_are_refused(tmp_path, raster, message):
+    for date in ("2020-01-01", "2020-06-01"):
+        write_raster(tmp_path / f"{date}.tif", **raster)
+    with pytest.raises(DataError, match=message):
+        import_dated(tmp_path, tmp_path / "store", patch_size=8)
+
+
+def test_wrong_number_of_band_names_is_refused(series, tmp_path):
+    with pytest.raises(DataError, match="expected 3 names of Sentinel-2 bands, got 2 names"):
+        import_dated(series, tmp_path / "store", patch_size=8, band_names=["B02", "B03"])
+
+
+def test_folder_must_hold_dated_rasters(series, tmp_path):
+    with pytest.raises(DataError, match="expected a folder of dated GeoTIFFs, got no such folder"):
+        import_dated(tmp_path / "nowhere", tmp_path / "store", patch_size=8)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="expected two or more dated GeoTIFFs, got 0"):
+        import_dated(tmp_path / "empty", tmp_path / "store", patch_size=8)
+    write_raster(series / "again_20200621.tif")
+    with pytest.raises(DataError, match=r"place_2020-06-21.tif: expected one raster a date, got again_2"):
+        import_dated(series, tmp_path / "store", patch_size=8)
+    write_raster(series / "mosaic.tif")
+    with pytest.raises(DataError, match=r"mosaic.tif: expected a date in the name"):
+        import_dated(series, tmp_path / "store", patch_size=8)
+
+
+def test_unreadable_raster_is_named_and_nothing_stays(series, tmp_path):
+    file = series / "place_2021-03-08.tif"
+    content = file.read_bytes()
+    for damaged in (b"no raster", content[: len(content) - 900]):  # not opened, opened but short
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"^place_2021-03-08.tif: expected a readable GeoTIFF[^\n]*$"):
+            import_dated(series, tmp_path / "store", patch_size=8)
+        assert list(tmp_path.glob("store/*")) == []
+
+
+def test_too_few_clear_dates_are_refused(tmp_path):
+    for date, extra in (("2020-01-01", 0), ("2020-02-01", 3000), ("2020-03-01", 6000)):
+        write_raster(tmp_path / f"{date}.tif", clear() + np.int16(extra))
+    (tmp_path / "2020-02-01.tif").unlink()
+    with pytest.raises(DataError, match="expected two or more dates with at most 20% cloud, got 1 of 2"):
+        import_dated(tmp_path, tmp_path / "store", patch_size=8, cloud_rule=CloudRule())
+    assert not (tmp_path / "store").exists()
+
+
+def test_cloud_rule_needs_blue(tmp_path):
+    for date in ("2020-01-01", "2020-06-01"):
+        write_raster(tmp_path / f"{date}.tif", names=("B03", "B04", "B08"))
+    with pytest.raises(DataError, match="expected band B02 to see clouds, got B03,B04,B08; use --cloud 100"):
+        import_dated(tmp_path, tmp_path / "store", patch_size=8, cloud_rule=CloudRule())
+
+
+def test_sizes_out_of_range_are_refused(series, tmp_path):
+    with pytest.raises(ConfigError, match=r"patch_size: expected 1 to 20.* got 21"):
+        import_dated(series, tmp_path / "store", patch_size=21)
+    with pytest.raises(ConfigError, match="stride: expected a positive number of pixels, got 0"):
+        import_dated(series, tmp_path / "store", patch_size=8, stride=0)
+
+
+def test_folder_in_use_is_refused_before_work(series, tmp_path):
+    with pytest.raises(StoreError, match="expected a new or empty folder"):
+        import_dated(tmp_path / "nowhere", series, patch_size=8)

@@ -1,0 +1,159 @@
+"""Opening and reading stores, whole and damaged."""
+
+import json
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import rasterio
+
+import seco
+from seco.bands import SENTINEL2_L2A
+from seco.data.store import open_store
+from seco.errors import GeoTiffError, StoreError
+
+
+def edit_description(store, **changes):
+    file = store / "dataset.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def rewrite_index(store, change):
+    file = store / "index.parquet"
+    pyarrow.parquet.write_table(change(pyarrow.parquet.read_table(file)), file)
+
+
+def test_locations_and_dates_come_sorted(make_store):
+    store = open_store(make_store())
+    assert len(store) == 3
+    assert store.locations["id"].tolist() == ["a", "b", "c"]
+    assert store.locations["longitude"].tolist() == [4.0, 3.0, 5.0]
+    assert store.locations["latitude"].tolist() == [42.0] * 3
+    assert store.locations["first_row"].tolist() == [0, 3, 6]
+    assert store.locations["num_dates"].tolist() == [3, 3, 3]
+    expected = np.array(["2020-01-15T10:36:29", "2020-04-01T10:00:00", "2021-07-01T10:00:00"], "datetime64[s]")
+    assert store.dates(1).dtype == expected.dtype
+    np.testing.assert_array_equal(store.dates(1), expected)
+    assert store.files(1)[0].name == "20200115T103629.tif"
+    assert store.files(-1) == store.files(2)
+
+
+@pytest.mark.parametrize(("dtype", "bands"), [("uint16", SENTINEL2_L2A), ("uint8", SENTINEL2_L2A[1:4])])
+def test_pixels_come_back_as_they_were_written(make_store, dtype, bands):
+    store = open_store(make_store(dtype=dtype, bands=bands))
+    random = np.random.default_rng(0)
+    top = 255 if dtype == "uint8" else 9000
+    written = [[random.integers(1, top, (len(bands), 8, 8), dtype=dtype) for _ in range(3)] for _ in range(3)]
+    for i, location in enumerate(["b", "a", "c"]):
+        dates, pixels = store[store.locations["id"].tolist().index(location)]
+        assert (pixels.dtype, store.dtype) == (np.dtype(dtype), np.dtype(dtype))
+        assert len(dates) == 3
+        np.testing.assert_array_equal(pixels, [written[i][k] for k in (1, 2, 0)])  # in the order of dates
+
+
+def test_description_is_at_hand(make_store):
+    store = open_store(make_store())
+    assert store.bands == SENTINEL2_L2A
+    assert store.band_names[:3] == ("B01", "B02", "B03")
+    assert store.patch_size == 8
+    assert store.description.quantification == 10_000
+    assert repr(store).endswith("3 locations, 9 patches, bands B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B11,B12)")
+
+
+def test_package_offers_open_store(make_store):
+    assert len(seco.open_store(str(make_store()))) == 3
+
+
+def test_opening_reads_no_pixels(make_store):
+    path = make_store()
+    for file in path.glob("patches/*/*.tif"):
+        file.unlink()
+    store = open_store(path)
+    assert len(store.dates(0)) == 3
+    with pytest.raises(GeoTiffError, match=r"20200115T103629.tif"):
+        store[0]
+
+
+def test_locations_may_have_different_numbers_of_dates(make_store):
+    path = make_store()
+    rewrite_index(path, lambda table: table.take([0, 3, 4, 5, 7, 8]))
+    store = open_store(path)
+    assert store.locations["num_dates"].tolist() == [1, 3, 2]
+    assert [file.parent.name for i in range(3) for file in store.files(i)] == list("abbbcc")
+
+
+def test_location_out_of_range_is_an_index_error(make_store):
+    store = open_store(make_store())
+    with pytest.raises(IndexError, match="location 3 of a store of 3"):
+        store.dates(3)
+
+
+def test_labels_are_numbered_by_sorted_name(make_store):
+    names, classes = open_store(make_store(labels={"a": "wood", "c": "crops"})).labels()
+    assert names == ["crops", "wood"]
+    assert classes.dtype == np.int64
+    assert classes.tolist() == [1, -1, 0]
+
+
+def test_store_without_labels_says_so(make_store):
+    with pytest.raises(StoreError, match="expected labels, got"):
+        open_store(make_store()).labels()
+
+
+def test_fingerprint_follows_content(make_store):
+    same, again = open_store(make_store("one")), open_store(make_store("two"))
+    assert same.fingerprint == again.fingerprint
+    assert same.fingerprint != open_store(make_store("other", seed=1)).fingerprint
+
+
+def test_missing_and_foreign_folders_are_named(tmp_path):
+    with pytest.raises(StoreError, match="nowhere: expected a patch store, got no such folder"):
+        open_store(tmp_path / "nowhere")
+    with pytest.raises(StoreError, match=r"got a folder without dataset\.json"):
+        open_store(tmp_path)
+
+
+def test_newer_format_asks_for_an_update(make_store):
+    path = make_store()
+    edit_description(path, format_version=2)
+    with pytest.raises(StoreError, match=r"written by a newer seco \(format 2, this one reads up to 1\): update seco"):
+        open_store(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format_version": 1}', '{"format_version": "one"}'])
+def test_damaged_description_is_one_line(make_store, text):
+    path = make_store()
+    (path / "dataset.json").write_text(text)
+    with pytest.raises(StoreError, match=r"^[^\n]*expected a valid dataset.json[^\n]*$"):
+        open_store(path)
+
+
+def test_damaged_index_is_one_line(make_store):
+    path = make_store()
+    content = (path / "index.parquet").read_bytes()
+    for damaged in (b"", b"not parquet", content[: len(content) // 2]):
+        (path / "index.parquet").write_bytes(damaged)
+        with pytest.raises(StoreError, match=r"^[^\n]*index.parquet: expected a readable Parquet[^\n]*$"):
+            open_store(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop_columns(["location_id"]), "readable Parquet file with location_id"),
+        (lambda table: table.take(list(range(8, -1, -1))), "expected an index sorted by location and time"),
+        (lambda table: table.take([0, 0, 1]), "expected an index sorted by location and time"),
+        (lambda table: table.slice(0, 0), "expected an index sorted by location and time"),
+    ],
+)
+def test_index_of_another_form_is_refused(make_store, change, message):
+    path = make_store()
+    rewrite_index(path, change)
+    with pytest.raises(StoreError, match=message):
+        open_store(path)
+
+
+def test_files_are_read_by_rasterio_too(make_store):
+    store = open_store(make_store())
+    with rasterio.open(store.files(2)[1]) as dataset:
+        np.testing.assert_array_equal(dataset.read(), store[2][1][1])

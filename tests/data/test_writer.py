@@ -1,0 +1,208 @@
+"""What the writer leaves on disk, when all goes well and when not."""
+
+import hashlib
+import json
+import os
+
+import geopandas
+import numpy as np
+import pyarrow.parquet
+import pytest
+import rasterio
+
+from seco.bands import SENTINEL2_L2A, Band
+from seco.data import writer as writer_module
+from seco.data.atomic import write_atomic
+from seco.data.store import open_store
+from seco.data.writer import StoreWriter
+from seco.errors import ConfigError, DataError, StoreError
+
+SETTINGS = {
+    "bands": SENTINEL2_L2A[:2],
+    "patch_size": 4,
+    "dtype": "uint16",
+    "quantification": 1e4,
+    "offset": 0.0,
+    "product_level": "L2A",
+    "sensor": "Sentinel-2",
+    "seed": 3,
+    "source": "a test",
+    "licence": "CC0-1.0",
+}
+PATCH = {
+    "location_id": "000001",
+    "time": np.datetime64("2020-06-21T10:36:29"),
+    "pixels": np.arange(1, 33, dtype=np.uint16).reshape(2, 4, 4),
+    "epsg": 32631,
+    "transform": (500_000.0, 10.0, 0.0, 4_649_970.0, 0.0, -10.0),
+    "scene_id": "S2B_20200621",
+    "cloud_fraction": 0.5,
+    "longitude": 3.0,
+    "latitude": 42.0,
+}
+
+
+def test_geotiff_has_the_profile_and_its_place_on_earth(tmp_path):
+    with StoreWriter(tmp_path / "store", **SETTINGS) as writer:
+        writer.add(**PATCH)
+    with rasterio.open(tmp_path / "store/patches/000001/20200621T103629.tif") as dataset:
+        np.testing.assert_array_equal(dataset.read(), PATCH["pixels"])
+        structure = dataset.tags(ns="IMAGE_STRUCTURE")
+        expected = {"COMPRESSION": "DEFLATE", "INTERLEAVE": "BAND", "PREDICTOR": "2"}
+        assert {key: structure[key] for key in expected} == expected
+        assert dataset.block_shapes == [(4, 4), (4, 4)]
+        assert dataset.profile["tiled"] is False
+        assert dataset.descriptions == ("B01", "B02")
+        assert dataset.nodata == 0
+        assert dataset.crs.to_epsg() == 32631
+        assert dataset.transform.to_gdal() == PATCH["transform"]
+
+
+def test_index_opens_in_geopandas_and_plain_pyarrow(make_store):
+    store = make_store()
+    frame = geopandas.read_parquet(store / "index.parquet")
+    table = pyarrow.parquet.read_table(store / "index.parquet")
+    assert frame.crs.to_epsg() == 4326
+    assert table.num_rows == len(frame) == 9
+    assert frame["location_id"].tolist() == ["a"] * 3 + ["b"] * 3 + ["c"] * 3
+    assert frame["time"].tolist()[:3] == sorted(frame["time"].tolist()[:3])
+    assert (frame.geometry.x[0], frame.geometry.y[0]) == (4.0, 42.0)
+    assert frame["epsg"].unique().tolist() == [32631]
+    assert list(frame["geotransform"][0]) == [500_080.0, 10.0, 0.0, 4_649_970.0, 0.0, -10.0]
+    assert frame["scene_id"][0] == "scene-2020-01-15"
+    assert frame["cloud_fraction"].unique().tolist() == [0.25]
+    for path, size, checksum in zip(frame["path"], frame["bytes"], frame["checksum"], strict=True):
+        content = (store / path).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (size, checksum)
+
+
+def test_description_says_what_was_declared(make_store):
+    content = json.loads((make_store(seed=5) / "dataset.json").read_text())
+    assert content["format_version"] == 1
+    assert (content["quantification"], content["offset"], content["seed"]) == (10_000.0, -1000.0, 5)
+    assert (content["patch_size"], content["resolution_m"], content["dtype"]) == (8, 10, "uint16")
+    assert content["bands"][8] == {"name": "B8A", "wavelength_nm": 864.7, "resolution_m": 20}
+    assert set(content["statistics"]["B8A"]) == {"mean", "std", "q02", "q98"}
+
+
+def test_statistics_are_those_of_all_pixels(make_store):
+    store = make_store()
+    pixels = np.stack([rasterio.open(file).read() for file in sorted(store.glob("patches/*/*.tif"))])
+    for i, band in enumerate(SENTINEL2_L2A):
+        got = open_store(store).statistics[band.name]
+        values = pixels[:, i].astype(np.float64)
+        rounding = values.size * np.finfo(np.float64).eps
+        assert got.mean == pytest.approx(values.mean(), rel=rounding)
+        assert got.std == pytest.approx(values.std(), rel=rounding)
+        assert [got.q02, got.q98] == np.quantile(values, (0.02, 0.98), method="inverted_cdf").tolist()
+
+
+def test_error_while_writing_takes_everything_back(tmp_path):
+    path = tmp_path / "store"
+
+    def fail():
+        with StoreWriter(path, **SETTINGS) as writer:
+            writer.add(**PATCH)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert list(path.iterdir()) == []
+    with StoreWriter(path, **SETTINGS) as writer:  # a second try finds no leftovers
+        writer.add(**PATCH)
+    assert len(open_store(path)) == 1
+
+
+def test_crash_before_the_index_leaves_no_store(tmp_path, monkeypatch):
+    def crash(path, content):
+        if path.name == "index.parquet":
+            raise OSError("no space left on device")
+        write_atomic(path, content)
+
+    monkeypatch.setattr(writer_module, "write_atomic", crash)
+    writer = StoreWriter(tmp_path / "store", **SETTINGS)
+    writer.add(**PATCH)
+    with pytest.raises(OSError, match="no space left"):
+        writer.close()
+    with pytest.raises(StoreError, match=r"without index.parquet .*writing did not finish"):
+        open_store(tmp_path / "store")
+
+
+def test_interrupted_file_leaves_the_old_one(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    write_atomic(file, b"old")
+
+    def crash(descriptor):
+        raise OSError("power cut")
+
+    monkeypatch.setattr(os, "fsync", crash)
+    with pytest.raises(OSError, match="power cut"):
+        write_atomic(file, b"new")
+    assert file.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pixels": np.ones((2, 4, 5), np.uint16)}, r"pixels: expected uint16 of shape \(2, 4, 4\)"),
+        ({"pixels": np.ones((2, 4, 4), np.int16)}, "pixels: expected uint16 .* got int16"),
+        ({"time": np.datetime64("NaT")}, "time: expected a date .* got NaT"),
+        ({"location_id": "../up"}, "location_id: expected letters"),
+        ({"location_id": ".."}, "location_id: expected letters"),
+        ({"transform": (0.0, 1.0, 0.0)}, "transform: expected six finite numbers"),
+        ({"epsg": 1}, "epsg: expected a known EPSG code, got 1"),
+        ({"cloud_fraction": 20.0}, "cloud_fraction: expected 0 to 1 or NaN, got 20.0"),
+        ({"longitude": 500_000.0}, "longitude, latitude: expected degrees"),
+    ],
+)
+def test_wrong_patch_is_refused_and_nothing_written(tmp_path, change, message):
+    writer = StoreWriter(tmp_path / "store", **SETTINGS)
+    with pytest.raises(DataError, match=message):
+        writer.add(**PATCH | change)
+    assert list(tmp_path.rglob("*.tif")) == []
+
+
+def test_same_date_twice_is_refused(tmp_path):
+    writer = StoreWriter(tmp_path / "store", **SETTINGS)
+    writer.add(**PATCH)
+    with pytest.raises(DataError, match="expected each date once, got 2020-06-21T10:36:29 twice at 000001"):
+        writer.add(**PATCH)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"bands": ()}, "bands: expected one or more distinct bands"),
+        ({"bands": (Band("B02", 492.4, 10),) * 2}, "bands: expected one or more distinct bands"),
+        ({"patch_size": 0}, "patch_size: expected a positive number"),
+        ({"dtype": "float32"}, "dtype: expected uint8 or uint16, got float32"),
+        ({"quantification": 0.0}, "quantification: expected a positive number"),
+    ],
+)
+def test_wrong_setting_is_refused_before_a_folder_is_made(tmp_path, change, message):
+    with pytest.raises(ConfigError, match=message):
+        StoreWriter(tmp_path / "store", **SETTINGS | change)
+    assert not (tmp_path / "store").exists()
+
+
+def test_folder_in_use_is_refused(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="expected a new or empty folder, got one in use"):
+        StoreWriter(tmp_path, **SETTINGS)
+    with pytest.raises(StoreError, match="expected a new or empty folder"):
+        StoreWriter(tmp_path / "notes.txt", **SETTINGS)
+
+
+def test_empty_store_is_refused(tmp_path):
+    with pytest.raises(DataError, match="expected at least one patch to write, got none"):
+        StoreWriter(tmp_path / "store", **SETTINGS).close()
+
+
+def test_label_of_unknown_location_and_second_label_are_refused(tmp_path):
+    writer = StoreWriter(tmp_path / "store", **SETTINGS)
+    writer.add(**PATCH)
+    writer.add_label("000002", "water")
+    with pytest.raises(DataError, match="got a second for 000002"):
+        writer.add_label("000002", "wood")
+    with pytest.raises(DataError, match="expected a location of the store, got 000002"):
+        writer.close()
