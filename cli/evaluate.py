@@ -12,27 +12,17 @@ if TYPE_CHECKING:
     from seco.evaluate.run import Evaluation
 
 _OPTIONS = (
-    click.option(
-        "--data", type=click.Path(path_type=Path), required=True, help="Store or folder of classes."
-    ),
-    click.option(
-        "--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."
-    ),
+    click.option("--data", type=click.Path(path_type=Path), required=True, help="Store or folder of classes."),
+    click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
     click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
     click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
     click.option("--bands", help="rgb (default), all or a list, for --timm and --random."),
-    click.option(
-        "--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"
-    ),
+    click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
     click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True),
     click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option(
-        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --random."
-    ),
-    click.option(
-        "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."
-    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --random."),
+    click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),
 )
 
 
@@ -117,10 +107,8 @@ def _report(result: dict[str, Any], json_file: Path | None) -> None:
     table.add_row("seconds", f"{result['seconds']:.1f}")
     console = Console()
     console.print(table)
-    normalization = encoder["normalization"]
-    click.echo(
-        f"Bands {','.join(normalization['bands'])} at {encoder['size']} px; normalisation: {normalization['source']}."
-    )
+    normalization, bands = encoder["normalization"], ",".join(encoder["normalization"]["bands"])
+    click.echo(f"Bands {bands} at {encoder['size']} px; normalisation: {normalization['source']}.")
     if json_file is not None:
         from seco.data.atomic import write_atomic
 

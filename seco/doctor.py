@@ -80,7 +80,7 @@ def diagnose() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of seco, Python, the packages that results depend on, GDAL and nvcc; None where it is missing."""
+    """Versions of seco, Python, the packages that it uses, GDAL and nvcc; None where one is missing."""
     found: dict[str, str | None] = {"seco": __version__, "python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -97,8 +97,8 @@ def covers(architectures: str, capability: tuple[int, int]) -> bool | None:
     (CUDA C++ Programming Guide, section "Compute Capabilities", binary and PTX compatibility).
 
     Args:
-        architectures: As CMake takes them, with commas: ``80-real`` is machine code, ``90-virtual`` PTX, ``90``
-            both.
+        architectures: As CMake takes them, with commas: ``80-real`` is machine code, ``90-virtual`` PTX,
+            ``90`` both.
         capability: Major and minor compute capability of the card.
 
     Returns:

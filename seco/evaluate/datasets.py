@@ -26,7 +26,11 @@ class Images(Protocol):
     """Images of one size and one list of bands, read in batches."""
 
     @property
-    def bands(self) -> tuple[str, ...]:
+    def path(self) -> Path:
+        """Where they are."""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
         """Names of the bands that can be read."""
 
     @property
@@ -67,7 +71,12 @@ class StorePatches:
         return len(self.locations)
 
     @property
-    def bands(self) -> tuple[str, ...]:
+    def path(self) -> Path:
+        """Folder of the store."""
+        return self.store.path
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
         """Names of the store's bands."""
         return self.store.band_names
 
@@ -91,8 +100,9 @@ class StorePatches:
         from seco.ops.geotiff import decode_geotiff
 
         files = [self.store.path / name for name in self._files[rows].to_pylist()]
-        indices = [self.bands.index(name) for name in bands]
-        return decode_geotiff(files, bands=indices, threads=threads)
+        indices = [self.band_names.index(name) for name in bands]
+        pixels: np.ndarray = decode_geotiff(files, bands=indices, threads=threads)
+        return pixels
 
     def describe(self) -> dict[str, Any]:
         """Path, size and fingerprint of the store."""
@@ -124,7 +134,7 @@ class ClassFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self._path = Path(path)
         self._files, self.class_names = _list_classes(self.path)
         number = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([number[file.parent.name] for file in self._files], dtype=np.int64)
@@ -138,15 +148,20 @@ class ClassFolder:
                 f"{self._files[0]}: expected 3 bands (RGB) or 13 (EuroSAT), got {self._shape[0]}; "
                 "import such data into a store, which names its bands"
             )
-        self._bands = by_count[self._shape[0]]
+        self._band_names = by_count[self._shape[0]]
 
     def __len__(self) -> int:
         return len(self._files)
 
     @property
-    def bands(self) -> tuple[str, ...]:
+    def path(self) -> Path:
+        """The folder."""
+        return self._path
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
         """Names of the bands, in the order of the files."""
-        return self._bands
+        return self._band_names
 
     @property
     def dtype(self) -> np.dtype:
@@ -161,12 +176,12 @@ class ClassFolder:
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:
         """Statistics of each band over the training half, in digital numbers."""
-        histogram = DigitalNumberHistogram(len(self.bands), self.dtype, nodata=0)
+        histogram = DigitalNumberHistogram(len(self.band_names), self.dtype, nodata=0)
         files = [file for file, train in zip(self._files, self.training, strict=True) if train]
         for start in range(0, len(files), _STATISTICS_BATCH):
             for pixels in self._decode(files[start : start + _STATISTICS_BATCH], None, None):
                 histogram.add(pixels)
-        return {name: histogram.statistics(i) for i, name in enumerate(self.bands)}
+        return {name: histogram.statistics(i) for i, name in enumerate(self.band_names)}
 
     def read(self, rows: slice, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
         """Pixels ``(n, C, H, W)`` of a run of images.
@@ -174,7 +189,7 @@ class ClassFolder:
         Raises:
             DataError: If an image is damaged, or of another size or mode than the first.
         """
-        return self._decode(self._files[rows], [self.bands.index(name) for name in bands], threads)
+        return self._decode(self._files[rows], [self.band_names.index(name) for name in bands], threads)
 
     def describe(self) -> dict[str, Any]:
         """Path, content and split of the folder."""
@@ -195,13 +210,16 @@ class ClassFolder:
         if not self._pictures:
             from seco.ops.geotiff import decode_geotiff
 
-            return decode_geotiff(files, bands=bands, threads=threads)
+            decoded: np.ndarray = decode_geotiff(files, bands=bands, threads=threads)
+            return decoded
         with ThreadPoolExecutor(threads) as pool:
             pixels = list(pool.map(_read_picture, files))
+        expected = getattr(self, "_shape", pixels[0].shape)
         for file, image in zip(files, pixels, strict=True):
-            if image.shape != pixels[0].shape or image.shape != getattr(self, "_shape", image.shape):
+            if image.shape != expected:
+                height, width = image.shape[1:]
                 raise DataError(
-                    f"{file}: expected the size of {self._files[0].name}, got {image.shape[2]}x{image.shape[1]} px; "
+                    f"{file}: expected the size of {self._files[0].name}, got {width}x{height} px; "
                     "bring all images to one size"
                 )
         return np.stack(pixels)[:, bands if bands is not None else slice(None)]
@@ -215,9 +233,7 @@ def open_images(path: str | Path) -> StorePatches | ClassFolder:
     """
     folder = Path(path)
     if not folder.is_dir():
-        raise DataError(
-            f"{folder}: expected a store or a folder of classes, got no such folder; check the path"
-        )
+        raise DataError(f"{folder}: expected a store or a folder of classes, got no such folder; check the path")
     return StorePatches(open_store(folder)) if (folder / DATASET_FILE).is_file() else ClassFolder(folder)
 
 
@@ -253,9 +269,7 @@ def _read_picture(file: Path) -> np.ndarray:
     try:
         with Image.open(file) as image:
             if image.mode != "RGB":
-                raise DataError(
-                    f"{file}: expected an RGB picture of 8 bits, got mode {image.mode}; convert or drop it"
-                )
+                raise DataError(f"{file}: expected an RGB picture of 8 bits, got mode {image.mode}; convert or drop it")
             return np.asarray(image).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -8,7 +8,8 @@ import torch
 
 from seco.errors import DataError
 from seco.evaluate.datasets import Images
-from seco.ops.augment import VIEW_PARAMS_DTYPE, augment_views
+from seco.ops.augment import augment_views
+from seco.ops.random import VIEW_DTYPE
 from seco.pretrain.checkpoint import Encoder
 
 
@@ -40,11 +41,11 @@ def extract_features(
     Raises:
         DataError: If the images lack a band of the encoder, or a feature is not finite.
     """
-    missing = [name for name in encoder.normalization.bands if name not in images.bands]
+    missing = [name for name in encoder.normalization.bands if name not in images.band_names]
     if missing:
         raise DataError(
             f"data: expected the bands that the encoder takes, got none named {', '.join(missing)}; "
-            f"there are {', '.join(images.bands)}"
+            f"there are {', '.join(images.band_names)}"
         )
     backbone = encoder.backbone.to(device, memory_format=torch.channels_last).eval()
     features = []
@@ -55,15 +56,15 @@ def extract_features(
     broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(broken):
         raise DataError(
-            f"features: expected finite numbers, got NaN or infinity for {len(broken)} of {len(found)} images "
-            f"(the first is image {broken[0]}); check the weights and the normalisation of the encoder"
+            f"features: expected finite numbers, got NaN or infinity for {len(broken)} of {len(found)} "
+            f"images (the first is image {broken[0]}); check the weights and the normalisation of the encoder"
         )
     return found
 
 
 def whole_patches(count: int, height: int, width: int) -> np.ndarray:
     """Parameters of one view a patch that shows all of it unchanged: structured ``(count, 1)``."""
-    params = np.zeros((count, 1), dtype=VIEW_PARAMS_DTYPE)
+    params = np.zeros((count, 1), dtype=VIEW_DTYPE)
     params["crop_height"], params["crop_width"] = height, width
     params["order"] = np.arange(4)
     for factor in ("brightness", "contrast", "saturation"):
@@ -71,25 +72,25 @@ def whole_patches(count: int, height: int, width: int) -> np.ndarray:
     return params
 
 
-def _batches(
-    encoder: Encoder, images: Images, batch_size: int, threads: int | None
-) -> Iterator[torch.Tensor]:
+def _batches(encoder: Encoder, images: Images, batch_size: int, threads: int | None) -> Iterator[torch.Tensor]:
     """Normalised input of the backbone ``(n, C, size, size)``, read one batch ahead."""
 
-    def read(start: int) -> torch.Tensor:
+    def prepare(start: int) -> torch.Tensor:
         rows = slice(start, min(start + batch_size, len(images)))
-        return _prepare(encoder, images.read(rows, encoder.normalization.bands, threads), threads)
+        pixels = images.read(rows, encoder.normalization.bands, threads)
+        return normalized_input(encoder, pixels, threads)
 
     starts = range(0, len(images), batch_size)
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(read, starts[0])
+        following = pool.submit(prepare, starts[0])
         for start in starts[1:]:
-            batch, following = following.result(), pool.submit(read, start)
+            batch, following = following.result(), pool.submit(prepare, start)
             yield batch
         yield following.result()
 
 
-def _prepare(encoder: Encoder, pixels: np.ndarray, threads: int | None) -> torch.Tensor:
+def normalized_input(encoder: Encoder, pixels: np.ndarray, threads: int | None = None) -> torch.Tensor:
+    """Input of the backbone, float32 ``(n, C, size, size)``, from digital numbers ``(n, C, H, W)``."""
     count, _, height, width = pixels.shape
     normalization = encoder.normalization
     views = augment_views(

@@ -15,7 +15,7 @@ class Classification:
 
     Attributes:
         accuracy: Share of right predictions.
-        macro_f1: Mean over classes of the F1 score; a class that is neither there nor predicted does not count.
+        macro_f1: Mean over classes of the F1 score; one that is neither there nor predicted does not count.
         confusion: Counts, int64 ``(classes, classes)``; rows are the true class, columns the predicted one.
     """
 
@@ -37,9 +37,9 @@ def predict_by_neighbours(
 ) -> np.ndarray:
     """Class of each query by a vote of its ``k`` nearest references.
 
-    Neighbours are nearest by cosine similarity ``s`` and vote with weight ``exp(s / temperature)`` (Wu et al.,
-    Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018, section 3.4). Of classes
-    with equal votes the first wins.
+    Neighbours are nearest by cosine similarity ``s`` and vote with weight ``exp(s / temperature)``
+    (Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018,
+    section 3.4). Of classes with equal votes the first wins.
 
     Args:
         queries: Features ``(Q, d)``.
@@ -47,8 +47,8 @@ def predict_by_neighbours(
         labels: Classes of the references, int64 ``(R,)``, from 0.
         k: Number of neighbours; all references vote if there are fewer.
         temperature: How fast the weight falls with distance.
-        query_groups: Integers ``(Q,)``; with ``reference_groups`` ``(R,)``, a reference of the query's own group
-            does not vote: leave-one-group-out.
+        query_groups: Integers ``(Q,)``; with ``reference_groups`` ``(R,)``, a reference of the query's own
+            group does not vote: leave-one-group-out.
         reference_groups: See ``query_groups``.
         block_rows: Queries that are compared at once; by default as many as fit in 32 MB.
 
@@ -74,7 +74,7 @@ def predict_by_neighbours(
         nearest = similarity.topk(neighbours, dim=1)
         if not bool(torch.isfinite(nearest.values[:, 0]).all()):
             raise DataError("data: expected labels of at least two locations, got one; label more locations")
-        # Relative to the nearest, so that a small temperature cannot overflow; an excluded reference weighs 0.
+        # Relative to the nearest, so that a small temperature cannot overflow; who is excluded weighs 0.
         weights = torch.exp((nearest.values - nearest.values[:, :1]) / temperature)
         votes = torch.zeros(len(similarity), num_classes, dtype=torch.float64)
         votes.scatter_add_(1, classes[nearest.indices], weights)

@@ -30,9 +30,7 @@ class RetrievalResult:
     num_patches: int
 
 
-def evaluate_retrieval(
-    features: np.ndarray, locations: np.ndarray, *, block_rows: int | None = None
-) -> RetrievalResult:
+def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_rows: int | None = None) -> RetrievalResult:
     """Rank, for every patch, all other patches by cosine similarity; those of its place should come first.
 
     Every patch of a place that has at least two dates is a query. Its candidates are all other patches: the
@@ -58,15 +56,13 @@ def evaluate_retrieval(
         )
     # Sorted by place, the patches of a place are one run [start, end).
     order = np.argsort(locations, kind="stable")
-    _, first, inverse, counts = np.unique(
-        locations[order], return_index=True, return_inverse=True, return_counts=True
-    )
+    _, first, inverse, counts = np.unique(locations[order], return_index=True, return_inverse=True, return_counts=True)
     start, count = torch.from_numpy(first[inverse]), torch.from_numpy(counts[inverse])
     queries = torch.nonzero(count >= 2)[:, 0]
     if len(counts) < 2 or not len(queries):
         raise DataError(
-            f"data: expected at least two locations, one of them with two dates, got {len(counts)} locations of "
-            f"at most {counts.max(initial=0)} dates; use a larger store"
+            f"data: expected at least two locations, one of them with two dates, got {len(counts)} locations "
+            f"of at most {counts.max(initial=0)} dates; use a larger store"
         )
     vectors = unit_vectors(features)[torch.from_numpy(order)]
     rows = []

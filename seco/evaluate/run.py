@@ -51,9 +51,7 @@ class Evaluation:
     def subject(self, images: Images) -> Subject:
         """The encoder under test."""
         if (self.checkpoint is not None) + (self.timm is not None) + (self.random is not None) != 1:
-            raise ConfigError(
-                "encoder: expected one of checkpoint, timm and random, got none or several; pass one"
-            )
+            raise ConfigError("encoder: expected one of checkpoint, timm and random, got none or several; pass one")
         if self.checkpoint is not None:
             return from_checkpoint(self.checkpoint, images, size=self.size)
         if self.timm is not None:
@@ -89,7 +87,7 @@ def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
     """Cross-season place recognition on all patches of a store; needs no labels.
 
     Returns:
-        ``metrics`` (``recall@1``, ``recall@5``, ``mAP``), the recall@1 of chance, counts, and what repeats it.
+        ``metrics`` (``recall@1``, ``recall@5``, ``mAP``), the recall@1 of chance, counts, what repeats it.
 
     Raises:
         SecoError: If data or encoder cannot be used.
@@ -98,8 +96,8 @@ def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
     images = open_images(evaluation.data)
     if not isinstance(images, StorePatches):
         raise DataError(
-            f"{evaluation.data}: expected a patch store, for retrieval needs several dates of a place, got a folder "
-            "of classes; use `evaluate knn` on it"
+            f"{evaluation.data}: expected a patch store, for retrieval needs several dates of a place, got a "
+            "folder of classes; use `evaluate knn` on it"
         )
     subject = evaluation.subject(images)
     found = evaluate_retrieval(evaluation.features(subject, images), images.locations)
@@ -124,8 +122,8 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
     classes the test half by the training half.
 
     Returns:
-        ``metrics`` (``accuracy``, ``macro_f1``), the accuracy of always naming the largest class, the confusion
-        matrix (rows are the true class), and what repeats it.
+        ``metrics`` (``accuracy``, ``macro_f1``), the accuracy of always naming the largest class, the
+        confusion matrix (rows are the true class), and what repeats it.
 
     Raises:
         SecoError: If data, labels or encoder cannot be used.
@@ -135,9 +133,7 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
     names, labels, groups = _labels(images)
     subject = evaluation.subject(images)
     features = evaluation.features(subject, images)
-    voters, queries = (
-        (images.training, ~images.training) if isinstance(images, ClassFolder) else [labels >= 0] * 2
-    )
+    voters, queries = (images.training, ~images.training) if isinstance(images, ClassFolder) else [labels >= 0] * 2
     predicted = predict_by_neighbours(
         features[queries],
         features[voters],
@@ -162,15 +158,13 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
 
 
 def _labels(images: StorePatches | ClassFolder) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Class names, the class of each image (-1: none), and the group whose members may not vote for each other."""
+    """Class names, the class of each image (-1: none), and groups that may not vote for themselves."""
     if isinstance(images, ClassFolder):
         return images.class_names, images.labels, np.arange(len(images))
     names, of_location = images.store.labels()
     labels = of_location[images.locations]
     if len(np.unique(labels[labels >= 0])) < 2:
-        raise DataError(
-            f"{images.store.path}: expected labels of at least two classes, got fewer; label more"
-        )
+        raise DataError(f"{images.store.path}: expected labels of at least two classes, got fewer; label more")
     return names, labels, images.locations
 
 

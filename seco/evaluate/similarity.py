@@ -7,8 +7,8 @@ import torch
 
 from seco.errors import DataError
 
-# Similarities are float64: their rounding error is below d * 2^-53 < 1e-12 for d <= 8192 features, whatever the
-# order of summation. Two that differ by less than this are therefore equal as far as anyone can tell.
+# Similarities are float64: their rounding error is below d * 2^-53 < 1e-12 for d <= 8192 features, whatever
+# the order of summation. Two that differ by less than this are therefore equal as far as anyone can tell.
 TIE = 1e-12
 
 # Numbers in one block of similarities: 32 MB.
@@ -43,7 +43,7 @@ def unit_vectors(features: np.ndarray) -> torch.Tensor:
             f"features: expected vectors with a direction, got zeros in row {row}; "
             "check the weights and the normalisation of the encoder"
         )
-    return vectors / lengths
+    return torch.div(vectors, lengths)
 
 
 def row_blocks(num_rows: int, num_columns: int, block_rows: int | None = None) -> Iterator[slice]:

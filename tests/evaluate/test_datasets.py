@@ -31,7 +31,7 @@ def test_eurosat_rgb(shared_data):
     images = open_images(root)
     assert len(images) == 110
     assert len(images.class_names) == 10
-    assert images.bands == ("B04", "B03", "B02")
+    assert images.band_names == ("B04", "B03", "B02")
     assert images.patch_size == 64
     np.testing.assert_array_equal(np.bincount(images.labels), 11)
     # 6 of the 11 of each class train.
@@ -47,7 +47,7 @@ def test_eurosat_rgb(shared_data):
 def test_pictures_are_read_in_the_order_of_names(folder):
     images = ClassFolder(folder)
     expected = write_picture(folder / "b" / "1.png", seed=11)
-    np.testing.assert_array_equal(images.read(slice(6, 7), images.bands)[0], expected.transpose(2, 0, 1))
+    np.testing.assert_array_equal(images.read(slice(6, 7), images.band_names)[0], expected.transpose(2, 0, 1))
     np.testing.assert_array_equal(images.labels, [0] * 5 + [1] * 5)
 
 
@@ -59,8 +59,8 @@ def test_split_is_half_of_each_class_by_hash(folder):
 
 def test_statistics_are_those_of_the_training_half(folder):
     images = ClassFolder(folder)
-    pixels = images.read(slice(0, 10), images.bands)[images.training]
-    for i, name in enumerate(images.bands):
+    pixels = images.read(slice(0, 10), images.band_names)[images.training]
+    for i, name in enumerate(images.band_names):
         assert images.statistics[name].mean == pytest.approx(pixels[:, i].mean(), rel=1e-12)
         assert images.statistics[name].std == pytest.approx(pixels[:, i].std(), rel=1e-12)
 
@@ -103,7 +103,7 @@ def test_a_bad_picture_is_named(folder, damage, text):
     damage(folder / "b" / "3.png")
     images = ClassFolder(folder)
     with pytest.raises(DataError, match=rf"b/3\.png: {text}"):
-        images.read(slice(0, 10), images.bands)
+        images.read(slice(0, 10), images.band_names)
 
 
 def test_no_folder_no_classes_and_mixed_files(tmp_path, folder):

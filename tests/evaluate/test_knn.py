@@ -34,9 +34,7 @@ def test_agrees_with_scikit_learn(k):
 def test_no_location_votes_for_itself():
     features, labels = clusters(2, 60)
     groups = np.repeat(np.arange(20), 3)
-    found = predict_by_neighbours(
-        features, features, labels, k=5, query_groups=groups, reference_groups=groups
-    )
+    found = predict_by_neighbours(features, features, labels, k=5, query_groups=groups, reference_groups=groups)
     for group in range(20):
         own = groups == group
         np.testing.assert_array_equal(found[own], oracle(features[own], features[~own], labels[~own], 5))
@@ -77,7 +75,5 @@ def test_scores_agree_with_scikit_learn():
     labels, predicted = random.integers(0, 4, 200), random.integers(0, 5, 200)
     found = score(labels, predicted, 6)
     assert found.accuracy == pytest.approx(accuracy_score(labels, predicted), rel=1e-14)
-    assert found.macro_f1 == pytest.approx(
-        f1_score(labels, predicted, average="macro", zero_division=0), rel=1e-14
-    )
+    assert found.macro_f1 == pytest.approx(f1_score(labels, predicted, average="macro", zero_division=0), rel=1e-14)
     np.testing.assert_array_equal(found.confusion, confusion_matrix(labels, predicted, labels=range(6)))

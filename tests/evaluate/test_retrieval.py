@@ -13,7 +13,7 @@ def directions(*degrees):
 
 
 def by_loops(features, locations):
-    """Recall@1, recall@5 and mAP by sorting every query's candidates in plain Python; wrong ones first in a tie."""
+    """Recall@1, recall@5 and mAP by sorting every query's candidates; wrong ones first in a tie."""
     vectors = features.astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     first, average_precision = [], []
@@ -68,9 +68,7 @@ def test_the_size_of_the_blocks_changes_nothing(block_rows):
     random = np.random.default_rng(1)
     locations = np.repeat(np.arange(16), 4)
     features = random.normal(size=(64, 8)).astype(np.float32) + 2 * random.normal(size=(16, 8))[locations]
-    assert evaluate_retrieval(features, locations, block_rows=block_rows) == evaluate_retrieval(
-        features, locations
-    )
+    assert evaluate_retrieval(features, locations, block_rows=block_rows) == evaluate_retrieval(features, locations)
 
 
 def test_a_place_of_one_date_is_a_candidate_but_no_query():
