@@ -47,7 +47,7 @@ def extract_features(
             f"data: expected the bands that the encoder takes, got none named {', '.join(missing)}; "
             f"there are {', '.join(images.band_names)}"
         )
-    backbone = encoder.backbone.to(device, memory_format=torch.channels_last).eval()
+    backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
     features = []
     with torch.inference_mode():
         for batch in _shown(_batches(encoder, images, batch_size, threads), len(images), progress):
@@ -94,7 +94,7 @@ def normalized_input(encoder: Encoder, pixels: np.ndarray, threads: int | None =
     count, _, height, width = pixels.shape
     normalization = encoder.normalization
     views = augment_views(
-        pixels[:, None],
+        np.ascontiguousarray(pixels[:, None]),
         whole_patches(count, height, width),
         size=encoder.size,
         scale=normalization.scale,

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from seco.doctor import versions
 from seco.errors import ConfigError, DataError, DeviceError
 from seco.evaluate.datasets import ClassFolder, Images, StorePatches, open_images
 from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, untrained
 from seco.evaluate.features import extract_features
 from seco.evaluate.knn import predict_by_neighbours, score
 from seco.evaluate.retrieval import evaluate_retrieval
+from seco.report.environment import package_versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device: expected a CUDA device, got none; see `seco doctor`, or take cpu")
+        raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
     return torch.device(name)
 
 
@@ -171,13 +171,13 @@ def _labels(images: StorePatches | ClassFolder) -> tuple[list[str], np.ndarray, 
 def _circumstances(evaluation: Evaluation, images: Images, subject: Subject, start: float) -> dict[str, Any]:
     """What a result needs so that it can be repeated."""
     settings = asdict(evaluation)
-    for name in ("data", "checkpoint", "timm", "random", "progress", "size"):
-        del settings[name]  # told by data and encoder
+    for name in ("data", "checkpoint", "timm", "random", "size", "bands", "seed", "progress"):
+        del settings[name]  # what matters of them is told by data and encoder
     settings["device"] = str(resolve_device(evaluation.device))
     return {
         "data": images.describe(),
         "encoder": subject.describe(),
         "settings": settings,
-        "versions": versions(),
+        "versions": package_versions(),
         "seconds": round(time.perf_counter() - start, 3),
     }
