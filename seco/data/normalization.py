@@ -1,9 +1,10 @@
 """How digital numbers become the encoder's input; it travels with the weights."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seco.data.statistics import BandStatistics
 from seco.data.store import Store
 from seco.errors import StoreError
 
@@ -28,21 +29,37 @@ class Normalization:
 
     @classmethod
     def from_store(cls, store: Store, bands: Sequence[str]) -> "Normalization":
-        """The 2 % and 98 % quantiles of the store become 0 and 1; then its mean and standard deviation under that map.
+        """:meth:`from_statistics` of a store.
 
         Raises:
             StoreError: If the store lacks a band, or a band is constant.
         """
-        missing = [band for band in bands if band not in store.statistics]
+        return cls.from_statistics(store.statistics, bands, origin=str(store.path))
+
+    @classmethod
+    def from_statistics(
+        cls, of_bands: Mapping[str, BandStatistics], bands: Sequence[str], *, origin: str
+    ) -> "Normalization":
+        """The 2 % and 98 % quantiles become 0 and 1; then the mean and standard deviation under that map.
+
+        Args:
+            of_bands: Statistics by name of the band.
+            bands: Those that the encoder takes, in its order.
+            origin: What the statistics are of, for errors.
+
+        Raises:
+            StoreError: If a band is not there, or is constant.
+        """
+        missing = [band for band in bands if band not in of_bands]
         if missing:
             raise StoreError(
-                f"{store.path}: expected bands {', '.join(bands)}, got a store without {', '.join(missing)}; "
-                f"it has {', '.join(store.band_names)}"
+                f"{origin}: expected bands {', '.join(bands)}, got data without {', '.join(missing)}; "
+                f"it has {', '.join(of_bands)}"
             )
-        statistics = [store.statistics[band] for band in bands]
+        statistics = [of_bands[band] for band in bands]
         for band, s in zip(bands, statistics, strict=True):
             if s.q98 <= s.q02 or s.std <= 0:
-                raise StoreError(f"{store.path}: expected varying pixels, got a constant band {band}; leave it out")
+                raise StoreError(f"{origin}: expected varying pixels, got a constant band {band}; leave it out")
         scale = [1 / (s.q98 - s.q02) for s in statistics]
         return cls(
             bands=tuple(bands),

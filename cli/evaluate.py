@@ -1,0 +1,116 @@
+"""``seco evaluate``: what an encoder knows, on data that it was or was not trained with."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seco.evaluate.run import Evaluation
+
+_OPTIONS = (
+    click.option("--data", type=click.Path(path_type=Path), required=True, help="Store or folder of classes."),
+    click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
+    click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
+    click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
+    click.option("--bands", help="rgb (default), all or a list, for --timm and --random."),
+    click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
+    click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True),
+    click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --random."),
+    click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),
+)
+
+
+def evaluation_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that every protocol takes."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+@click.group()
+def command() -> None:
+    """Measure an encoder: retrieval of places across seasons, classification by nearest neighbours."""
+
+
+@command.command()
+@evaluation_options
+def retrieval(json_file: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Find every patch of a STORE again at its other dates, among all patches; needs no labels.
+
+    $ seco evaluate retrieval --data STORE --checkpoint RUN
+    """
+    evaluation = _evaluation(json_file, options)
+    from seco.evaluate.run import run_retrieval
+
+    _report(run_retrieval(evaluation), json_file)
+
+
+@command.command()
+@evaluation_options
+@click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Neighbours that vote.")
+@click.option(
+    "--temperature",
+    type=click.FloatRange(min=0, min_open=True),
+    default=0.07,
+    show_default=True,
+    help="A neighbour of cosine similarity s votes with weight exp(s / temperature).",
+)
+def knn(json_file: Path | None, k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - click's values
+    """Classify by nearest neighbours, with the labels of a store or of a folder of classes.
+
+    In a store, patches of the same location do not vote for each other. In a folder (FOLDER/<class>/<image>)
+    one half of each class votes on the other.
+
+    $ seco evaluate knn --data STORE --random resnet18
+    """
+    evaluation = _evaluation(json_file, options)
+    from seco.evaluate.run import run_knn
+
+    _report(run_knn(evaluation, k=k, temperature=temperature), json_file)
+
+
+def _evaluation(json_file: Path | None, options: dict[str, Any]) -> "Evaluation":
+    """Check what can be checked before anything slow is loaded."""
+    if sum(options[name] is not None for name in ("checkpoint", "timm", "random")) != 1:
+        raise click.UsageError("Give exactly one of --checkpoint, --timm and --random.")
+    if options["checkpoint"] is not None and options["bands"] is not None:
+        raise click.UsageError("--bands is for --timm and --random; a checkpoint brings its bands.")
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {json_file.absolute().parent}", param_hint="--json")
+    from seco.evaluate.run import Evaluation
+
+    # The hub's client logs every attempt of a download; what failed in the end is our one line.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    return Evaluation(**options | {"bands": options["bands"] or "rgb", "progress": True})
+
+
+def _report(result: dict[str, Any], json_file: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    encoder = result["encoder"]
+    table = Table(title=f"{result['protocol']}, {encoder['kind']} {encoder['name']}", title_justify="left")
+    table.add_column("")
+    table.add_column("result", justify="right")
+    table.add_column("chance", justify="right")
+    for name, value in result["metrics"].items():
+        chance = result["chance"].get(name)
+        table.add_row(name, f"{value:.4f}", "" if chance is None else f"{chance:.4f}")
+    table.add_section()
+    table.add_row("queries", f"{result['queries']:,}")
+    table.add_row("seconds", f"{result['seconds']:.1f}")
+    console = Console()
+    console.print(table)
+    normalization, bands = encoder["normalization"], ",".join(encoder["normalization"]["bands"])
+    click.echo(f"Bands {bands} at {encoder['size']} px; normalisation: {normalization['source']}.")
+    if json_file is not None:
+        from seco.data.atomic import write_atomic
+
+        write_atomic(json_file, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+        click.echo(f"Wrote {json_file}", err=True)

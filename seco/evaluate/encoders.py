@@ -1,0 +1,124 @@
+"""The encoder under test: from a checkpoint, with weights of timm, or untrained."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from seco.bands import RGB, select_bands
+from seco.data.normalization import Normalization
+from seco.errors import ConfigError, DataError
+from seco.evaluate.datasets import Images
+from seco.pretrain.checkpoint import Encoder, load_encoder
+from seco.pretrain.encoder import build_backbone
+
+_OWN_RANGE = "scale and offset from the 2 % and 98 % quantiles of the data"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An encoder and where it comes from.
+
+    Attributes:
+        encoder: Backbone, normalisation and input size.
+        origin: ``kind`` (``checkpoint``, ``timm`` or ``random``), ``name`` and what else identifies it.
+        normalization_source: In words, where the numbers of the normalisation come from.
+    """
+
+    encoder: Encoder
+    origin: dict[str, Any]
+    normalization_source: str
+
+    def describe(self) -> dict[str, Any]:
+        """Origin, SHA-256 of the weights, input size and normalisation, for a result that can be repeated."""
+        return self.origin | {
+            "weights_sha256": weights_fingerprint(self.encoder.backbone),
+            "size": self.encoder.size,
+            "normalization": self.encoder.normalization.to_dict() | {"source": self.normalization_source},
+        }
+
+
+def weights_fingerprint(backbone: nn.Module) -> str:
+    """SHA-256, hexadecimal, of all names, shapes and numbers of a network: one for equal weights in any file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(backbone.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\0".encode())
+        digest.update(values.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def from_checkpoint(path: Path, images: Images, *, size: int | None = None) -> Subject:
+    """Encoder of a checkpoint, or of the last one of a run; its normalisation comes with it.
+
+    Digital numbers of 8-bit images are not those of 16-bit products: where the checkpoint's white lies above
+    what the images' type can hold, scale and offset come from the images.
+
+    Raises:
+        SecoError: If there is no readable checkpoint.
+    """
+    encoder = load_encoder(path)
+    origin = {"kind": "checkpoint", "name": encoder.name, "checkpoint": str(path)}
+    normalization, source = encoder.normalization, "checkpoint"
+    white = (1 - np.array(normalization.offset)) / np.array(normalization.scale)
+    if white.max() > np.iinfo(images.dtype).max and set(normalization.bands) <= set(images.band_names):
+        own = _own_normalization(images, normalization.bands)
+        normalization = replace(normalization, scale=own.scale, offset=own.offset)
+        source = f"mean and std of the checkpoint, {_OWN_RANGE}"
+    return Subject(replace(encoder, normalization=normalization, size=size or encoder.size), origin, source)
+
+
+def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None = None) -> Subject:
+    """Pretrained weights of timm, on RGB scaled by the data's quantiles and normalised as timm's weights ask.
+
+    Raises:
+        ConfigError: If timm has no such model or weights, or the bands are not red, green, blue.
+        DataError: If the weights are not in timm's cache and cannot be fetched.
+    """
+    import timm
+
+    chosen = select_bands(images.band_names, bands)
+    if chosen != RGB:
+        raise ConfigError(f"bands: expected rgb, for weights of timm take red, green and blue, got {bands!r}; leave it out")
+    if not timm.is_model(name) or not timm.is_model_pretrained(name):
+        raise ConfigError(f"timm: expected a model that has weights, got {name!r}; see timm.list_pretrained()")
+    try:
+        backbone = timm.create_model(name, pretrained=True, num_classes=0)
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"timm: expected the weights of {name} in the cache or on line, got {reason}; fetch them once with a network"
+        ) from error
+    declared = backbone.pretrained_cfg
+    normalization = replace(
+        _own_normalization(images, chosen),
+        mean=tuple(declared["mean"]),
+        std=tuple(declared["std"]),
+    )
+    encoder = Encoder(backbone.eval(), normalization, size or int(declared["input_size"][-1]), name)
+    origin = {"kind": "timm", "name": name, "weights": declared.get("hf_hub_id") or declared.get("url")}
+    return Subject(encoder, origin, f"mean and std of timm, {_OWN_RANGE}")
+
+
+def untrained(name: str, images: Images, *, bands: str = "rgb", size: int | None = None, seed: int = 0) -> Subject:
+    """The same network without training: the baseline that every result needs.
+
+    Raises:
+        ConfigError: If timm has no such model, or a band is not there.
+    """
+    chosen = select_bands(images.band_names, bands)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        backbone = build_backbone(name, len(chosen)).eval()
+    normalization = _own_normalization(images, chosen)
+    encoder = Encoder(backbone, normalization, size or images.patch_size, name)
+    return Subject(encoder, {"kind": "random", "name": name, "seed": seed}, "statistics of the data")
+
+
+def _own_normalization(images: Images, bands: Sequence[str]) -> Normalization:
+    return Normalization.from_statistics(images.statistics, bands, origin=str(images.path))

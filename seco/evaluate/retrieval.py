@@ -1,0 +1,104 @@
+"""Cross-season place recognition: is a place, seen at one date, found again at its other dates?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from seco.errors import DataError
+from seco.evaluate.similarity import TIE, row_blocks, unit_vectors
+
+
+@dataclass(frozen=True)
+class RetrievalResult:
+    """What :func:`evaluate_retrieval` measures; all but the counts in [0, 1].
+
+    Attributes:
+        recall_at_1: Share of queries whose first candidate shows the same place.
+        recall_at_5: Share of queries with the same place among the first five candidates.
+        mean_average_precision: Mean over queries of the average precision of their whole ranking.
+        chance_recall_at_1: ``recall_at_1`` that a ranking at random is expected to reach.
+        num_queries: Patches whose place has another date.
+        num_patches: All patches; each query is compared with all others.
+    """
+
+    recall_at_1: float
+    recall_at_5: float
+    mean_average_precision: float
+    chance_recall_at_1: float
+    num_queries: int
+    num_patches: int
+
+
+def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_rows: int | None = None) -> RetrievalResult:
+    """Rank, for every patch, all other patches by cosine similarity; those of its place should come first.
+
+    Every patch of a place that has at least two dates is a query. Its candidates are all other patches: the
+    other dates of its place, which are relevant, and every date of every other place, which are not. Ties are
+    counted against the encoder: a wrong place as similar as the right one ranks before it, so that an encoder
+    that gives all patches the same features finds nothing.
+
+    Average precision is the mean, over the relevant candidates, of the precision at their rank (Manning,
+    Raghavan and Schuetze, Introduction to Information Retrieval, 2008, section 8.4).
+
+    Args:
+        features: Shape ``(N, d)``, one row a patch.
+        locations: Integers ``(N,)``: which place each patch shows.
+        block_rows: Queries that are compared at once; by default as many as fit in 32 MB. The result does not
+            depend on it.
+
+    Raises:
+        DataError: If a feature vector has no direction, no place has two dates, or there is only one place.
+    """
+    if locations.shape != features.shape[:1]:
+        raise DataError(
+            f"locations: expected one a row of features {features.shape}, got {locations.shape}; pass both in full"
+        )
+    # Sorted by place, the patches of a place are one run [start, end).
+    order = np.argsort(locations, kind="stable")
+    _, first, inverse, counts = np.unique(locations[order], return_index=True, return_inverse=True, return_counts=True)
+    start, count = torch.from_numpy(first[inverse]), torch.from_numpy(counts[inverse])
+    queries = torch.nonzero(count >= 2)[:, 0]
+    if len(counts) < 2 or not len(queries):
+        raise DataError(
+            f"data: expected at least two locations, one of them with two dates, got {len(counts)} locations "
+            f"of at most {counts.max(initial=0)} dates; use a larger store"
+        )
+    vectors = unit_vectors(features)[torch.from_numpy(order)]
+    rows = []
+    for block in row_blocks(len(queries), len(vectors), block_rows):
+        query = queries[block]
+        rows.append(_rank_places(vectors, query, start[query], count[query]))
+    best_rank, precision = (torch.cat(column) for column in zip(*rows, strict=True))
+    chance = (count[queries] - 1).double() / (len(vectors) - 1)
+    return RetrievalResult(
+        recall_at_1=float((best_rank <= 1).double().mean()),
+        recall_at_5=float((best_rank <= 5).double().mean()),
+        mean_average_precision=float(precision.mean()),
+        chance_recall_at_1=float(chance.mean()),
+        num_queries=len(queries),
+        num_patches=len(vectors),
+    )
+
+
+def _rank_places(
+    vectors: torch.Tensor, query: torch.Tensor, start: torch.Tensor, count: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rank of the first relevant candidate, and average precision, of each query ``(B,)``."""
+    similarity = vectors[query] @ vectors.T
+    offset = torch.arange(int(count.max()))
+    # [B, most dates]: the patches of the query's own place; where it has fewer dates, its first one again.
+    present = offset < count[:, None]
+    own = torch.where(present, start[:, None] + offset, start[:, None])
+    relevant = similarity.gather(1, own).masked_fill(~present | (own == query[:, None]), -torch.inf)
+    relevant = relevant.sort(dim=1, descending=True).values
+    similarity.scatter_(1, own, -torch.inf)
+    best_rank = torch.zeros(len(query), dtype=torch.float64)
+    precision = torch.zeros(len(query), dtype=torch.float64)
+    for hit in range(int(count.max()) - 1):
+        # Wrong places before the relevant candidate number `hit`; it has `hit` right ones before it as well.
+        wrong = (similarity >= relevant[:, hit, None] - TIE).sum(dim=1).double()
+        if hit == 0:
+            best_rank = wrong + 1
+        precision += torch.where(hit < count - 1, (hit + 1) / (hit + 1 + wrong), 0.0)
+    return best_rank, precision / (count - 1)

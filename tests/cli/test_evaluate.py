@@ -1,0 +1,120 @@
+"""``seco evaluate``: results that can be repeated, and errors of one line."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from seco.cli.main import main
+
+BACKBONE = "test_resnet"
+
+
+def seco(*words):
+    return CliRunner().invoke(main, ["evaluate", *map(str, words)])
+
+
+@pytest.fixture
+def store_path(make_store):
+    """Three locations, each of a class of its own, three dates each."""
+    return make_store(labels={"a": "wood", "b": "crops", "c": "water"})
+
+
+def test_retrieval_of_an_untrained_network(store_path, tmp_path):
+    file = tmp_path / "result.json"
+    result = seco("retrieval", "--data", store_path, "--random", BACKBONE, "--size", 32, "--json", file)
+    assert result.exit_code == 0, result.output
+    assert "recall@1" in result.stdout
+    found = json.loads(file.read_text())
+    assert set(found["metrics"]) == {"recall@1", "recall@5", "mAP"}
+    assert all(0 <= value <= 1 for value in found["metrics"].values())
+    # Nine patches; of the eight others two are of the same place.
+    assert (found["queries"], found["candidates_per_query"]) == (9, 8)
+    assert found["chance"]["recall@1"] == pytest.approx(2 / 8, rel=1e-15)
+    assert found["encoder"]["size"] == 32
+    again = seco("retrieval", "--data", store_path, "--random", BACKBONE, "--size", 32, "--json", tmp_path / "again.json")
+    assert again.exit_code == 0
+    repeated = json.loads((tmp_path / "again.json").read_text())
+    assert {**repeated, "seconds": 0} == {**found, "seconds": 0}
+
+
+def test_knn_leaves_out_the_location_itself(store_path, tmp_path):
+    file = tmp_path / "result.json"
+    result = seco("knn", "--data", store_path, "--random", BACKBONE, "--size", 32, "--k", 1, "--json", file)
+    assert result.exit_code == 0, result.output
+    found = json.loads(file.read_text())
+    assert found["classes"] == ["crops", "water", "wood"]
+    assert [sum(row) for row in found["confusion"]] == [3, 3, 3]
+    # Nobody else knows the class of a location: only a vote for oneself could be right.
+    assert found["metrics"] == {"accuracy": 0.0, "macro_f1": 0.0}
+
+
+def test_knn_on_eurosat(shared_data, tmp_path):
+    file = tmp_path / "result.json"
+    result = seco("knn", "--data", shared_data("eurosat") / "rgb", "--random", "resnet18", "--json", file)
+    assert result.exit_code == 0, result.output
+    found = json.loads(file.read_text())
+    assert len(found["classes"]) == 10
+    assert (found["data"]["training_images"], found["queries"]) == (60, 50)
+    # Above chance (0.1) by far more than chance allows: 14 or more of 50 at p = 0.1 happen once in 3,500 times.
+    assert found["metrics"]["accuracy"] >= 14 / 50
+
+
+def test_knn_on_eurosat_with_13_bands(shared_data, tmp_path):
+    file = tmp_path / "result.json"
+    folder = shared_data("eurosat") / "ms"
+    result = seco("knn", "--data", folder, "--random", BACKBONE, "--bands", "B8A,B04", "--k", 1, "--json", file)
+    assert result.exit_code == 0, result.output
+    assert json.loads(file.read_text())["encoder"]["normalization"]["bands"] == ["B8A", "B04"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ([], "exactly one of"),
+        (["--random", BACKBONE, "--timm", BACKBONE], "exactly one of"),
+        (["--checkpoint", "run", "--bands", "rgb"], "brings its bands"),
+        (["--random", BACKBONE, "--json", "missing/folder/result.json"], "there is no folder"),
+        (["--random", BACKBONE, "--size", "0"], "--size"),
+        (["--random", BACKBONE, "--device", "tpu"], "--device"),
+    ],
+)
+def test_wrong_usage(store_path, words, text):
+    result = seco("retrieval", "--data", store_path, *words)
+    assert result.exit_code == 2
+    assert text in result.stderr
+
+
+def one_line_error(result):
+    assert result.exit_code == 1
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1
+    assert result.stdout == ""
+    return lines[0]
+
+
+def test_data_that_cannot_be_used(make_store, tmp_path):
+    assert "no such folder" in one_line_error(seco("retrieval", "--data", tmp_path / "no", "--random", BACKBONE))
+    assert "labels.parquet" in one_line_error(seco("knn", "--data", make_store("unlabelled"), "--random", BACKBONE))
+    one_date = make_store("one_date", dates=("2020-01-15",))
+    error = one_line_error(seco("retrieval", "--data", one_date, "--random", BACKBONE, "--size", 32))
+    assert "one of them with two dates" in error
+
+
+def test_classes_are_no_places(shared_data):
+    classes = shared_data("eurosat") / "rgb"
+    assert "evaluate knn" in one_line_error(seco("retrieval", "--data", classes, "--random", BACKBONE))
+
+
+def test_encoders_that_cannot_be_used(store_path, tmp_path):
+    assert "checkpoint" in one_line_error(seco("knn", "--data", store_path, "--checkpoint", tmp_path / "no.pt"))
+    assert "VV" in one_line_error(seco("knn", "--data", store_path, "--random", BACKBONE, "--bands", "B04,VV"))
+
+
+def test_a_corrupt_patch_is_named(make_store, tmp_path):
+    store = make_store()
+    file = sorted((store / "patches").glob("*/*.tif"))[4]
+    file.write_bytes(file.read_bytes()[:40])
+    json_file = tmp_path / "result.json"
+    error = one_line_error(seco("retrieval", "--data", store, "--random", BACKBONE, "--json", json_file))
+    assert file.name in error
+    assert not json_file.exists()

@@ -1,0 +1,121 @@
+"""Class folders: real EuroSAT files, and folders that are wrong."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from seco.errors import DataError
+from seco.evaluate.datasets import EUROSAT_BANDS, ClassFolder, open_images
+
+
+def write_picture(file, *, seed=0, size=(8, 8), mode="RGB"):
+    file.parent.mkdir(exist_ok=True)
+    shape = (size[1], size[0], 3) if mode == "RGB" else (size[1], size[0])
+    pixels = np.random.default_rng(seed).integers(1, 256, shape, dtype=np.uint8)
+    Image.fromarray(pixels).save(file)
+    return pixels
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for i in range(5):
+        write_picture(tmp_path / "a" / f"{i}.png", seed=i)
+        write_picture(tmp_path / "b" / f"{i}.png", seed=10 + i)
+    return tmp_path
+
+
+def test_eurosat_rgb(shared_data):
+    root = shared_data("eurosat") / "rgb"
+    images = open_images(root)
+    assert len(images) == 110
+    assert len(images.class_names) == 10
+    assert images.band_names == ("B04", "B03", "B02")
+    assert images.patch_size == 64
+    np.testing.assert_array_equal(np.bincount(images.labels), 11)
+    # 6 of the 11 of each class train.
+    np.testing.assert_array_equal(np.bincount(images.labels[images.training]), 6)
+    pixels = images.read(slice(0, 110), ("B02", "B04"))
+    assert pixels.shape == (110, 2, 64, 64)
+    first = sorted((root / "AnnualCrop").iterdir())[0]
+    with Image.open(first) as image:
+        expected = np.asarray(image)
+    np.testing.assert_array_equal(pixels[0], expected.transpose(2, 0, 1)[[2, 0]])
+
+
+def test_pictures_are_read_in_the_order_of_names(folder):
+    images = ClassFolder(folder)
+    expected = write_picture(folder / "b" / "1.png", seed=11)
+    np.testing.assert_array_equal(images.read(slice(6, 7), images.band_names)[0], expected.transpose(2, 0, 1))
+    np.testing.assert_array_equal(images.labels, [0] * 5 + [1] * 5)
+
+
+def test_split_is_half_of_each_class_by_hash(folder):
+    images = ClassFolder(folder)
+    order = sorted(range(5), key=lambda i: hashlib.sha256(f"b/{i}.png".encode()).hexdigest())
+    assert sorted(np.flatnonzero(images.training[5:])) == sorted(order[:3])
+
+
+def test_statistics_are_those_of_the_training_half(folder):
+    images = ClassFolder(folder)
+    pixels = images.read(slice(0, 10), images.band_names)[images.training]
+    for i, name in enumerate(images.band_names):
+        assert images.statistics[name].mean == pytest.approx(pixels[:, i].mean(), rel=1e-12)
+        assert images.statistics[name].std == pytest.approx(pixels[:, i].std(), rel=1e-12)
+
+
+def test_fingerprint_follows_content_and_names(folder):
+    before = ClassFolder(folder).describe()["fingerprint"]
+    assert ClassFolder(folder).describe()["fingerprint"] == before
+    write_picture(folder / "a" / "0.png", seed=99)
+    changed = ClassFolder(folder).describe()["fingerprint"]
+    (folder / "a" / "0.png").rename(folder / "a" / "00.png")
+    assert len({before, changed, ClassFolder(folder).describe()["fingerprint"]}) == 3
+
+
+def break_size(file):
+    write_picture(file, size=(8, 9))
+
+
+def break_mode(file):
+    write_picture(file, mode="L")
+
+
+def break_content(file):
+    file.write_bytes(b"no picture")
+
+
+def truncate(file):
+    file.write_bytes(file.read_bytes()[:100])
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (break_size, "expected the size of 0.png, got 8x9"),
+        (break_mode, "expected an RGB picture of 8 bits, got mode L"),
+        (break_content, "expected a readable picture"),
+        (truncate, "expected a readable picture"),
+    ],
+)
+def test_a_bad_picture_is_named(folder, damage, text):
+    damage(folder / "b" / "3.png")
+    images = ClassFolder(folder)
+    with pytest.raises(DataError, match=rf"b/3\.png: {text}"):
+        images.read(slice(0, 10), images.band_names)
+
+
+def test_no_folder_no_classes_and_mixed_files(tmp_path, folder):
+    with pytest.raises(DataError, match="no such folder"):
+        open_images(tmp_path / "missing")
+    with pytest.raises(DataError, match="got 0 images of 0 classes"):
+        open_images(folder / "a")
+    (folder / "a" / "raster.tif").write_bytes(b"")
+    with pytest.raises(DataError, match="one kind of files"):
+        open_images(folder)
+
+
+def test_band_names_of_eurosat():
+    assert len(EUROSAT_BANDS) == 13
+    assert EUROSAT_BANDS[8:] == ("B09", "B10", "B11", "B12", "B8A")

@@ -1,0 +1,88 @@
+"""Features of whole patches: the right pixels, in the right order, whatever the batch."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from seco.data.normalization import Normalization
+from seco.data.store import open_store
+from seco.errors import DataError
+from seco.evaluate.datasets import StorePatches
+from seco.evaluate.features import extract_features, normalized_input
+from seco.pretrain.checkpoint import Encoder
+
+SIZE = 8
+BANDS = ("B04", "B08")
+
+
+@pytest.fixture
+def store(make_store):
+    return open_store(make_store())
+
+
+class Pixels(nn.Module):
+    """Its features are its input."""
+
+    def forward(self, views):
+        return views.flatten(1)
+
+
+def encoder(store, backbone, bands=BANDS, size=SIZE):
+    return Encoder(backbone, Normalization.from_store(store, bands), size, "test")
+
+
+def expected_input(store, pixels, bands):
+    """``(clip(dn * scale + offset, 0, 1) - mean) / std`` in float64."""
+    normalization = Normalization.from_store(store, bands)
+    scale, offset, mean, std = (
+        np.array(getattr(normalization, name))[:, None, None] for name in ("scale", "offset", "mean", "std")
+    )
+    return (np.clip(pixels.astype(np.float64) * scale + offset, 0, 1) - mean) / std
+
+
+def test_every_patch_in_the_order_of_the_store(store):
+    images = StorePatches(store)
+    found = extract_features(encoder(store, Pixels()), images, batch_size=4)
+    columns = [store.band_names.index(name) for name in BANDS]
+    patches = [pixels[columns] for i in range(len(store)) for pixels in store[i][1]]
+    expected = np.stack([expected_input(store, pixels, BANDS).ravel() for pixels in patches])
+    assert found.dtype == np.float32
+    # dn * scale <= 1.3 and every step rounds once to float32 (2^-24 relative): six steps on numbers below 2 / std.
+    std = min(Normalization.from_store(store, BANDS).std)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=6 * 2 / std * 2**-24)
+    np.testing.assert_array_equal(images.locations, [0, 0, 0, 1, 1, 1, 2, 2, 2])
+
+
+def test_a_patch_is_resized_whole(store):
+    images = StorePatches(store)
+    small = normalized_input(encoder(store, Pixels(), size=SIZE // 2), images.read(slice(0, 2), BANDS))
+    assert small.shape == (2, 2, SIZE // 2, SIZE // 2)
+    full = normalized_input(encoder(store, Pixels()), images.read(slice(0, 2), BANDS))
+    whole = nn.functional.interpolate(full, scale_factor=0.5, mode="bilinear", antialias=True)
+    # A bilinear weight is rounded to float32, four products are summed in each direction.
+    assert torch.allclose(small, whole, rtol=0, atol=16 * float(full.abs().max()) * 2**-24)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_feature_does_not_depend_on_its_batch(store, batch_size):
+    # Left in training mode, batch normalisation would mix the images of a batch.
+    backbone = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten()).train()
+    images = StorePatches(store)
+    found = extract_features(encoder(store, backbone), images, batch_size=batch_size)
+    np.testing.assert_array_equal(found, extract_features(encoder(store, backbone), images, batch_size=10))
+
+
+def test_a_missing_band_is_named(store):
+    images = StorePatches(store)
+    normalization = Normalization(("B04", "VV"), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0))
+    with pytest.raises(DataError, match="none named VV; there are B01, B02, B03"):
+        extract_features(Encoder(Pixels(), normalization, SIZE, "test"), images)
+
+
+def test_broken_weights_are_noticed(store):
+    broken = nn.Sequential(nn.Flatten(), nn.Linear(2 * SIZE**2, 3))
+    with torch.no_grad():
+        broken[1].weight.fill_(torch.nan)
+    with pytest.raises(DataError, match="NaN or infinity for 9 of 9"):
+        extract_features(encoder(store, broken), StorePatches(store))

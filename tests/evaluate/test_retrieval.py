@@ -1,0 +1,92 @@
+"""Retrieval against rankings written out by hand and by loops."""
+
+import numpy as np
+import pytest
+
+from seco.errors import DataError
+from seco.evaluate.retrieval import evaluate_retrieval
+
+
+def directions(*degrees):
+    angle = np.radians(degrees)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+
+
+def by_loops(features, locations):
+    """Recall@1, recall@5 and mAP by sorting every query's candidates; wrong ones first in a tie."""
+    vectors = features.astype(np.float64)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    first, average_precision = [], []
+    for q in range(len(vectors)):
+        candidates = [j for j in range(len(vectors)) if j != q]
+        candidates.sort(key=lambda j, q=q: (-float(vectors[q] @ vectors[j]), locations[j] == locations[q]))
+        ranks = [i + 1 for i, j in enumerate(candidates) if locations[j] == locations[q]]
+        if ranks:
+            first.append(ranks[0])
+            average_precision.append(np.mean([(i + 1) / rank for i, rank in enumerate(ranks)]))
+    return np.mean(np.array(first) <= 1), np.mean(np.array(first) <= 5), np.mean(average_precision)
+
+
+def test_hand_made_ranking():
+    # Place 0 at 0 and 20 degrees, place 1 at 5 and 100 degrees.
+    # Queries 0: 5 (wrong), 20 (right) -> AP 1/2; 20: 5 (wrong), 0 (right) -> 1/2;
+    # 5: 0, 20 (wrong), 100 (right) -> 1/3; 100: 20, 5 -> 1/2.
+    result = evaluate_retrieval(directions(0, 20, 5, 100), np.array([0, 0, 1, 1]))
+    assert result.recall_at_1 == 0.0
+    assert result.recall_at_5 == 1.0
+    assert result.mean_average_precision == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1 / 2) / 4, rel=1e-15)
+    assert result.chance_recall_at_1 == pytest.approx(1 / 3, rel=1e-15)
+
+
+def test_places_apart_are_all_found():
+    result = evaluate_retrieval(directions(0, 90, 1, 91, 2), np.array([7, 3, 7, 3, 7]))
+    assert (result.recall_at_1, result.recall_at_5, result.mean_average_precision) == (1.0, 1.0, 1.0)
+
+
+def test_agrees_with_loops_for_places_of_unequal_dates():
+    random = np.random.default_rng(0)
+    locations = random.permutation(np.repeat(np.arange(12), random.integers(1, 7, 12)))
+    features = random.normal(size=(len(locations), 5)) + random.normal(size=(12, 5))[locations]
+    result = evaluate_retrieval(features, locations)
+    expected = by_loops(features, locations)
+    found = (result.recall_at_1, result.recall_at_5, result.mean_average_precision)
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert 0 < result.recall_at_1 < 1
+    assert result.num_queries == np.sum(np.bincount(locations)[locations] > 1)
+
+
+def test_an_encoder_that_sees_nothing_finds_nothing():
+    result = evaluate_retrieval(np.ones((60, 7), np.float32), np.repeat(np.arange(20), 3))
+    assert result.recall_at_1 == 0.0
+    assert result.recall_at_5 == 0.0
+    # All 57 wrong candidates precede both right ones.
+    assert result.mean_average_precision == pytest.approx((1 / 58 + 2 / 59) / 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 64])
+def test_the_size_of_the_blocks_changes_nothing(block_rows):
+    random = np.random.default_rng(1)
+    locations = np.repeat(np.arange(16), 4)
+    features = random.normal(size=(64, 8)).astype(np.float32) + 2 * random.normal(size=(16, 8))[locations]
+    assert evaluate_retrieval(features, locations, block_rows=block_rows) == evaluate_retrieval(features, locations)
+
+
+def test_a_place_of_one_date_is_a_candidate_but_no_query():
+    # Without the lonely patch at 1 degree both queries would succeed.
+    result = evaluate_retrieval(directions(0, 3, 1), np.array([0, 0, 5]))
+    assert result.num_queries == 2
+    assert result.recall_at_1 == 0.0
+
+
+@pytest.mark.parametrize("locations", [[0, 0, 0], [0, 1, 2]])
+def test_too_few_places_or_dates(locations):
+    with pytest.raises(DataError, match="at least two locations"):
+        evaluate_retrieval(directions(0, 1, 2), np.array(locations))
+
+
+@pytest.mark.parametrize(("value", "text"), [(np.nan, "row 2"), (0.0, "zeros in row 2")])
+def test_features_without_direction(value, text):
+    features = directions(0, 1, 2, 3)
+    features[2] = value
+    with pytest.raises(DataError, match=text):
+        evaluate_retrieval(features, np.array([0, 0, 1, 1]))
