@@ -66,7 +66,7 @@ def test_of_planar_files_only_wanted_bands_are_read():
     with warnings.catch_warnings(), MemoryFile(bytes(data)) as memory:
         warnings.simplefilter("ignore")
         dataset = memory.open()
-        offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", ns="TIFF", bidx=4))
+        offset = int(dataset.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=4))
     data[offset : offset + 40] = b"\xff" * 40
     np.testing.assert_array_equal(decode_geotiff([bytes(data)], bands=[0, 1, 2]), whole[:, :3])
     with pytest.raises(GeoTiffError, match="damaged DEFLATE"):
