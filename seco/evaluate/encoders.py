@@ -90,7 +90,8 @@ def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None
     try:
         backbone = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # The hub's advice after the first sentence is about its own environment variables.
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise DataError(
             f"timm: expected the weights of {name} in the cache or on line, got {reason}; fetch them once with a network"
         ) from error

@@ -3,8 +3,10 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+import torch
 from click.testing import CliRunner
 from seco.cli.main import main
 
@@ -37,6 +39,21 @@ def test_table_says_what_is_missing_and_how_to_mend_it(monkeypatch):
     line = next(line for line in result.stdout.splitlines() if "seco-no-such-package" in line)
     assert "nothing can be demonstrated" in line
     assert "pip install 'seco-eo[demo]'" in line
+
+
+@pytest.mark.parametrize(("architectures", "covered"), [("80-real,90", True), ("80-real", False)])
+def test_a_card_that_the_build_does_not_cover_is_missing(monkeypatch, architectures, covered):
+    card = SimpleNamespace(name="A card", major=9, minor=0, total_memory=2**37)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: card)
+    monkeypatch.setattr(seco._core, "built_with_cuda", True)
+    monkeypatch.setattr(seco._core, "cuda_architectures", architectures)
+    found = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)
+    expected = {"name": "A card", "capability": "9.0", "memory_gib": 128.0, "covered": covered}
+    assert found["cuda"]["cards"] == [expected]
+    listed = [item["part"] for item in found["missing"] if "A card" in item["part"]]
+    assert listed == ([] if covered else ["machine code for A card (compute capability 9.0)"])
 
 
 def test_runs_where_only_numpy_is_there():
