@@ -7,13 +7,14 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from seco.report.environment import package_versions
+
 Record = dict[str, Any]
 
-PACKAGES = ("seco-eo", "torch", "torchvision", "numpy", "kornia", "albumentations", "rasterio", "timm")
+PACKAGES = ("seco-eo", "torch", "torchvision", "numpy", "kornia", "albumentations")
 
 
 def time_runs(work: Callable[[], object], *, runs: int, synchronise: Callable[[], None] | None = None) -> list[float]:
@@ -57,7 +58,7 @@ def make_record(
         "iqr_s": quartiles[2] - quartiles[0],
         "runs": len(seconds),
         "machine": machine(device),
-        "versions": versions(),
+        "versions": package_versions(PACKAGES),
         "commit": commit(),
         **extra,
     }
@@ -75,17 +76,6 @@ def machine(device: str) -> str:
         if line.startswith("model name")
     ]
     return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
-
-
-def versions() -> dict[str, str]:
-    """Installed versions of what a record may depend on."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def commit() -> str:

@@ -73,7 +73,7 @@ class TrainingProgress:
         )
         self.total = 0
         self.printed = float("-inf")
-        self.first: tuple[float, int] | None = None
+        self.first = (0.0, 0)
 
     def __enter__(self) -> "TrainingProgress":
         self.bar.start()
@@ -85,6 +85,7 @@ class TrainingProgress:
     def started(self, *, done: int, total: int, excluded: int, device: str) -> None:
         """Say what begins."""
         self.total = total
+        self.first = (time.monotonic(), done)
         if excluded:
             self.console.print(f"Warning: {excluded} locations have too few dates for this method and are left out.")
         self.console.print(f"Training on {device}: step {done} of {total}")
@@ -103,7 +104,5 @@ class TrainingProgress:
 
     def _seconds_a_step(self, line: dict[str, Any]) -> float:
         """From this process's own progress, so that a pause of the machine evens out."""
-        now = time.monotonic()
-        self.first = self.first or (now, int(line["step"]))
         start, step = self.first
-        return (now - start) / max(1, int(line["step"]) - step)
+        return (time.monotonic() - start) / max(1, int(line["step"]) - step)

@@ -26,6 +26,16 @@ def augment_views(
     size: int,
     threads: int,
 ) -> None: ...
+def normalize_crop_cuda(
+    pixels: object,
+    params: object,
+    coefficients: object,
+    out: object,
+    dtype: str,
+    channels_last: bool,
+    size: int,
+    stream: int,
+) -> None: ...
 def geotiff_info(source: str | bytes) -> dict[str, Any]: ...
 def decode_geotiff(
     sources: list[str | bytes], bands: list[int], total_bands: int, out: NDArray[Any], threads: int

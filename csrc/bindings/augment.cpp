@@ -1,4 +1,7 @@
 #include "cpu/augment.hpp"
+#ifdef SECO_WITH_CUDA
+#include "cuda/normalize_crop.hpp"
+#endif
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -6,6 +9,7 @@
 #include <string>
 
 #include "bindings/bindings.hpp"
+#include "bindings/dlpack.hpp"
 #include "common/error.hpp"
 
 namespace py = pybind11;
@@ -15,6 +19,11 @@ namespace {
 
 using Floats = py::array_t<float, py::array::c_style>;
 using Params = py::array_t<ViewParams, py::array::c_style>;
+
+ViewType view_type_of(const std::string& dtype) {
+    if (dtype == "float32") return ViewType::kFloat32;
+    return dtype == "float16" ? ViewType::kFloat16 : ViewType::kBfloat16;
+}
 
 // `out` holds float32, or the bits of 16-bit floats as uint16. Shapes and ranges are checked in
 // seco/ops/augment.py.
@@ -39,12 +48,50 @@ void augment_views(const py::array& pixels, const Params& params, const Floats& 
     batch.inverse_std = inverse_std.data();
     batch.rgb = rgb;
     batch.out = out.mutable_data();
-    batch.view_type = dtype == "float32"   ? ViewType::kFloat32
-                      : dtype == "float16" ? ViewType::kFloat16
-                                           : ViewType::kBfloat16;
+    batch.view_type = view_type_of(dtype);
     batch.channels_last = channels_last;
     py::gil_scoped_release release;
     cpu::augment_views(batch, threads);
+}
+
+// As above for tensors on the current CUDA device: `params` are the records' bytes [N, V * itemsize],
+// `coefficients` [4, C] are scale, offset, mean and 1 / std. The caller keeps the tensors alive until
+// `stream` is done.
+void normalize_crop_cuda(const py::capsule& pixels, const py::capsule& params,
+                         const py::capsule& coefficients, const py::capsule& out, const std::string& dtype,
+                         bool channels_last, int size, uintptr_t stream) {
+#ifdef SECO_WITH_CUDA
+    const LentTensor in(pixels), records(params), numbers(coefficients), views(out);
+    if (in.rank() != 5 || !in.on_cuda() || !records.on_cuda() || !numbers.on_cuda() || !views.on_cuda())
+        throw DeviceError("pixels: expected tensors [N, T, C, H, W] on CUDA, got others");
+    AugmentBatch batch{};
+    batch.pixels = in.data();
+    batch.pixel_type = in.bits() == 8 ? PixelType::kUint8 : PixelType::kUint16;
+    batch.params = static_cast<const ViewParams*>(records.data());
+    batch.locations = in.shape(0);
+    batch.dates = in.shape(1);
+    batch.bands = static_cast<int>(in.shape(2));
+    batch.height = static_cast<int>(in.shape(3));
+    batch.width = static_cast<int>(in.shape(4));
+    batch.views = records.shape(1) / static_cast<int64_t>(sizeof(ViewParams));
+    batch.size = size;
+    const auto* number = static_cast<const float*>(numbers.data());
+    batch.scale = number;
+    batch.offset = number + batch.bands;
+    batch.mean = number + 2 * batch.bands;
+    batch.inverse_std = number + 3 * batch.bands;
+    batch.out = views.data();
+    batch.view_type = view_type_of(dtype);
+    batch.channels_last = channels_last;
+    py::gil_scoped_release release;
+    cuda::normalize_crop(batch, reinterpret_cast<void*>(stream));
+#else
+    static_cast<void>(dtype), static_cast<void>(channels_last), static_cast<void>(size),
+        static_cast<void>(stream);
+    throw DeviceError(
+        "pixels: expected a CPU tensor, got one on CUDA, but seco was built without CUDA; build it with "
+        "nvcc");
+#endif
 }
 
 }  // namespace
@@ -57,6 +104,9 @@ void bind_augment(py::module_& m) {
           py::arg("scale").noconvert(), py::arg("offset").noconvert(), py::arg("mean").noconvert(),
           py::arg("inverse_std").noconvert(), py::arg("rgb"), py::arg("out").noconvert(), py::arg("dtype"),
           py::arg("channels_last"), py::arg("size"), py::arg("threads"));
+    m.def("normalize_crop_cuda", &normalize_crop_cuda, py::arg("pixels"), py::arg("params"),
+          py::arg("coefficients"), py::arg("out"), py::arg("dtype"), py::arg("channels_last"),
+          py::arg("size"), py::arg("stream"));
 }
 
 }  // namespace seco::bindings

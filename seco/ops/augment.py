@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco import _core
-from seco.errors import ArrayError, DeviceError
+from seco.errors import ArrayError
 from seco.ops.random import VIEW_DTYPE
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def augment_views(
     torchvision v2's on float32.
 
     Args:
-        pixels: Digital numbers, uint8 or uint16, ``[N, T, C, H, W]``, contiguous, C at most 16; numpy or torch, CPU.
+        pixels: Digital numbers, uint8 or uint16, ``[N, T, C, H, W]``, contiguous, C at most 16; numpy or torch.
         params: ``[N, V]`` of :data:`seco.ops.random.VIEW_DTYPE`, from ``sample_view_params``.
         size: Height and width of a view, pixels.
         scale: Per digital number, one or ``[C]``.
@@ -56,25 +56,29 @@ def augment_views(
 
     Raises:
         ArrayError: If an argument has the wrong type, shape or range.
-        DeviceError: If the pixels are on a GPU: views are made on the CPU so far.
+        DeviceError: If the pixels are on a GPU and a view asks for more than flip and crop (colour and blur are made on the
+            CPU so far), or seco was built without CUDA, or a CUDA call fails.
 
     Source:
         Mañas et al., ICCV 2021. Maths: ``csrc/math``. Reference: ``tests/reference/augment.py``.
     """
     from_torch = type(pixels).__module__.split(".")[0] == "torch"
-    if from_torch and pixels.device.type != "cpu":  # type: ignore[union-attr]
-        raise DeviceError(f"pixels: expected a CPU tensor, got one on {pixels.device}; move it with .cpu()")
-    source: NDArray[Any] = pixels.numpy() if from_torch else pixels  # type: ignore[assignment,union-attr]
-    _check_pixels(source)
-    bands = source.shape[2]
+    _check_pixels(pixels)
+    locations, bands = pixels.shape[0], pixels.shape[2]
     is_rgb = bands == 3 if rgb is None else rgb
     _check_output(size, dtype, threads, from_torch=from_torch)
-    _check_params(source, params, is_rgb=is_rgb)
+    _check_params(pixels.shape, params, is_rgb=is_rgb)
     coefficients = {"scale": scale, "offset": offset, "mean": mean, "std": std}
     per_band = {name: _per_band(name, value, bands) for name, value in coefficients.items()}
     if not (per_band["std"] > 0).all():
         raise ArrayError(f"std: expected positive numbers, got {per_band['std'].min()}; leave constant bands out")
-    shape = (params.shape[1], source.shape[0], bands, size, size)
+    per_band["inverse_std"] = np.reciprocal(per_band.pop("std"))
+    if from_torch and pixels.device.type != "cpu":  # type: ignore[union-attr]
+        from seco.ops.augment_cuda import augment_views_cuda
+
+        return augment_views_cuda(pixels, params, per_band, size=size, dtype=dtype, channels_last=channels_last)  # type: ignore[arg-type]
+    source: NDArray[Any] = pixels.numpy() if from_torch else pixels  # type: ignore[assignment,union-attr]
+    shape = (params.shape[1], locations, bands, size, size)
     memory = (*shape[:2], size, size, bands) if channels_last else shape
     out = np.empty(memory, dtype=np.float32 if dtype == "float32" else np.uint16)
     _core.augment_views(
@@ -83,7 +87,7 @@ def augment_views(
         per_band["scale"],
         per_band["offset"],
         per_band["mean"],
-        np.reciprocal(per_band["std"]),
+        per_band["inverse_std"],
         is_rgb,
         out,
         dtype,
@@ -101,15 +105,15 @@ def augment_views(
     return views if dtype == "float32" else views.view(getattr(torch, dtype))
 
 
-def _check_pixels(pixels: NDArray[Any]) -> None:
-    if not isinstance(pixels, np.ndarray) or pixels.dtype not in (np.uint8, np.uint16):
-        got = getattr(pixels, "dtype", type(pixels).__name__)
-        raise ArrayError(f"pixels: expected uint8 or uint16 digital numbers, got {got}; convert them")
+def _check_pixels(pixels: Any) -> None:  # noqa: ANN401 - numpy or torch, or what a user mistook for them
+    dtype = str(getattr(pixels, "dtype", type(pixels).__name__)).removeprefix("torch.")
+    if dtype not in {"uint8", "uint16"}:
+        raise ArrayError(f"pixels: expected uint8 or uint16 digital numbers, got {dtype}; convert them")
     if pixels.ndim != 5 or 0 in pixels.shape[1:]:
         raise ArrayError(f"pixels: expected [N, T, C, H, W], got {list(pixels.shape)}; add the missing axes")
     if pixels.shape[2] > MAX_BANDS:
         raise ArrayError(f"pixels: expected at most {MAX_BANDS} bands, got {pixels.shape[2]}; select some")
-    if not pixels.flags.c_contiguous:
+    if not (pixels.flags.c_contiguous if isinstance(pixels, np.ndarray) else pixels.is_contiguous()):
         raise ArrayError("pixels: expected a contiguous array, got strides; call numpy.ascontiguousarray first")
 
 
@@ -124,8 +128,8 @@ def _check_output(size: int, dtype: str, threads: int | None, *, from_torch: boo
         raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
 
 
-def _check_params(pixels: NDArray[Any], params: NDArray[np.void], *, is_rgb: bool) -> None:
-    locations, dates, bands, height, width = pixels.shape
+def _check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: bool) -> None:
+    locations, dates, bands, height, width = shape
     if not isinstance(params, np.ndarray) or params.dtype != VIEW_DTYPE:
         raise ArrayError("params: expected the structured array of sample_view_params, got another type")
     if params.ndim != 2 or len(params) != locations:

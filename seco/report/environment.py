@@ -1,16 +1,17 @@
 """Where something ran: versions and machine, for runs and results."""
 
 import platform
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
 PACKAGES = ("seco-eo", "torch", "torchvision", "timm", "numpy", "lightning", "rasterio", "pyarrow")
 
 
-def package_versions() -> dict[str, str]:
-    """Version of each package that a result may depend on; those that are not installed are left out."""
+def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
+    """Version of Python and of each package; those that are not installed are left out."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in names:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
