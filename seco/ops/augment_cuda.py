@@ -43,10 +43,10 @@ def augment_views_cuda(
     order = ["scale", "offset", "mean", "inverse_std"]
     with torch.cuda.device(pixels.device):
         records = np.ascontiguousarray(params).view(np.uint8).reshape(len(pixels), -1)
-        on_device = [
+        records_there, coefficients = (
             torch.from_numpy(array).pin_memory().to(pixels.device, non_blocking=True)
             for array in (records, np.stack([per_band[name] for name in order]))
-        ]
+        )
         memory = (*shape[:2], size, size, shape[2]) if channels_last else shape
         out = torch.empty(memory, dtype=getattr(torch, dtype), device=pixels.device)
         if not out.numel():
@@ -58,7 +58,8 @@ def augment_views_cuda(
         lend = torch.utils.dlpack.to_dlpack  # type: ignore[attr-defined]
         _core.normalize_crop_cuda(
             lend(source.detach()),
-            *(lend(tensor) for tensor in on_device),
+            lend(records_there),
+            lend(coefficients),
             lend(carrier),
             dtype=dtype,
             channels_last=channels_last,

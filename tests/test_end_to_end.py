@@ -1,0 +1,45 @@
+"""The commands of the README in their order, on real Sentinel-2 series where they are there and on synthetic ones."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from seco.cli.main import main
+
+from seco.data.store import open_store
+
+TRAIN = ["--backbone", "resnet10t", "--batch-size", "8", "--size", "32", "--queue", "16", "--epochs", "1"]
+
+
+def seco(*words):
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(params=["boadella", "synthetic"])
+def store(request, tmp_path):
+    path = tmp_path / "store"
+    if request.param == "boadella":
+        scenes = request.getfixturevalue("shared_data")("boadella_s2")
+        seco("import", "dated", scenes, path, "--patch-size", 64)
+        assert len(open_store(path)) == 25
+        assert set(open_store(path).locations["num_dates"]) == {10}, "two clouded dates of twelve are rejected"
+    else:
+        seco("collect", "--source", "synthetic", "--out", path, "--locations", 12, "--seed", 1, "--patch-size", 48)
+    return path
+
+
+def test_from_scenes_to_retrieval(store, tmp_path):
+    seco("inspect", store, "--figures", tmp_path)
+    assert (tmp_path / "contact_sheet.png").stat().st_size > 10_000
+    seco("pretrain", "--data", store, "--out", tmp_path / "run", *TRAIN)
+    results = {}
+    for name, encoder in {"trained": ["--checkpoint", tmp_path / "run"], "random": ["--random", "resnet10t"]}.items():
+        seco("evaluate", "retrieval", "--data", store, *encoder, "--json", tmp_path / f"{name}.json")
+        results[name] = json.loads((tmp_path / f"{name}.json").read_text())
+    chance = results["random"]["chance"]["recall@1"]
+    for result in results.values():
+        # Even a network of one epoch, or of none, sees colour and layout: twice chance is a low bar that noise fails.
+        assert result["metrics"]["recall@1"] > 2 * chance
+        assert result["queries"] == sum(open_store(store).locations["num_dates"])
