@@ -24,6 +24,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--lr", type=float, help="Learning rate.  [0.03]")
 @click.option("--schedule", help="step or cosine.  [step]")
 @click.option("--queue", type=int, help="Negative keys a sub-space.  [16384]")
+@click.option("--temperature", type=float, help="Of the logits.  [0.07]")
+@click.option("--key-momentum", type=float, help="Of the key encoder's moving average.  [0.999]")
 @click.option("--loader", type=click.Choice(["native"]), default="native", help="Who reads and augments.  [native]")
 @click.option("--device", help="auto, cpu or cuda.  [auto]")
 @click.option("--precision", help="fp32 or bf16.  [fp32]")
