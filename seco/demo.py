@@ -25,15 +25,10 @@ SEED = 0
 TRAINING = {
     "--backbone": BACKBONE,
     "--bands": "rgb",
-    "--size": "32",
+    "--size": "48",
     "--batch-size": "32",
-    "--epochs": "40",
+    "--epochs": "20",
     "--queue": "256",
-    # The 2021 code trains for 200 epochs of a million places; in 480 steps the key encoder has to follow faster.
-    "--lr": "0.2",
-    "--schedule": "cosine",
-    "--key-momentum": "0.99",
-    "--temperature": "0.1",
 }
 
 
