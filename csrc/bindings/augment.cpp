@@ -98,7 +98,7 @@ void normalize_crop_cuda(const py::capsule& pixels, const py::capsule& params,
 
 void bind_augment(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(ViewParams, date, crop_top, crop_left, crop_height, crop_width, flip, order,
-                         brightness, contrast, saturation, hue, grey, blur_sigma);
+                         brightness, contrast, saturation, hue, grey, blur_sigma, band_gain, band_offset);
     m.attr("view_dtype") = py::dtype::of<ViewParams>();
     m.def("augment_views", &augment_views, py::arg("pixels").noconvert(), py::arg("params").noconvert(),
           py::arg("scale").noconvert(), py::arg("offset").noconvert(), py::arg("mean").noconvert(),

@@ -40,6 +40,10 @@ SECO_CLONES void load_row(const Pixel* in, float* out, int width, float scale, f
     for (int x = 0; x < width; ++x) out[x] = math::to_unit(static_cast<float>(in[x]), scale, offset);
 }
 
+SECO_CLONES void adjust_row(float* row, int width, float gain, float offset) {
+    for (int x = 0; x < width; ++x) row[x] = math::to_unit(row[x], 1.0f + gain, offset);
+}
+
 SECO_CLONES void brighten_row(float* row, int width, float factor) {
     for (int x = 0; x < width; ++x) row[x] = math::brighten(row[x], factor);
 }
@@ -127,6 +131,8 @@ class View {
                 load_row(static_cast<const uint16_t*>(patch_) + start, out.band(c), width, batch_.scale[c],
                          batch_.offset[c]);
             }
+            if (params_.band_gain[c] != 0.0f || params_.band_offset[c] != 0.0f)
+                adjust_row(out.band(c), width, params_.band_gain[c], params_.band_offset[c]);
         }
     }
 

@@ -5,6 +5,8 @@
 
 namespace seco {
 
+constexpr int kMaxBands = 16;
+
 enum class ColourStep : int8_t { kBrightness = 0, kContrast = 1, kSaturation = 2, kHue = 3 };
 
 struct ViewParams {
@@ -15,6 +17,7 @@ struct ViewParams {
     float brightness, contrast, saturation, hue;
     bool grey;
     float blur_sigma;
+    float band_gain[kMaxBands], band_offset[kMaxBands];  // x * (1 + gain) + offset; gain -1 drops a band
 };
 
 }  // namespace seco

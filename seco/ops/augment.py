@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from seco import _core
 from seco.errors import ArrayError
-from seco.ops.random import VIEW_DTYPE
+from seco.ops.random import MAX_BANDS, VIEW_DTYPE
 
 if TYPE_CHECKING:
     import torch
 
-MAX_BANDS = 16
 _DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -34,7 +33,8 @@ def augment_views(
 ) -> "NDArray[Any] | torch.Tensor":
     """Make views: a pure function of pixels and parameters.
 
-    ``x = clamp(pixels * scale + offset, 0, 1)`` per band; then colour jitter in the drawn order, grey, Gaussian blur (23
+    ``x = clamp(pixels * scale + offset, 0, 1)`` per band; then gain and offset jitter of
+    each band, ``clamp(x * (1 + gain) + offset, 0, 1)``, colour jitter in the drawn order, grey, Gaussian blur (23
     taps, reflected), horizontal flip, crop, antialiased bilinear resize, ``(x - mean) / std``. Semantics of each step are
     torchvision v2's on float32.
 
@@ -147,7 +147,8 @@ def _check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: boo
         raise ArrayError(f"params: expected crops inside {height}×{width} px, got one outside; draw them for this size")
     if not (np.sort(params["order"], axis=-1) == np.arange(4)).all():
         raise ArrayError("params: expected order to be a permutation of 0, 1, 2, 3, got another; draw it again")
-    colour = [params[name] for name in ("brightness", "contrast", "saturation", "hue", "blur_sigma")]
+    names = ("brightness", "contrast", "saturation", "hue", "blur_sigma", "band_gain", "band_offset")
+    colour = [params[name] for name in names]
     if not all(np.isfinite(values).all() for values in colour) or (params["blur_sigma"] < 0).any():
         raise ArrayError("params: expected finite factors and blur_sigma ≥ 0, got others; draw them again")
     if (np.abs(params["hue"]) > 0.5).any():

@@ -7,7 +7,16 @@ from numpy.typing import NDArray
 from seco import _core
 from seco.errors import DeviceError
 
-_NEUTRAL = {"brightness": 1, "contrast": 1, "saturation": 1, "hue": 0, "grey": False, "blur_sigma": 0}
+_NEUTRAL = {
+    "brightness": 1,
+    "contrast": 1,
+    "saturation": 1,
+    "hue": 0,
+    "grey": False,
+    "blur_sigma": 0,
+    "band_gain": 0,
+    "band_offset": 0,
+}
 
 
 def augment_views_cuda(

@@ -19,6 +19,8 @@ _SHUFFLE = 0xFFFFFFFE
 # Draws of a view: each is one block of four words.
 _JITTER, _BLUR, _ORDER, _FIRST_CROP = 0, 1, 2, 3
 _CROP_TRIES = 10
+_FIRST_BAND = _FIRST_CROP + _CROP_TRIES
+MAX_BANDS: int = VIEW_DTYPE["band_gain"].shape[0]
 _PERMUTATIONS = np.array(
     [[a, b, c, 6 - a - b - c] for a in range(4) for b in range(4) for c in range(4) if len({a, b, c}) == 3],
     dtype=np.int8,
@@ -73,7 +75,8 @@ def sample_view_params(
     Returns:
         Structured array ``[N, V]``, one record a view: ``date`` (index into the location's dates), ``crop_top``,
         ``crop_left``, ``crop_height``, ``crop_width`` (of the flipped patch, pixels), ``flip``, ``order`` (of 0 brightness,
-        1 contrast, 2 saturation, 3 hue), ``brightness``, ``contrast``, ``saturation``, ``hue``, ``grey``, ``blur_sigma``.
+        1 contrast, 2 saturation, 3 hue), ``brightness``, ``contrast``, ``saturation``, ``hue``, ``grey``, ``blur_sigma``,
+        ``band_gain`` and ``band_offset`` (of 16 bands; 0 does nothing, gain -1 drops a band).
 
     Raises:
         ArrayError: If the recipe is unknown, a location has too few dates, or a number is out of range.
@@ -86,6 +89,8 @@ def sample_view_params(
     params["date"] = _draw_dates(chosen, ids, epoch, seed, dates)
     for view, augmented in enumerate(chosen.augmented):
         _draw_colour(params[:, view], chosen, ids, epoch, seed, view, augmented=augmented)
+        if augmented and (chosen.band_gain or chosen.band_offset or chosen.band_drop_probability):
+            _draw_bands(params[:, view], chosen, ids, epoch, seed, view)
         _draw_crop(params[:, view], chosen, ids, epoch, seed, view, height, width)
     return params
 
@@ -180,6 +185,17 @@ def _draw_colour(  # noqa: PLR0917 - the words of a counter
     low, high = recipe.blur_sigma
     views["blur_sigma"] = np.where(blur < recipe.blur_probability, low + (high - low) * sigma, 0)
     views["flip"] = flip < recipe.flip_probability
+
+
+def _draw_bands(  # noqa: PLR0917 - the words of a counter
+    views: NDArray[np.void], recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: int, view: int
+) -> None:
+    """Fill gain and offset of every band that a patch could have; a dropped band has gain -1 and offset 0."""
+    for band in range(MAX_BANDS):
+        gain, offset, drop, _ = _uniform(seed, epoch, ids, view, _FIRST_BAND + band)
+        dropped = drop < recipe.band_drop_probability
+        views["band_gain"][:, band] = np.where(dropped, -1, recipe.band_gain * (2 * gain - 1))
+        views["band_offset"][:, band] = np.where(dropped, 0, recipe.band_offset * (2 * offset - 1))
 
 
 def _draw_crop(  # noqa: PLR0917 - the words of a counter

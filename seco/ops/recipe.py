@@ -18,6 +18,9 @@ class ViewRecipe:
         contrast: Factor in [1 - c, 1 + c].
         saturation: Factor in [1 - s, 1 + s].
         hue: Turn in [-h, h] of the full circle; needs exactly red, green, blue.
+        band_gain: Each band is multiplied by its own factor in [1 - g, 1 + g].
+        band_offset: To each band its own offset in [-o, o] is added, on the scale of [0, 1].
+        band_drop_probability: Of a band being blacked out.
         grey_probability: Of losing colour.
         blur_probability: Of Gaussian blur.
         blur_sigma: Least and greatest standard deviation, pixels.
@@ -38,6 +41,9 @@ class ViewRecipe:
     contrast: float = 0.4
     saturation: float = 0.4
     hue: float = 0.1
+    band_gain: float = 0.0
+    band_offset: float = 0.0
+    band_drop_probability: float = 0.0
     grey_probability: float = 0.2
     blur_probability: float = 0.5
     blur_sigma: tuple[float, float] = (0.1, 2.0)

@@ -3,12 +3,12 @@
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from seco.errors import ConfigError
-from seco.ops.recipe import RECIPES
+from seco.ops.recipe import RECIPES, ViewRecipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class PretrainConfig:
         dim: Size of an embedding.
         key_momentum: m of the key encoder's moving average.
         temperature: Of the logits.
+        batch_negatives: The positives of the batch's other locations are negatives too, in every sub-space.
+        crop_scale: Least share of a patch that a crop shows.
+        band_gain: Each band of an augmented view is multiplied by its own factor in [1 - g, 1 + g].
+        band_offset: To each band of an augmented view its own offset in [-o, o] is added, on the scale of [0, 1].
+        band_drop: Probability of a band of an augmented view being blacked out.
         precision: ``fp32`` or ``bf16`` (autocast; logits and loss stay fp32).
         device: ``auto``, ``cpu`` or ``cuda``.
         compile: Run the encoders through torch.compile.
@@ -61,6 +66,11 @@ class PretrainConfig:
     dim: int = 128
     key_momentum: float = 0.999
     temperature: float = 0.07
+    batch_negatives: bool = False
+    crop_scale: float = 0.2
+    band_gain: float = 0.0
+    band_offset: float = 0.0
+    band_drop: float = 0.0
     precision: str = "fp32"
     device: str = "auto"
     compile: bool = False
@@ -90,8 +100,22 @@ class PretrainConfig:
             raise ConfigError(f"batch_size: expected at least 2 for batch norm, got {self.batch_size}")
         if not (self.lr > 0 and self.temperature > 0):
             raise ConfigError(f"lr, temperature: expected positive numbers, got {self.lr}, {self.temperature}")
-        if not 0 <= self.key_momentum <= 1:
-            raise ConfigError(f"key_momentum: expected 0 … 1, got {self.key_momentum}")
+        for name in ("key_momentum", "band_gain", "band_offset", "band_drop"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name}: expected 0 … 1, got {getattr(self, name)}")
+        if not 0 < self.crop_scale <= 1:
+            raise ConfigError(f"crop_scale: expected more than 0, at most 1, got {self.crop_scale}")
+
+    @property
+    def recipe(self) -> ViewRecipe:
+        """The method's views with this run's settings, for red, green and blue."""
+        return replace(
+            RECIPES[self.method],
+            crop_scale=(self.crop_scale, 1.0),
+            band_gain=self.band_gain,
+            band_offset=self.band_offset,
+            band_drop_probability=self.band_drop,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values by name."""

@@ -20,7 +20,6 @@ from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.errors import DeviceError, RunError
-from seco.ops.recipe import RECIPES
 
 from .checkpoint import BEST, LAST
 from .config import PretrainConfig
@@ -88,7 +87,7 @@ class _Trainer:
         self.fabric = _make_fabric(config)
         store = open_store(config.data)
         bands = select_bands(store.band_names, config.bands)
-        recipe = RECIPES[config.method].for_bands(bands)
+        recipe = config.recipe.for_bands(bands)
         self.loader = Loader(
             store,
             recipe=recipe,
@@ -109,6 +108,7 @@ class _Trainer:
             momentum=config.key_momentum,
             temperature=config.temperature,
             seed=config.seed,
+            batch_negatives=config.batch_negatives,
         ).to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.query.parameters(),

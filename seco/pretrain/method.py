@@ -56,6 +56,7 @@ class MomentumContrast(nn.Module):
         momentum: m of the key encoder's moving average.
         temperature: Of the logits.
         seed: Of weights and queues.
+        batch_negatives: The positives of the batch's other locations are negatives too, in every sub-space.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class MomentumContrast(nn.Module):
         momentum: float,
         temperature: float,
         seed: int,
+        batch_negatives: bool = False,
     ) -> None:
         super().__init__()
+        self.batch_negatives = batch_negatives
         self.momentum = momentum
         self.temperature = temperature
         with torch.random.fork_rng(devices=[]):
@@ -94,7 +97,8 @@ class MomentumContrast(nn.Module):
             keys = torch.stack([self.key(view) for view in views[1:]], dim=1)  # [M sub-spaces, M views, N, D]
         losses, accuracies = [], []
         for i, queue in enumerate(self.queues):
-            logits = sub_space_logits(query[i], keys[i], queue.keys, positive=i) / self.temperature  # type: ignore[arg-type]
+            cosines = sub_space_logits(query[i], keys[i], queue.keys, positive=i, batch_negatives=self.batch_negatives)  # type: ignore[arg-type]
+            logits = cosines / self.temperature
             target = logits.new_zeros(len(logits), dtype=torch.int64)
             losses.append(F.cross_entropy(logits, target))
             # A tie is no win: an encoder that maps everything to one point must not look perfect.
@@ -115,7 +119,7 @@ class MomentumContrast(nn.Module):
             queue.push(own)  # type: ignore[operator]
 
 
-def sub_space_logits(query: Tensor, keys: Tensor, queue: Tensor, *, positive: int) -> Tensor:
+def sub_space_logits(query: Tensor, keys: Tensor, queue: Tensor, *, positive: int, batch_negatives: bool = False) -> Tensor:
     """Cosines of one sub-space, the positive first.
 
     Negatives are the queue and, in every sub-space but the first, the other key views of every sample of the batch,
@@ -126,12 +130,16 @@ def sub_space_logits(query: Tensor, keys: Tensor, queue: Tensor, *, positive: in
         keys: ``[V, N, D]`` unit vectors of all key views in this sub-space.
         queue: ``[K, D]`` unit vectors.
         positive: The key view that is this sub-space's positive.
+        batch_negatives: The positives of the other samples are negatives too.
 
     Returns:
-        ``[N, 1 + K]`` for sub-space 0, ``[N, 1 + K + (V - 1) N]`` for the others, float32.
+        ``[N, 1 + K]`` for sub-space 0, ``[N, 1 + K + (V - 1) N]`` for the others, N more with ``batch_negatives`` (the
+        sample's own is -inf there), float32.
     """
     with torch.autocast(query.device.type, enabled=False):
         logits = [(query * keys[positive]).sum(dim=1, keepdim=True), query @ queue.T]
         if positive > 0:
             logits += [query @ view.T for j, view in enumerate(keys) if j != positive]
+        if batch_negatives:
+            logits.append((query @ keys[positive].T).fill_diagonal_(-torch.inf))
         return torch.cat(logits, dim=1)

@@ -105,6 +105,26 @@ def test_a_patch_too_narrow_for_any_ratio_is_cropped_in_its_centre():
     assert tuple(crop[["crop_top", "crop_left", "crop_height", "crop_width"]]) == (0, 149, 1, 1)
 
 
+def test_bands_are_jittered_each_on_its_own_and_dropped():
+    recipe = replace(RECIPES["seco"], band_gain=0.2, band_offset=0.1, band_drop_probability=0.25)
+    p = draw(recipe)
+    assert not p["band_gain"][:, [0, 2]].any()
+    gain, offset = p["band_gain"][:, [1, 3]], p["band_offset"][:, [1, 3]]
+    dropped = gain == -1
+    assert abs(dropped.mean() - 0.25) < 5 * np.sqrt(0.25 * 0.75 / dropped.size)
+    assert not offset[dropped].any()
+    assert np.ptp(gain[~dropped]) == pytest.approx(0.4, rel=0.01)
+    assert np.ptp(offset[~dropped]) == pytest.approx(0.2, rel=0.01)
+    assert abs(np.corrcoef(gain.reshape(-1, 16).T) - np.eye(16)).max() < 0.2
+
+
+def test_band_jitter_changes_no_other_draw():
+    jittered, plain = draw(replace(RECIPES["moco"], band_gain=0.2)), draw("moco")
+    assert jittered["band_gain"].any()
+    for name in set(VIEW_DTYPE.names) - {"band_gain"}:
+        assert (jittered[name] == plain[name]).all()
+
+
 def test_permutation_is_a_shuffle():
     order = permutation(1000, seed=3, epoch=0)
     assert (np.sort(order) == np.arange(1000)).all()

@@ -36,6 +36,8 @@ def test_flags_win_over_the_file(tmp_path):
         ("batch_size = 1", "batch_size: expected at least 2"),
         ('method = "simclr"', "method: expected seco, moco, moco_tp, got 'simclr'"),
         ("key_momentum = 1.5", "key_momentum: expected 0 … 1"),
+        ("band_drop = 2", "band_drop: expected 0 … 1, got 2"),
+        ("crop_scale = 0.0", "crop_scale: expected more than 0, at most 1, got 0.0"),
         ("temperature = 0.0", "lr, temperature: expected positive"),
         ("epochs = ", "expected a TOML file"),
     ],
@@ -43,6 +45,14 @@ def test_flags_win_over_the_file(tmp_path):
 def test_bad_settings_are_named(tmp_path, text, message):
     with pytest.raises(ConfigError, match=message):
         resolve_config({"data": "s"}, write(tmp_path, text))
+
+
+def test_settings_of_the_views_reach_the_recipe():
+    config = PretrainConfig(data="s", method="moco", crop_scale=0.5, band_gain=0.1, band_offset=0.2, band_drop=0.3)
+    recipe = config.recipe
+    assert recipe.names == ("q", "k0")
+    assert recipe.crop_scale == (0.5, 1.0)
+    assert (recipe.band_gain, recipe.band_offset, recipe.band_drop_probability) == (0.1, 0.2, 0.3)
 
 
 def test_missing_data_and_file_are_named(tmp_path):

@@ -21,15 +21,18 @@ def views(sub_spaces=3, seed=0):
     return torch.randn(1 + sub_spaces, BATCH, 2, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("batch_negatives", [False, True])
 @pytest.mark.parametrize("sub_spaces", [1, 3])
-def test_loss_is_the_papers(sub_spaces):
-    model, batch = make(sub_spaces).train(), views(sub_spaces)
+def test_loss_is_the_papers(sub_spaces, batch_negatives):
+    model, batch = make(sub_spaces, batch_negatives=batch_negatives).train(), views(sub_spaces)
     output = model(batch)
     # Batch statistics decide in training mode, so a second pass gives the same embeddings.
     with torch.no_grad():
         query = model.query(batch[0]).numpy()
         keys = torch.stack([model.key(view) for view in batch[1:]], dim=1).numpy()
-    expected = reference_loss(query, keys, [queue.keys.numpy() for queue in model.queues], model.temperature)
+    expected = reference_loss(
+        query, keys, [queue.keys.numpy() for queue in model.queues], model.temperature, batch_negatives
+    )
     # A float32 logit of size up to 1 / 0.07 is off by at most 15 * 2**-24 * 8; the loss moves no more than its logits do.
     assert abs(output.loss.item() - expected) < sub_spaces * 2 * 15 * 8 * 2**-24
 

@@ -10,6 +10,8 @@ def augment(pixels, view, *, size, scale, offset, mean, std, rgb):
     bands = pixels.shape[1]
     columns = [np.broadcast_to(np.asarray(v, dtype=np.float64), bands)[:, None, None] for v in (scale, offset, mean, std)]
     x = np.clip(pixels[view["date"]] * columns[0] + columns[1], 0, 1)
+    gain, offset = (view[f"band_{n}"][:bands, None, None].astype(np.float64) for n in ("gain", "offset"))
+    x = np.clip(x * (1 + gain) + offset, 0, 1)
     for step in view["order"]:
         x = colour(x, int(step), view, rgb)
     if view["grey"]:
