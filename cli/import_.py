@@ -1,10 +1,11 @@
 """``seco import``: patch stores from data that is there already."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from .progress import track
 
 if TYPE_CHECKING:
     from seco.data.clouds import CloudRule
@@ -76,23 +77,11 @@ def dated(  # noqa: PLR0917 - click passes them by name
         offset=offset,
         cloud_rule=rule,
         licence=licence,
-        track=_track,
+        track=track,
     )
     _print_dates(report, rule)
     click.echo(f"Units: reflectance = (DN + {offset:g}) / {quantification:g} (--offset, --quantification).")
     _print_summary(report, store)
-
-
-def _track(items: Sequence[Any], caption: str) -> Iterable[Any]:
-    """A progress bar on stderr, one line where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    if console.is_terminal:
-        return track(items, caption, console=console)
-    click.echo(f"{caption}: {len(items)} steps", err=True)
-    return items
 
 
 def _print_dates(report: "ImportReport", rule: "CloudRule | None") -> None:

@@ -51,7 +51,7 @@ def _print_overview(summary: dict[str, Any]) -> None:
         "days between dates": _spread(summary["gap_days"], ".0f"),
         "patches per month": _months(summary["patches_per_month"]),
         "cloud": _clouds(summary["cloud_fraction"], summary["patches"]),
-        "size on disk": f"{summary['bytes'] / 1e6:,.1f} MB",
+        "size on disk": f"{summary['bytes'] / 1e6:,.1f} MB in {'tar shards' if summary['packed'] else 'loose files'}",
         "classes": _classes(summary["classes"]),
     }
     for name, value in rows.items():

@@ -11,6 +11,7 @@ from seco.errors import SecoError
 COMMANDS = {
     "collect": "collect",
     "import": "import_",
+    "pack": "pack",
     "inspect": "inspect",
     "pretrain": "pretrain",
     "evaluate": "evaluate",

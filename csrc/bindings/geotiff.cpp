@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -18,23 +19,36 @@ namespace py = pybind11;
 namespace seco::bindings {
 namespace {
 
-// A source as Python gave it: a path or bytes. Holds no reference: the caller's list outlives the call.
+// A source as Python gave it: a path, a slice of a file (path, offset, length) or bytes. Holds no reference:
+// the caller's list outlives the call.
 struct Input {
-    std::string name;
+    std::string name, path;
     const uint8_t* bytes = nullptr;
-    uint64_t size = 0;
+    bool sliced = false;
+    uint64_t offset = 0, size = 0;
 
     std::unique_ptr<geotiff::Source> open() const {
-        return bytes ? std::make_unique<geotiff::Source>(bytes, size)
-                     : std::make_unique<geotiff::Source>(name);
+        if (bytes) return std::make_unique<geotiff::Source>(bytes, size);
+        return sliced ? std::make_unique<geotiff::Source>(path, offset, size)
+                      : std::make_unique<geotiff::Source>(path);
     }
 };
 
 Input to_input(const py::handle& source, size_t index) {
-    if (!PyBytes_Check(source.ptr())) return {source.cast<std::string>(), nullptr, 0};
-    return {"<bytes " + std::to_string(index) + ">",
-            reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(source.ptr())),
-            static_cast<uint64_t>(PyBytes_GET_SIZE(source.ptr()))};
+    Input input;
+    if (PyBytes_Check(source.ptr())) {
+        input.name = "<bytes " + std::to_string(index) + ">";
+        input.bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(source.ptr()));
+        input.size = static_cast<uint64_t>(PyBytes_GET_SIZE(source.ptr()));
+    } else if (PyTuple_Check(source.ptr())) {
+        std::tie(input.path, input.offset, input.size) =
+            source.cast<std::tuple<std::string, uint64_t, uint64_t>>();
+        input.sliced = true;
+        input.name = input.path + " at byte " + std::to_string(input.offset);
+    } else {
+        input.name = input.path = source.cast<std::string>();
+    }
+    return input;
 }
 
 // Runs `work` and puts the file's name before what it says of it.

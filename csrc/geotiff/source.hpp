@@ -1,4 +1,4 @@
-// Bytes of a GeoTIFF: a file or a buffer.
+// Bytes of a GeoTIFF: a file, a slice of a file (a member of a tar) or a buffer.
 #pragma once
 
 #include <fcntl.h>
@@ -25,6 +25,11 @@ class Source {
         }
         size_ = static_cast<uint64_t>(status.st_size);
     }
+    Source(const std::string& path, uint64_t begin, uint64_t length) : Source(path) {
+        if (!holds(begin, length)) throw GeoTiffError("lies beyond the end of its file (truncated?)");
+        begin_ = begin;
+        size_ = length;
+    }
     Source(const uint8_t* bytes, uint64_t size) : bytes_(bytes), size_(size) {}
     Source(const Source&) = delete;
     Source& operator=(const Source&) = delete;
@@ -43,6 +48,7 @@ class Source {
             return;
         }
         auto* out = static_cast<char*>(to);
+        offset += begin_;
         while (count > 0) {
             const ssize_t got = pread(file_, out, count, static_cast<off_t>(offset));
             if (got < 0 && errno == EINTR) continue;
@@ -61,7 +67,7 @@ class Source {
 
     const uint8_t* bytes_ = nullptr;
     int file_ = -1;
-    uint64_t size_ = 0;
+    uint64_t begin_ = 0, size_ = 0;
 };
 
 }  // namespace seco::geotiff

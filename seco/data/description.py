@@ -16,6 +16,8 @@ DATASET_FILE = "dataset.json"
 INDEX_FILE = "index.parquet"
 LABELS_FILE = "labels.parquet"
 PATCH_FOLDER = "patches"
+SHARD_FOLDER = "shards"
+SHARD_COLUMNS = ("shard", "offset", "length")  # of the index of a packed store
 
 
 @dataclass(frozen=True)

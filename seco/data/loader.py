@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from seco.data.normalization import Normalization
 from seco.data.store import Store
 from seco.errors import StoreError
 from seco.ops.augment import augment_views
-from seco.ops.geotiff import decode_geotiff
+from seco.ops.geotiff import Source, decode_geotiff
 from seco.ops.random import permutation, sample_view_params
 from seco.ops.recipe import ViewRecipe
 
@@ -136,12 +135,12 @@ class Loader:
         )
         return torch.as_tensor(views), locations
 
-    def _files(self, locations: NDArray[np.int64], dates: NDArray[np.int32]) -> tuple[list[Path], NDArray[np.int32]]:
+    def _files(self, locations: NDArray[np.int64], dates: NDArray[np.int32]) -> tuple[list[Source], NDArray[np.int32]]:
         """Only the files that some view shows, the recipe's number a location, and the views' dates counted in them."""
         slots = np.array(self.recipe.dates)
         first_view = [int(np.flatnonzero(slots == slot)[0]) for slot in range(self.recipe.num_dates)]
-        files: list[Path] = []
+        files: list[Source] = []
         for location, drawn in zip(locations, dates[:, first_view], strict=True):
-            of_location = self.store.files(int(location))
+            of_location = self.store.sources(int(location))
             files.extend(of_location[date] for date in drawn)
         return files, np.broadcast_to(slots.astype(np.int32), dates.shape)

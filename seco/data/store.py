@@ -11,9 +11,10 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from seco.bands import Band
-from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, StoreDescription
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
 from seco.errors import StoreError
+from seco.ops.geotiff import FileSlice, decode_geotiff
 
 
 def open_store(path: str | Path) -> "Store":
@@ -67,9 +68,7 @@ class Store:
         return len(self.locations)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        from seco.ops.geotiff import decode_geotiff
-
-        return self.dates(i), decode_geotiff(self.files(i))
+        return self.dates(i), decode_geotiff(self.sources(i))
 
     def __repr__(self) -> str:
         bands = ",".join(self.band_names)
@@ -105,9 +104,22 @@ class Store:
         times: np.ndarray = self.times[self._rows(i)]
         return times.copy()
 
-    def files(self, i: int) -> list[Path]:
-        """GeoTIFFs of location ``i``, one a date, in the order of the dates."""
-        return [self.path / name for name in self._files[self._rows(i)].to_pylist()]
+    def sources(self, i: int) -> list[Path | FileSlice]:
+        """GeoTIFFs of location ``i``, one a date, in the order of the dates: files, or slices of shards."""
+        return self.sources_of_rows(self._rows(i))
+
+    def sources_of_rows(self, rows: slice) -> list[Path | FileSlice]:
+        """GeoTIFFs of a run of rows of the index."""
+        table = self._places.slice(rows.start, rows.stop - rows.start)
+        columns = [column.to_pylist() for column in table.columns]
+        if len(columns) == 1:
+            return [self.path / name for name in columns[0]]
+        return [FileSlice(self.path / shard, offset, length) for shard, offset, length in zip(*columns, strict=True)]
+
+    @cached_property
+    def packed(self) -> bool:
+        """Whether the patches lie in shards."""
+        return set(SHARD_COLUMNS) <= set(pyarrow.parquet.read_schema(self.path / INDEX_FILE).names)
 
     def labels(self) -> tuple[list[str], np.ndarray]:
         """Class names, sorted, and the class number of each location: int64 ``(N,)``, -1 where there is none.
@@ -134,8 +146,15 @@ class Store:
         return digest.hexdigest()
 
     @cached_property
-    def _files(self) -> Any:  # noqa: ANN401 - a pyarrow array
-        return self.read_index(["path"])["path"]
+    def _places(self) -> Any:  # noqa: ANN401 - a pyarrow Table
+        """Where each patch is: its file, or shard, offset and length."""
+        places = self.read_index(list(SHARD_COLUMNS) if self.packed else ["path"])
+        leaving = pyarrow.compute.match_substring_regex(places.column(0), r"^/|(^|/)\.\.(/|$)")
+        if pyarrow.compute.any(leaving).as_py():
+            raise StoreError(
+                f"{self.path}: expected patches inside the store, got an index that points out of it; do not trust it"
+            )
+        return places
 
     def read_index(self, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
         """Columns of the index as a pyarrow Table, sorted by location and time.

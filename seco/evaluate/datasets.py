@@ -65,7 +65,6 @@ class StorePatches:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.locations = np.repeat(np.arange(len(store)), store.locations["num_dates"])
-        self._files = store.read_index(["path"])["path"]
 
     def __len__(self) -> int:
         return len(self.locations)
@@ -99,9 +98,8 @@ class StorePatches:
         """Pixels ``(n, C, H, W)`` of a run of patches."""
         from seco.ops.geotiff import decode_geotiff
 
-        files = [self.store.path / name for name in self._files[rows].to_pylist()]
         indices = [self.band_names.index(name) for name in bands]
-        pixels: np.ndarray = decode_geotiff(files, bands=indices, threads=threads)
+        pixels: np.ndarray = decode_geotiff(self.store.sources_of_rows(rows), bands=indices, threads=threads)
         return pixels
 
     def describe(self) -> dict[str, Any]:

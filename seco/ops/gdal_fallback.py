@@ -5,20 +5,23 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from seco.errors import GeoTiffError
 
+if TYPE_CHECKING:
+    from seco.ops.geotiff import FileSlice, Source
 
-def read_header(source: str | Path | bytes, reason: str) -> tuple[int, int, int, str]:
+
+def read_header(source: "Source", reason: str) -> tuple[int, int, int, str]:
     """Bands, height, width and dtype name of a file; ``reason`` is why the native decoder does not read it."""
     with _open(source, reason) as dataset:
         return dataset.count, dataset.height, dataset.width, str(dataset.dtypes[0])
 
 
-def read_pixels(source: str | Path | bytes, reason: str) -> NDArray[Any]:
+def read_pixels(source: "Source", reason: str) -> NDArray[Any]:
     """All pixels ``[C, H, W]`` of a file.
 
     Raises:
@@ -30,7 +33,7 @@ def read_pixels(source: str | Path | bytes, reason: str) -> NDArray[Any]:
 
 
 @contextmanager
-def _open(source: str | Path | bytes, reason: str) -> Iterator[Any]:
+def _open(source: "Source", reason: str) -> Iterator[Any]:
     name = "<bytes>" if isinstance(source, bytes) else str(source)
     try:
         import rasterio
@@ -47,8 +50,14 @@ def _open(source: str | Path | bytes, reason: str) -> Iterator[Any]:
                     with MemoryFile(source) as memory, memory.open() as dataset:
                         yield dataset
                 else:
-                    with rasterio.open(source) as dataset:
+                    with rasterio.open(_gdal_name(source)) as dataset:
                         yield dataset
         except RasterioError as error:
             text = str(error).splitlines()[0]
             raise GeoTiffError(f"{name}: expected a readable raster ({reason}), got: {text}") from error
+
+
+def _gdal_name(source: "str | Path | FileSlice") -> str | Path:
+    if isinstance(source, tuple):
+        return f"/vsisubfile/{source.offset}_{source.length},{source.path}"
+    return source

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,25 @@ from numpy.typing import NDArray
 from seco import _core
 from seco.errors import ArrayError, GeoTiffError
 
-Source = str | Path | bytes
+
+class FileSlice(NamedTuple):
+    """Bytes of a file, such as a member of a tar.
+
+    Attributes:
+        path: The file.
+        offset: First byte.
+        length: Number of bytes.
+    """
+
+    path: Path
+    offset: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.path} at byte {self.offset}"
+
+
+Source = str | Path | bytes | FileSlice
 
 _COMPRESSIONS = {1: "none", 5: "LZW", 8: "DEFLATE", 50000: "ZSTD"}
 _fallbacks: Counter[str] = Counter()
@@ -49,7 +67,7 @@ class GeoTiffInfo:
 
 
 def read_info(source: Source) -> GeoTiffInfo:
-    """Header of ``source``, a path or the file's bytes.
+    """Header of ``source``: a path, a slice of a file or the file's bytes.
 
     Raises:
         GeoTiffError: If the file is missing or damaged, or needs GDAL and that cannot read it.
@@ -77,7 +95,7 @@ def decode_geotiff(
     files only the wanted bands are read. Everything else goes through GDAL and is counted in :func:`fallback_count`.
 
     Args:
-        sources: Paths or file contents, N of them.
+        sources: Paths, slices of files or file contents, N of them.
         bands: Zero-based band numbers in the order wanted; None for all.
         threads: CPU threads; None takes one a core.
         out: Array to write to, C-contiguous, of the result's shape and dtype; None makes one.
@@ -112,7 +130,9 @@ def fallback_count() -> dict[str, int]:
         return dict(_fallbacks)
 
 
-def _as_native(source: Source) -> str | bytes:
+def _as_native(source: Source) -> str | bytes | tuple[str, int, int]:
+    if isinstance(source, FileSlice):
+        return os.fspath(source.path), source.offset, source.length
     return source if isinstance(source, bytes) else os.fspath(source)
 
 

@@ -73,7 +73,7 @@ def _draw_location(
 ) -> None:
     from seco.ops.geotiff import decode_geotiff
 
-    location, dates, files = store.locations[i], store.dates(i), store.files(i)
+    location, dates, files = store.locations[i], store.dates(i), store.sources(i)
     chosen = spread_evenly(len(files), len(axes))
     pixels = decode_geotiff([files[k] for k in chosen], bands=list(bands))
     for axis, date, patch in zip(axes, dates[chosen], pixels, strict=False):

@@ -39,6 +39,7 @@ def summarise_store(store: Store) -> dict[str, Any]:
         "patches_per_month": np.bincount(_month(times), minlength=12).tolist(),
         "gap_days": _spread(_gaps_days(store)),
         "cloud_fraction": _clouds(store),
+        "packed": store.packed,
         "bytes": int(store.read_index(["bytes"])["bytes"].to_numpy().sum()),
         "bands": [
             {

@@ -30,7 +30,7 @@ def test_boadella_loses_its_two_clouded_dates_by_the_rule(shared_data, tmp_path)
     with rasterio.Env(), rasterio.open(source / "Boadella_2020-06-21.tif") as raster:
         np.testing.assert_array_equal(pixels[3], raster.read()[:, 128:192, 128:192])
         x0, dx, _, y0, _, dy = raster.transform.to_gdal()
-    with rasterio.open(store.files(12)[3]) as patch:
+    with rasterio.open(store.sources(12)[3]) as patch:
         assert patch.transform.to_gdal() == (x0 + 128 * dx, dx, 0, y0 + 128 * dy, 0, dy)
         assert patch.crs.to_epsg() == 4326
     assert len(dates) == 10

@@ -130,7 +130,7 @@ def test_overwrite_spares_what_is_no_run(store, tmp_path):
 def test_a_corrupt_patch_is_named(store, tmp_path):
     opened = open_store(store)
     for i in range(len(opened)):
-        for file in opened.files(i):
+        for file in opened.sources(i):
             file.write_bytes(file.read_bytes()[:500])
     error = run("--data", store, "--out", tmp_path / "run", *SMALL, code=1).stderr.splitlines()[-1]
     assert error.startswith("Error: ")

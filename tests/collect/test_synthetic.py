@@ -260,7 +260,7 @@ def test_store_holds_labels_georeferencing_and_statistics(tmp_path):
             classes = raster.read(1)
             colours = raster.colormap(1)
             label_grid = (raster.crs, raster.transform)
-        with rasterio.open(store.files(index)[0]) as raster:
+        with rasterio.open(store.sources(index)[0]) as raster:
             assert (raster.crs, raster.transform) == label_grid
         most_frequent = np.bincount(classes.ravel()).argmax()
         assert names[labels[index]] == NAMES[most_frequent - 1]

@@ -74,7 +74,7 @@ def test_patches_lie_where_the_raster_says(series, tmp_path):
     assert store.locations["id"].tolist() == ["000000", "000001", "000002", "001000", "001001", "001002"]
     frame = geopandas.read_parquet(tmp_path / "store/index.parquet")
     assert frame["scene_id"].tolist()[:3] == ["place_2020-01-13", "place_2020-06-21", "place_2021-03-08"]
-    with rasterio.open(series / "place_2020-06-21.tif") as source, rasterio.open(store.files(5)[1]) as patch:
+    with rasterio.open(series / "place_2020-06-21.tif") as source, rasterio.open(store.sources(5)[1]) as patch:
         assert patch.transform.to_gdal() == (500_160.0, 10.0, 0.0, 4_649_890.0, 0.0, -10.0)
         assert patch.crs == source.crs
         np.testing.assert_array_equal(patch.read(), source.read()[:, 8:16, 16:24])
@@ -96,7 +96,7 @@ def test_negative_numbers_and_the_files_nodata_become_zero(tmp_path):
         pixels[0, 0, 0] = value
         write_raster(tmp_path / f"{date}.tif", pixels, nodata=-9999)
     import_dated(tmp_path, tmp_path / "store", patch_size=16)
-    for file in open_store(tmp_path / "store").files(0):
+    for file in open_store(tmp_path / "store").sources(0):
         with rasterio.open(file) as dataset:
             pixels = dataset.read()
         assert pixels.dtype == np.uint16

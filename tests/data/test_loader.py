@@ -86,6 +86,6 @@ def test_unknown_band_and_corrupt_patch_are_named(store):
     with pytest.raises(StoreError, match="without B10"):
         Normalization.from_store(store, ["B10"])
     for i in range(len(store)):
-        store.files(i)[0].write_bytes(b"II*\0 and then nothing")
+        store.sources(i)[0].write_bytes(b"II*\0 and then nothing")
     with pytest.raises(GeoTiffError, match=r"patches.*\.tif: expected a readable GeoTIFF"):
         list(make_loader(store).epoch(0))

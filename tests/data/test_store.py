@@ -34,8 +34,8 @@ def test_locations_and_dates_come_sorted(make_store):
     expected = np.array(["2020-01-15T10:36:29", "2020-04-01T10:00:00", "2021-07-01T10:00:00"], "datetime64[s]")
     assert store.dates(1).dtype == expected.dtype
     np.testing.assert_array_equal(store.dates(1), expected)
-    assert store.files(1)[0].name == "20200115T103629.tif"
-    assert store.files(-1) == store.files(2)
+    assert store.sources(1)[0].name == "20200115T103629.tif"
+    assert store.sources(-1) == store.sources(2)
 
 
 @pytest.mark.parametrize(("dtype", "bands"), [("uint16", SENTINEL2_L2A), ("uint8", SENTINEL2_L2A[1:4])])
@@ -79,7 +79,7 @@ def test_locations_may_have_different_numbers_of_dates(make_store):
     rewrite_index(path, lambda table: table.take([0, 3, 4, 5, 7, 8]))
     store = open_store(path)
     assert store.locations["num_dates"].tolist() == [1, 3, 2]
-    assert [file.parent.name for i in range(3) for file in store.files(i)] == list("abbbcc")
+    assert [file.parent.name for i in range(3) for file in store.sources(i)] == list("abbbcc")
 
 
 def test_location_out_of_range_is_an_index_error(make_store):
@@ -155,5 +155,5 @@ def test_index_of_another_form_is_refused(make_store, change, message):
 
 def test_files_are_read_by_rasterio_too(make_store):
     store = open_store(make_store())
-    with rasterio.open(store.files(2)[1]) as dataset:
+    with rasterio.open(store.sources(2)[1]) as dataset:
         np.testing.assert_array_equal(dataset.read(), store[2][1][1])

@@ -1,0 +1,153 @@
+"""Packs a store into WebDataset tar shards with their offsets in the index."""
+
+import hashlib
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow
+import pyarrow.parquet
+
+from seco.data.atomic import sync_directory, write_atomic
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, SHARD_FOLDER
+from seco.data.store import Store
+from seco.data.writer import check_new_folder
+from seco.errors import ConfigError, StoreError
+from seco.ops.geotiff import FileSlice
+
+
+def pack_store(
+    store: Store,
+    out: Path,
+    *,
+    shard_size: int = 1 << 30,
+    track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, _: items,
+) -> int:
+    """Copy a store, its patches as members of ``shards/000000.tar`` and so on.
+
+    Members keep the path and the bytes of the loose patches, in the order of the index: unpacking all shards gives the
+    loose store's patches. Every patch is compared with its checksum on the way. The index comes last; an error takes the
+    shards back.
+
+    Args:
+        store: Store to copy, loose or packed.
+        out: New or empty folder.
+        shard_size: Bytes after which a shard is closed; one of a single patch may be larger.
+        track: Wraps the rows with progress, given a caption.
+
+    Returns:
+        Number of shards.
+
+    Raises:
+        ConfigError: If ``shard_size`` is not positive.
+        StoreError: If ``out`` is in use, or a patch is missing or not what the index says.
+    """
+    if shard_size < 1:
+        raise ConfigError(f"shard_size: expected at least one byte, got {shard_size}; 1 GiB is usual")
+    check_new_folder(out)
+    try:
+        (out / SHARD_FOLDER).mkdir(parents=True)
+        index = _place(store, _write_shards(store, out, shard_size, track))
+        for name in (LABELS_FILE, DATASET_FILE):
+            if (store.path / name).is_file():
+                write_atomic(out / name, (store.path / name).read_bytes())
+        sync_directory(out)
+        write_atomic(out / INDEX_FILE, _encode(index))
+        sync_directory(out)
+    except OSError as error:
+        shutil.rmtree(out / SHARD_FOLDER, ignore_errors=True)
+        raise StoreError(f"{out}: expected a place to write to, got {error.strerror or error}; free some space") from error
+    except BaseException:
+        shutil.rmtree(out / SHARD_FOLDER, ignore_errors=True)
+        raise
+    return len(index["shard"].unique())
+
+
+def _write_shards(
+    store: Store, out: Path, shard_size: int, track: Callable[[Sequence[Any], str], Iterable[Any]]
+) -> list[tuple[str, int, int]]:
+    """Write all shards; shard, offset and length of every row."""
+    index = store.read_index(["path", "bytes", "checksum"])
+    names, sizes, checksums = (column.to_pylist() for column in index.columns)
+    rows = iter(track(range(len(names)), "Packing patches"))
+    places: list[tuple[str, int, int]] = []
+    for number, count in enumerate(_shard_lengths(sizes, shard_size)):
+        shard = f"{SHARD_FOLDER}/{number:06d}.tar"
+        with _open_shard(out / shard) as (file, tar):
+            for row in islice(rows, count):
+                content = _read_checked(store, row, checksums[row])
+                places.append((shard, _append(file, tar, names[row], content), len(content)))
+    next(rows, None)  # so that the progress sees its end
+    return places
+
+
+def _shard_lengths(sizes: Sequence[int], shard_size: int) -> list[int]:
+    """Number of patches of each shard, filled in order up to ``shard_size`` bytes with headers and padding."""
+    lengths, used = [0], 0
+    for size in sizes:
+        needed = tarfile.BLOCKSIZE + _padded(size)
+        if lengths[-1] and used + needed > shard_size:
+            lengths.append(0)
+            used = 0
+        lengths[-1] += 1
+        used += needed
+    return lengths
+
+
+@contextmanager
+def _open_shard(path: Path) -> Iterator[tuple[IO[bytes], tarfile.TarFile]]:
+    """A tar under a temporary name; it gets its own once it is whole and on disk."""
+    temporary = path.with_name(f".{path.name}.part")
+    with temporary.open("wb") as file:
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+            yield file, tar
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def _append(file: IO[bytes], tar: tarfile.TarFile, name: str, content: bytes) -> int:
+    """Add a member, the same bytes on every machine and day; where its content begins."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+    return file.tell() - _padded(len(content))
+
+
+def _padded(size: int) -> int:
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+
+
+def _read_checked(store: Store, row: int, checksum: str) -> bytes:
+    (source,) = store.sources_of_rows(slice(row, row + 1))
+    path, offset, length = source if isinstance(source, FileSlice) else (source, 0, -1)
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            content = file.read(length)
+    except OSError as error:
+        raise StoreError(f"{source}: expected a patch, got {error.strerror}; collect it again") from error
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise StoreError(f"{source}: expected the patch of the index, got other bytes (checksum); collect it again")
+    return content
+
+
+def _place(store: Store, places: Sequence[tuple[str, int, int]]) -> Any:  # noqa: ANN401 - a pyarrow Table
+    """The store's index with shard, offset and length of every patch."""
+    index = pyarrow.parquet.read_table(store.path / INDEX_FILE)
+    index = index.drop_columns([name for name in SHARD_COLUMNS if name in index.column_names])
+    for name, values in zip(SHARD_COLUMNS, zip(*places, strict=True), strict=True):
+        index = index.append_column(name, pyarrow.array(values))
+    return index
+
+
+def _encode(index: Any) -> bytes:  # noqa: ANN401 - a pyarrow Table
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(index, buffer, compression="zstd")
+    return buffer.getvalue()
