@@ -55,10 +55,10 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     given = {name: value for name, value in flags.items() if value is not None}
     config = resolve_config(given, config_file)
     with TrainingProgress() as progress:
-        finished = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
-    if not finished:
+        stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
+    if stopped_by is not None:
         click.echo(f"Interrupted; the last step is saved. Go on with: --out {out} --resume", err=True)
-        raise click.exceptions.Exit(130)
+        raise click.exceptions.Exit(128 + stopped_by)
     click.echo(out / "checkpoints" / "last.pt")
 
 

@@ -56,7 +56,9 @@ class _Interval:
         self.steps += 1
 
 
-def pretrain(config: PretrainConfig, out: Path, *, watcher: Watcher, resume: bool = False, overwrite: bool = False) -> bool:
+def pretrain(
+    config: PretrainConfig, out: Path, *, watcher: Watcher, resume: bool = False, overwrite: bool = False
+) -> int | None:
     """Train an encoder and leave a run directory.
 
     Args:
@@ -67,7 +69,8 @@ def pretrain(config: PretrainConfig, out: Path, *, watcher: Watcher, resume: boo
         overwrite: Replace the run at ``out``.
 
     Returns:
-        True when training came to its end, False when Ctrl-C ended it early; both leave a checkpoint of the last step.
+        None when training came to its end, else the signal that ended it early: SIGINT (Ctrl-C) or SIGTERM. Both leave a
+        checkpoint of the last step.
 
     Raises:
         SecoError: For what a user can cause: a store, band, device or run that is not there or does not fit, a patch
@@ -125,18 +128,18 @@ class _Trainer:
         self.forward, self.wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
         self.interval = _Interval()
 
-    def fit(self, watcher: Watcher) -> bool:
-        """Train to the last step; False if Ctrl-C came first."""
+    def fit(self, watcher: Watcher) -> int | None:
+        """Train to the last step, or return the number of the signal that came first."""
         device = str(self.fabric.device)
         watcher.started(done=self.step, total=self.last_step, excluded=self.loader.excluded, device=device)
-        with _interruptible() as interrupted, _tensorboard(self.run.path, self.step) as events:
-            while self.step < self.last_step and not interrupted.is_set():
+        with _interruptible() as signals, _tensorboard(self.run.path, self.step) as events:
+            while self.step < self.last_step and not signals:
                 epoch, start = divmod(self.step, self.loader.steps_per_epoch)
                 for batch in self.loader.epoch(epoch, start):
                     self._train(batch.views, batch.wait_s)
                     in_epoch = self.step % self.loader.steps_per_epoch
                     ends_epoch = in_epoch == 0
-                    stops = interrupted.is_set() or self.step == self.last_step
+                    stops = bool(signals) or self.step == self.last_step
                     if ends_epoch or stops or in_epoch % self.config.log_every == 0:
                         line = self._write_line(epoch)
                         _write_events(events, line)
@@ -147,7 +150,7 @@ class _Trainer:
                         self.run.save(LAST, self._state())
                     if stops:
                         break
-        return self.step >= self.last_step
+        return signals[0] if signals and self.step < self.last_step else None
 
     def _train(self, views: torch.Tensor, wait_s: float) -> None:
         config = self.config
@@ -239,23 +242,31 @@ def _make_fabric(config: PretrainConfig) -> Any:  # noqa: ANN401 - lightning pub
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
-    """The first Ctrl-C asks to stop after the step, so that what is saved is whole; the second interrupts at once."""
-    asked = threading.Event()
+def _interruptible() -> Iterator[list[int]]:
+    """The first SIGINT or SIGTERM asks to stop after the step, so that what is saved is whole; the next acts at once.
+
+    Yields the signals that came.
+    """
+    came: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield came
         return
-    before = signal.getsignal(signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def ask(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, before)
+    def ask(number: int, _: object) -> None:
+        came.append(number)
+        restore()
 
-    signal.signal(signal.SIGINT, ask)
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    for number in before:
+        signal.signal(number, ask)
     try:
-        yield asked
+        yield came
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
 
 
 @contextmanager

@@ -1,4 +1,8 @@
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -118,6 +122,23 @@ def test_a_store_that_changed_is_not_resumed(store, make_store, tmp_path):
     run("--data", store, *train, "--steps", 1)
     other = make_store("other", locations=tuple("abcdefghijklm"), seed=1)
     assert "expected the store that the run began with" in run("--data", other, *train, "--resume", code=1).stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
+    out = tmp_path / "run"
+    train = ["--data", store, *SMALL, "--epochs", 100, "--log-every", 1]
+    words = [sys.executable, "-m", "seco.cli", "pretrain", *map(str, train), "--out", str(out)]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        while not (out / "metrics.jsonl").is_file() or len(metrics(out)) < 2:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        process.send_signal(number)
+        stderr = process.communicate()[1]
+    assert process.returncode == code
+    assert "the last step is saved. Go on with: " in stderr
+    stopped = read_checkpoint(out / "checkpoints" / "last.pt")
+    assert stopped["step"] == metrics(out)[-1]["step"] < 300
 
 
 def test_overwrite_spares_what_is_no_run(store, tmp_path):
