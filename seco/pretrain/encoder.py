@@ -1,5 +1,7 @@
 """Backbones: any timm model, any number of bands."""
 
+import difflib
+
 import timm
 from torch import nn
 
@@ -20,7 +22,7 @@ def build_backbone(name: str, in_channels: int) -> nn.Module:
         ConfigError: If timm has no model of that name.
     """
     if not timm.is_model(name):
-        near = ", ".join(timm.list_models(f"*{name}*")[:5])
+        near = ", ".join(difflib.get_close_matches(name, timm.list_models(), n=3))
         hint = f"near it: {near}" if near else "timm.list_models() names them all"
         raise ConfigError(f"backbone: expected a timm model, got {name!r}; {hint}")
     backbone: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
