@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import click
+import torch
 
 from benchmarks import views
 from benchmarks.record import write_records
@@ -17,6 +18,8 @@ BENCHMARKS = {"views": views.run}
 @click.option("--quick", is_flag=True, help="Few items and runs: to see that it works, not to compare.")
 def main(name: str, out: Path, device: str, quick: bool) -> None:
     """Time ours beside its peers on the same pixels, after checking that the answers agree."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise click.ClickException("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
     records = BENCHMARKS[name](device=device, quick=quick)
     write_records(out, records)
     for record in records:
