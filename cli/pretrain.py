@@ -22,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--size", type=int, help="Height and width of a view, px.  [224]")
 @click.option("--seed", type=int, help="Same seed, same run.  [0]")
 @click.option("--lr", type=float, help="Learning rate.  [0.03]")
+@click.option("--scale-lr", is_flag=True, default=None, help="--lr is for 256 locations a step; scale it.")
 @click.option("--schedule", help="step or cosine.  [step]")
 @click.option("--queue", type=int, help="Negative keys a sub-space.  [16384]")
 @click.option("--temperature", type=float, help="Of the logits.  [0.07]")

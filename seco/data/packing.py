@@ -62,7 +62,9 @@ def pack_store(
         sync_directory(out)
     except OSError as error:
         shutil.rmtree(out / SHARD_FOLDER, ignore_errors=True)
-        raise StoreError(f"{out}: expected a place to write to, got {error.strerror or error}; free some space") from error
+        raise StoreError(
+            f"{out}: expected a place to write to, got {error.strerror or error}; choose another or free some space"
+        ) from error
     except BaseException:
         shutil.rmtree(out / SHARD_FOLDER, ignore_errors=True)
         raise

@@ -26,6 +26,7 @@ class PretrainConfig:
         size: Height and width of a view, pixels.
         seed: Of weights, queues, order, seasons and views.
         lr: Learning rate at the start, for this batch size.
+        scale_lr: Take ``lr`` as that of 256 locations a step and scale it with ``batch_size``.
         momentum: Of SGD.
         weight_decay: Of SGD.
         schedule: ``step`` (× 0.1 at 60 % and 80 % of the epochs) or ``cosine``.
@@ -59,6 +60,7 @@ class PretrainConfig:
     size: int = 224
     seed: int = 0
     lr: float = 0.03
+    scale_lr: bool = False
     momentum: float = 0.9
     weight_decay: float = 1e-4
     schedule: str = "step"
@@ -105,6 +107,11 @@ class PretrainConfig:
                 raise ConfigError(f"{name}: expected 0 … 1, got {getattr(self, name)}")
         if not 0 < self.crop_scale <= 1:
             raise ConfigError(f"crop_scale: expected more than 0, at most 1, got {self.crop_scale}")
+
+    @property
+    def base_lr(self) -> float:
+        """Learning rate at the start for this batch size."""
+        return self.lr * self.batch_size / 256 if self.scale_lr else self.lr
 
     @property
     def recipe(self) -> ViewRecipe:

@@ -156,7 +156,7 @@ class _Trainer:
         config = self.config
         rate = learning_rate(
             self.step,
-            base=config.lr,
+            base=config.base_lr,
             schedule=config.schedule,
             epochs=config.epochs,
             steps_per_epoch=self.loader.steps_per_epoch,

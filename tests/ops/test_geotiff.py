@@ -8,7 +8,7 @@ import rasterio
 from rasterio.io import MemoryFile
 
 from seco.errors import ArrayError, GeoTiffError
-from seco.ops.geotiff import decode_geotiff, fallback_count, read_info
+from seco.ops.geotiff import FileSlice, decode_geotiff, fallback_count, read_info
 
 HEIGHT, WIDTH = 37, 53  # no multiple of a tile or strip
 
@@ -212,3 +212,12 @@ def test_real_scenes_are_read_as_gdal_reads_them(shared_data):
     for file, pixels in zip(files, decoded, strict=True):
         with rasterio.open(file) as dataset:
             np.testing.assert_array_equal(pixels, dataset.read())
+
+
+@pytest.mark.parametrize("options", [{}, {"compress": "jpeg", "interleave": "pixel", "blockysize": 16}])
+def test_a_slice_of_a_file_is_the_file(tmp_path, options):
+    content, shard = encode(pixels_of(3, "uint8"), **options), tmp_path / "shard.tar"
+    shard.write_bytes(b"before" + content + b"after")
+    np.testing.assert_array_equal(decode_geotiff([FileSlice(shard, 6, len(content))]), decode_geotiff([content]))
+    with pytest.raises(GeoTiffError, match=r"shard\.tar at byte 6: .* lies beyond the end of its file"):
+        decode_geotiff([FileSlice(shard, 6, len(content) + 6)])

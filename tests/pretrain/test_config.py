@@ -47,6 +47,11 @@ def test_bad_settings_are_named(tmp_path, text, message):
         resolve_config({"data": "s"}, write(tmp_path, text))
 
 
+def test_learning_rate_scales_with_the_batch_when_asked():
+    assert PretrainConfig(data="s", batch_size=64).base_lr == 0.03
+    assert PretrainConfig(data="s", batch_size=64, scale_lr=True).base_lr == 0.0075
+
+
 def test_settings_of_the_views_reach_the_recipe():
     config = PretrainConfig(data="s", method="moco", crop_scale=0.5, band_gain=0.1, band_offset=0.2, band_drop=0.3)
     recipe = config.recipe
