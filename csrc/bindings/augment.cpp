@@ -57,10 +57,10 @@ void augment_views(const py::array& pixels, const Params& params, const Floats& 
 // As above for tensors on the current CUDA device: `params` are the records' bytes [N, V * itemsize],
 // `coefficients` [4, C] are scale, offset, mean and 1 / std. The caller keeps the tensors alive until
 // `stream` is done.
+#ifdef SECO_WITH_CUDA
 void normalize_crop_cuda(const py::capsule& pixels, const py::capsule& params,
                          const py::capsule& coefficients, const py::capsule& out, const std::string& dtype,
                          bool channels_last, int size, uintptr_t stream) {
-#ifdef SECO_WITH_CUDA
     const LentTensor in(pixels), records(params), numbers(coefficients), views(out);
     if (in.rank() != 5 || !in.on_cuda() || !records.on_cuda() || !numbers.on_cuda() || !views.on_cuda())
         throw DeviceError("pixels: expected tensors [N, T, C, H, W] on CUDA, got others");
@@ -85,14 +85,15 @@ void normalize_crop_cuda(const py::capsule& pixels, const py::capsule& params,
     batch.channels_last = channels_last;
     py::gil_scoped_release release;
     cuda::normalize_crop(batch, reinterpret_cast<void*>(stream));
+}
 #else
-    static_cast<void>(dtype), static_cast<void>(channels_last), static_cast<void>(size),
-        static_cast<void>(stream);
+void normalize_crop_cuda(const py::capsule&, const py::capsule&, const py::capsule&, const py::capsule&,
+                         const std::string&, bool, int, uintptr_t) {
     throw DeviceError(
         "pixels: expected a CPU tensor, got one on CUDA, but seco was built without CUDA; build it with "
         "nvcc");
-#endif
 }
+#endif
 
 }  // namespace
 
