@@ -17,7 +17,8 @@
 namespace seco::cpu {
 namespace {
 
-// The compiler splits a vector that is wider than the registers of the instruction set.
+// Of kCount floats. GCC splits one that is wider than the registers into memory, so 8 (AVX2) is the widest
+// here.
 template <int kCount>
 struct Vector {
     typedef float Type __attribute__((vector_size(4 * kCount)));
@@ -54,19 +55,20 @@ inline __attribute__((always_inline)) void for_row(int width, const Body& body) 
         for (int i = 0; i < kLanes; ++i) body(x + i);
 }
 
-// `kBlock` vectors of output stay in registers while the rows go by.
-template <int kBlock>
+// `kLines` cache lines of output stay in registers while the rows go by.
+template <int kLines>
 inline __attribute__((always_inline)) void weigh(const float* const* rows, int64_t offset,
                                                  const float* weights, int count, float* out) {
-    Vec<kLanes> sums[kBlock] = {};
+    constexpr int kWide = 8, kVectors = kLines * kLanes / kWide;
+    Vec<kWide> sums[kVectors] = {};
     for (int k = 0; k < count; ++k) {
-        for (int b = 0; b < kBlock; ++b) {
-            Vec<kLanes> in;
-            read(rows[k] + offset + b * kLanes, in);
-            sums[b] += in * weights[k];
+        for (int v = 0; v < kVectors; ++v) {
+            Vec<kWide> in;
+            read(rows[k] + offset + v * kWide, in);
+            sums[v] += in * weights[k];
         }
     }
-    for (int b = 0; b < kBlock; ++b) write(sums[b], out + b * kLanes);
+    for (int v = 0; v < kVectors; ++v) write(sums[v], out + v * kWide);
 }
 
 // picked[i] = in[index[i]].
@@ -179,16 +181,13 @@ SECO_CLONES void scale_row(float* row, int width, float factor) {
 }
 
 SECO_CLONES float sum_row(const float* row, int width) {
-    Vec<kLanes> sums = {};
+    float sums[kLanes] = {};
     int x = 0;
-    for (; x + kLanes <= width; x += kLanes) {
-        Vec<kLanes> in;
-        read(row + x, in);
-        sums += in;
-    }
+    for (; x + kLanes <= width; x += kLanes)
+        for (int i = 0; i < kLanes; ++i) sums[i] += row[x + i];
     for (; x < width; ++x) sums[x % kLanes] += row[x];
     float sum = 0.0f;
-    for (int lane = 0; lane < kLanes; ++lane) sum += sums[lane];
+    for (const float part : sums) sum += part;
     return sum;
 }
 
