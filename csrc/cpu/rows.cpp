@@ -6,13 +6,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "cpu/clones.hpp"
 #include "math/colour.hpp"
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define SECO_CLONES __attribute__((target_clones("default", "avx2", "arch=x86-64-v4")))
-#else
-#define SECO_CLONES
-#endif
 
 namespace seco::cpu {
 namespace {
