@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "geotiff/bound.hpp"
+
 namespace seco::geotiff {
 namespace {
 
@@ -24,11 +26,8 @@ enum Tag : uint16_t {
     kSampleFormat = 339,
 };
 
-constexpr uint64_t kMaxImageBytes = uint64_t{1} << 30;  // a patch is thousands of times smaller
 constexpr uint64_t kMaxEntries = 4096;
 constexpr uint64_t kMaxBlocks = 1 << 20;
-// DEFLATE codes at most 258 bytes in 2 bits: what declares more than that is a bomb or damaged.
-constexpr uint64_t kMaxDeflateRatio = 1032;
 
 struct Entry {
     uint16_t type;
@@ -107,6 +106,8 @@ class Header {
         if (entry.type != 1 && entry.type != 3 && entry.type != 4 && entry.type != 16)
             throw GeoTiffError("has values of type " + std::to_string(entry.type) + " in tag " +
                                std::to_string(tag));
+        if (!source_.holds(entry.offset, entry.count * width))
+            throw GeoTiffError("ends before its header does (truncated?)");
         std::vector<uint8_t> bytes(entry.count * width);
         source_.read(entry.offset, bytes.size(), bytes.data());
         std::vector<uint64_t> out(entry.count, 0);
@@ -232,17 +233,23 @@ void read_blocks(const Header& header, const Source& source, Image& image) {
     if (offsets.size() != count || bytes.size() != count)
         throw GeoTiffError("lists " + std::to_string(offsets.size()) + " blocks where its size needs " +
                            std::to_string(count));
-    const uint64_t block_bytes =
-        block_width * block_height * block_samples * static_cast<uint64_t>(image.sample_bytes);
+    const uint64_t row_bytes = block_width * block_samples * static_cast<uint64_t>(image.sample_bytes);
+    const uint64_t blocks_down = static_cast<uint64_t>(image.blocks_down);
+    uint64_t unclaimed = source.size();
     for (size_t i = 0; i < count; ++i) {
         if (offsets[i] == 0 && bytes[i] == 0) {
             image.foreign = "sparse blocks";
             return;
         }
         if (!source.holds(offsets[i], bytes[i])) throw GeoTiffError("ends before its data does (truncated?)");
-        if (image.compression == Compression::kDeflate && block_bytes / kMaxDeflateRatio > bytes[i] + 64)
-            throw GeoTiffError("declares more pixels than its compressed data can hold");
+        if (bytes[i] > unclaimed) throw GeoTiffError("has blocks that share their bytes");
+        unclaimed -= bytes[i];
         image.blocks.push_back({offsets[i], bytes[i]});
+        // The last strip is as short as the image; tiles are always whole.
+        const bool last = i / static_cast<uint64_t>(image.blocks_across) % blocks_down == blocks_down - 1;
+        const uint64_t rows_here =
+            last && !image.tiled ? height - (blocks_down - 1) * block_height : block_height;
+        check_block(source, image.compression, image.blocks.back(), rows_here * row_bytes);
     }
 }
 

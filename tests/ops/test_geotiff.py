@@ -158,10 +158,10 @@ def header(**entries):
     [
         ({"256": 0}, "nothing, or more than 1 GiB"),
         ({"256": 1 << 24, "257": 1 << 24}, "more than 1 GiB"),
-        ({"256": 20000, "257": 20000, "278": 20000, "259": 8}, "more pixels than its compressed data can hold"),
+        ({"256": 20000, "257": 20000, "278": 20000, "259": 8}, "more pixels than its data can hold"),
         ({"273": 4000}, "truncated"),
         ({"279": 0xFFFFFFFF}, "truncated"),
-        ({"279": 3}, "block of 3 bytes where 16 are needed"),
+        ({"279": 3}, "more pixels than its data can hold: 16 bytes in a block of 3"),
         ({"278": 2}, "lists 1 blocks where its size needs 2"),
         ({"277": 0}, "has 0 bands"),
     ],
