@@ -13,6 +13,7 @@
 #include "common/error.hpp"
 #include "cpu/decode_geotiff.hpp"
 #include "cpu/parallel_for.hpp"
+#include "geotiff/bound.hpp"
 
 namespace py = pybind11;
 
@@ -117,6 +118,7 @@ std::vector<std::pair<int64_t, std::string>> decode_geotiff(const py::list& sour
 }  // namespace
 
 void bind_geotiff(py::module_& m) {
+    m.attr("geotiff_max_bytes") = geotiff::kMaxImageBytes;
     m.def("geotiff_info", &read_info, py::arg("source"));
     m.def("decode_geotiff", &decode_geotiff, py::arg("sources"), py::arg("bands"), py::arg("total_bands"),
           py::arg("out").noconvert(), py::arg("threads"));

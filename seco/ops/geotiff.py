@@ -132,6 +132,11 @@ def fallback_count() -> dict[str, int]:
 
 def _as_native(source: Source) -> str | bytes | tuple[str, int, int]:
     if isinstance(source, FileSlice):
+        if not (0 <= source.offset < 1 << 63 and 0 <= source.length < 1 << 63):  # an index may be hostile
+            raise GeoTiffError(
+                f"{source.path}: expected a slice inside the file, got {source.length} bytes at byte {source.offset}; "
+                "write the index again"
+            )
         return os.fspath(source.path), source.offset, source.length
     return source if isinstance(source, bytes) else os.fspath(source)
 

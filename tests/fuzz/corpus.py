@@ -22,7 +22,7 @@ def write_corpus(folder: Path) -> list[Path]:
     """Writes every file of the corpus to ``folder`` and returns the paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    found = ((file.name, file.read_bytes()) for file in sorted(FOUND.iterdir()))
+    found = ((file.name, file.read_bytes()) for file in sorted(FOUND.glob("*.tif")))
     for name, content in itertools.chain(layouts(), bombs(), lies(), found):
         files.append(folder / name)
         files[-1].write_bytes(content)
@@ -45,10 +45,14 @@ def encode(pixels: NDArray[Any], *, compress: str, **settings: Any) -> bytes:
 
 def layouts() -> Iterator[tuple[str, bytes]]:
     """Names and contents of files of the fast profile: each codec in each layout, types and sizes in turn."""
-    turns = itertools.cycle(itertools.product(("uint8", "uint16", "int16", "uint32", "float32"), ((1, 1), (13, 17), (3, 32))))
+    turns = itertools.cycle(
+        itertools.product(("uint8", "uint16", "int16", "uint32", "float32"), ((1, 1), (13, 17), (3, 32)))
+    )
     generator = np.random.default_rng(0)
     blocks = ({"blockysize": 5}, {"tiled": True, "blockxsize": 16, "blockysize": 16})
-    for compress, block, interleave, bands, predictor in itertools.product(CODECS, blocks, ("band", "pixel"), (1, 3), (1, 2)):
+    for compress, block, interleave, bands, predictor in itertools.product(
+        CODECS, blocks, ("band", "pixel"), (1, 3), (1, 2)
+    ):
         dtype, size = next(turns)
         if predictor == 2 and (compress == "none" or dtype == "float32"):
             continue
@@ -99,10 +103,13 @@ def bombs() -> Iterator[tuple[str, bytes]]:
         yield f"{name}-strip.tif", tiff(b"\x80\x0b\x60\x50" * 4, big=big, t259=number, **side)
         yield f"{name}-2g.tif", tiff(big=big, t259=number, t256=1 << 16, t257=1 << 15, t278=1 << 15)
         yield f"{name}-bands.tif", tiff(big=big, t259=number, t256=120, t257=120, t278=120, t277=65535)
-        tile = {"t322": 1 << 15, "t323": 1 << 14, "t324": [16], "t325": [64], "t273": None, "t279": None}
+        tile = {"t322": 1 << 15, "t323": 1 << 14, "t324": 16, "t325": 64, "t273": None, "t279": None}
         yield f"{name}-tile.tif", tiff(big=big, t259=number, **tile)
         shared = {"t256": 4096, "t257": 256, "t278": 1, "t273": [16] * 256, "t279": [4096] * 256}
         yield f"{name}-shared.tif", tiff(bytes(4096), big=big, t259=number, **shared)
+    # Samples that GDAL reads; it would make zeros of the blocks that are not there.
+    sparse = {"t256": 1 << 16, "t257": 1 << 15, "t278": 1 << 15, "t273": 0, "t279": 0}
+    yield "bomb-foreign.tif", tiff(t258=64, t339=3, **sparse)
     # A frame header that gives 2 GiB as its size, and one that gives 16 bytes where 4 MiB are declared.
     frame = b"\x28\xb5\x2f\xfd\xa0"
     large = {"t259": 50000, "t256": 2048, "t257": 2048, "t278": 2048}
