@@ -45,12 +45,13 @@ wheel: $(VENV)/.ready
 gpu-check:
 	$(PYTHON) benchmarks/gpu_check.py --records $(RECORDS)
 
+fuzz: export PATH := $(abspath $(BIN)):$(PATH)
 fuzz: $(VENV)/.ready
 	cmake -S . -B build/fuzz -DSECO_FUZZ=ON -DCMAKE_C_COMPILER=$(FUZZ_CC) -DCMAKE_CXX_COMPILER=$(FUZZ_CXX)
 	cmake --build build/fuzz
 	$(BIN)/python -P tests/fuzz/corpus.py build/fuzz/seeds
 	mkdir -p build/fuzz/corpus
-	build/fuzz/seco_fuzz_geotiff -max_total_time=$(SECONDS) -max_len=8192 -timeout=10 -malloc_limit_mb=64 \
+	build/fuzz/seco_fuzz_geotiff -max_total_time=$(SECONDS) -max_len=12288 -timeout=10 -malloc_limit_mb=64 \
 	  -artifact_prefix=build/fuzz/ build/fuzz/corpus build/fuzz/seeds
 
 clean:

@@ -104,7 +104,8 @@ def decode_geotiff(
         ``[N, C, H, W]`` of the files' type.
 
     Raises:
-        GeoTiffError: If a file is missing, damaged, or unlike the first; the text names it.
+        GeoTiffError: If a file is missing, damaged, unlike the first, or declares more than its bytes can hold or more
+            than 1 GiB; the text names it.
         ArrayError: If ``sources`` is empty, a band does not exist, or ``out`` does not fit.
     """
     if isinstance(sources, (str, Path, bytes)) or not len(sources):
@@ -132,7 +133,8 @@ def fallback_count() -> dict[str, int]:
 
 def _as_native(source: Source) -> str | bytes | tuple[str, int, int]:
     if isinstance(source, FileSlice):
-        if not (0 <= source.offset < 1 << 63 and 0 <= source.length < 1 << 63):  # an index may be hostile
+        numbers = (source.offset, source.length)  # of an index that may be hostile: null, text, negative, too large
+        if not all(isinstance(number, int | np.integer) and 0 <= number < 1 << 63 for number in numbers):
             raise GeoTiffError(
                 f"{source.path}: expected a slice inside the file, got {source.length} bytes at byte {source.offset}; "
                 "write the index again"

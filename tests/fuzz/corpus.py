@@ -23,7 +23,7 @@ def write_corpus(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     found = ((file.name, file.read_bytes()) for file in sorted(FOUND.glob("*.tif")))
-    for name, content in itertools.chain(layouts(), bombs(), lies(), found):
+    for name, content in itertools.chain(layouts(), textures(), bombs(), lies(), found):
         files.append(folder / name)
         files[-1].write_bytes(content)
     return files
@@ -65,6 +65,16 @@ def layouts() -> Iterator[tuple[str, bytes]]:
             f"{compress}-{layout}-{interleave}-{bands}-{predictor}-{dtype}-{size[0]}x{size[1]}.tif",
             encode(pixels, compress=compress, **settings),
         )
+
+
+def textures() -> Iterator[tuple[str, bytes]]:
+    """Names and contents of files large enough for the codecs' tables and matches: tiny ones are stored as they are."""
+    walk = np.cumsum(np.random.default_rng(1).integers(-20, 21, (4, 40, 48)), axis=2)
+    pixels = (walk + 1000).astype(np.uint16)
+    pixels[:, 20:] = pixels[:, :20]
+    for compress, predictor, interleave in itertools.product(("lzw", "deflate", "zstd"), (1, 2), ("band", "pixel")):
+        content = encode(pixels, compress=compress, predictor=predictor, interleave=interleave)
+        yield f"texture-{compress}-{predictor}-{interleave}.tif", content
 
 
 def tiff(data: bytes = bytes(64), *, big: bool = False, counts: dict[int, int] | None = None, **tags: Any) -> bytes:

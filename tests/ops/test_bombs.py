@@ -105,7 +105,9 @@ def test_a_last_strip_is_as_short_as_the_image():
     np.testing.assert_array_equal(decode_geotiff([content])[0, 0], np.zeros(((1 << 11) + 1, 1 << 11), np.uint8))
 
 
-@pytest.mark.parametrize(("offset", "length"), [(-1, 10), (0, -1), (1 << 63, 10), (0, 1 << 64), (-(1 << 70), 1)])
+@pytest.mark.parametrize(
+    ("offset", "length"), [(-1, 10), (0, -1), (1 << 63, 10), (0, 1 << 64), (-(1 << 70), 1), (None, 1), ("0", 1)]
+)
 def test_slices_that_cannot_be_name_their_file(tmp_path, offset, length):
     shard = Path(tmp_path / "shard.tar")
     shard.write_bytes(tiff())
