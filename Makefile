@@ -7,12 +7,15 @@ SOURCES := seco cli benchmarks tests
 # CUDA: AUTO builds the CUDA half where nvcc is, ON insists on it, OFF leaves it out.
 SECO_CUDA ?= AUTO
 RECORDS ?= build/gpu-check
+FUZZ_CC ?= clang
+FUZZ_CXX ?= clang++
+SECONDS ?= 1800
 
-.PHONY: demo test lint format bench wheel gpu-check clean help
+.PHONY: demo test lint format bench wheel gpu-check fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo | test | lint | format | bench | wheel | gpu-check [RECORDS=DIR] | clean"
+	@echo "make demo | test | lint | format | bench | wheel | gpu-check [RECORDS=DIR] | fuzz [SECONDS=N] | clean"
 
 demo: $(VENV)/.ready
 	$(BIN)/python -m seco.demo --out build/demo
@@ -41,6 +44,15 @@ wheel: $(VENV)/.ready
 
 gpu-check:
 	$(PYTHON) benchmarks/gpu_check.py --records $(RECORDS)
+
+fuzz: export PATH := $(abspath $(BIN)):$(PATH)
+fuzz: $(VENV)/.ready
+	cmake -S . -B build/fuzz -DSECO_FUZZ=ON -DCMAKE_C_COMPILER=$(FUZZ_CC) -DCMAKE_CXX_COMPILER=$(FUZZ_CXX)
+	cmake --build build/fuzz
+	$(BIN)/python -P tests/fuzz/corpus.py build/fuzz/seeds
+	mkdir -p build/fuzz/corpus
+	build/fuzz/seco_fuzz_geotiff -max_total_time=$(SECONDS) -max_len=12288 -timeout=10 -malloc_limit_mb=64 \
+	  -artifact_prefix=build/fuzz/ build/fuzz/corpus build/fuzz/seeds
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache

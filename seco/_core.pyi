@@ -9,6 +9,7 @@ __version__: str
 built_with_cuda: bool
 codecs: list[str]
 cuda_architectures: str
+geotiff_max_bytes: int
 view_dtype: np.dtype[np.void]
 
 def philox(counters: NDArray[np.uint32], key: int) -> NDArray[np.uint32]: ...
@@ -39,4 +40,4 @@ def normalize_crop_cuda(
 def geotiff_info(source: str | bytes | tuple[str, int, int]) -> dict[str, Any]: ...
 def decode_geotiff(
     sources: list[str | bytes | tuple[str, int, int]], bands: list[int], total_bands: int, out: NDArray[Any], threads: int
-) -> list[tuple[int, str]]: ...
+) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]: ...

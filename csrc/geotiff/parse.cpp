@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "geotiff/bound.hpp"
+
 namespace seco::geotiff {
 namespace {
 
@@ -24,11 +26,8 @@ enum Tag : uint16_t {
     kSampleFormat = 339,
 };
 
-constexpr uint64_t kMaxImageBytes = uint64_t{1} << 30;  // a patch is thousands of times smaller
 constexpr uint64_t kMaxEntries = 4096;
 constexpr uint64_t kMaxBlocks = 1 << 20;
-// DEFLATE codes at most 258 bytes in 2 bits: what declares more than that is a bomb or damaged.
-constexpr uint64_t kMaxDeflateRatio = 1032;
 
 struct Entry {
     uint16_t type;
@@ -107,6 +106,8 @@ class Header {
         if (entry.type != 1 && entry.type != 3 && entry.type != 4 && entry.type != 16)
             throw GeoTiffError("has values of type " + std::to_string(entry.type) + " in tag " +
                                std::to_string(tag));
+        if (!source_.holds(entry.offset, entry.count * width))
+            throw GeoTiffError("ends before its header does (truncated?)");
         std::vector<uint8_t> bytes(entry.count * width);
         source_.read(entry.offset, bytes.size(), bytes.data());
         std::vector<uint64_t> out(entry.count, 0);
@@ -200,7 +201,7 @@ void read_coding(const Header& header, Image& image) {
     image.planar = header.value_or(kPlanarConfiguration, 1) == 2;
 }
 
-void read_blocks(const Header& header, const Source& source, Image& image) {
+void read_layout(const Header& header, Image& image) {
     Shape& shape = image.shape;
     const uint64_t width = header.value(kWidth), height = header.value(kHeight);
     if (width == 0 || height == 0 || width > (1u << 24) || height > (1u << 24) ||
@@ -214,7 +215,6 @@ void read_blocks(const Header& header, const Source& source, Image& image) {
     const uint64_t block_width = image.tiled ? header.value(kTileWidth) : width;
     const uint64_t rows = image.tiled ? header.value(kTileHeight) : header.value_or(kRowsPerStrip, height);
     const uint64_t block_height = image.tiled ? rows : std::min(rows, height);
-    const uint64_t planes = image.planar ? static_cast<uint64_t>(shape.bands) : 1;
     const uint64_t block_samples = image.planar ? 1 : static_cast<uint64_t>(shape.bands);
     if (block_width == 0 || block_height == 0 || block_width > (1u << 20) || block_height > (1u << 24) ||
         block_width * block_height >
@@ -225,24 +225,40 @@ void read_blocks(const Header& header, const Source& source, Image& image) {
     image.block_height = static_cast<int64_t>(block_height);
     image.blocks_across = static_cast<int64_t>((width + block_width - 1) / block_width);
     image.blocks_down = static_cast<int64_t>((height + block_height - 1) / block_height);
-    const uint64_t count =
-        planes * static_cast<uint64_t>(image.blocks_across) * static_cast<uint64_t>(image.blocks_down);
+}
+
+// Rows that the data of block `index` holds: the last strip is as short as the image, tiles are always whole.
+uint64_t stored_rows(const Image& image, size_t index) {
+    const int64_t down = static_cast<int64_t>(index) / image.blocks_across % image.blocks_down;
+    const int64_t left = image.shape.height - down * image.block_height;
+    return static_cast<uint64_t>(image.tiled ? image.block_height : std::min(image.block_height, left));
+}
+
+void read_blocks(const Header& header, const Source& source, Image& image) {
+    const auto bands = static_cast<uint64_t>(image.shape.bands);
+    const uint64_t count = (image.planar ? bands : 1) * static_cast<uint64_t>(image.blocks_across) *
+                           static_cast<uint64_t>(image.blocks_down);
     const auto offsets = header.values(image.tiled ? kTileOffsets : kStripOffsets, kMaxBlocks);
     const auto bytes = header.values(image.tiled ? kTileByteCounts : kStripByteCounts, kMaxBlocks);
     if (offsets.size() != count || bytes.size() != count)
         throw GeoTiffError("lists " + std::to_string(offsets.size()) + " blocks where its size needs " +
                            std::to_string(count));
-    const uint64_t block_bytes =
-        block_width * block_height * block_samples * static_cast<uint64_t>(image.sample_bytes);
+    const uint64_t row_bytes = static_cast<uint64_t>(image.block_width) * (image.planar ? 1 : bands) *
+                               static_cast<uint64_t>(image.sample_bytes);
+    uint64_t unclaimed = source.size();
+    image.blocks.reserve(count);
     for (size_t i = 0; i < count; ++i) {
-        if (offsets[i] == 0 && bytes[i] == 0) {
+        const Block block{offsets[i], bytes[i]};
+        if (block.offset == 0 && block.bytes == 0) {
             image.foreign = "sparse blocks";
             return;
         }
-        if (!source.holds(offsets[i], bytes[i])) throw GeoTiffError("ends before its data does (truncated?)");
-        if (image.compression == Compression::kDeflate && block_bytes / kMaxDeflateRatio > bytes[i] + 64)
-            throw GeoTiffError("declares more pixels than its compressed data can hold");
-        image.blocks.push_back({offsets[i], bytes[i]});
+        if (!source.holds(block.offset, block.bytes))
+            throw GeoTiffError("ends before its data does (truncated?)");
+        if (block.bytes > unclaimed) throw GeoTiffError("has blocks that share their bytes");
+        unclaimed -= block.bytes;
+        check_block(source, image.compression, block, stored_rows(image, i) * row_bytes);
+        image.blocks.push_back(block);
     }
 }
 
@@ -261,6 +277,7 @@ Image parse(const Source& source) {
     if (!image.foreign.empty()) return image;
     read_coding(header, image);
     if (!image.foreign.empty()) return image;
+    read_layout(header, image);
     read_blocks(header, source, image);
     return image;
 }

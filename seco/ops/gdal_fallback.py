@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from seco import _core
 from seco.errors import GeoTiffError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 def read_header(source: "Source", reason: str) -> tuple[int, int, int, str]:
     """Bands, height, width and dtype name of a file; ``reason`` is why the native decoder does not read it."""
     with _open(source, reason) as dataset:
+        _check_size(dataset, source)
         return dataset.count, dataset.height, dataset.width, str(dataset.dtypes[0])
 
 
@@ -28,13 +31,30 @@ def read_pixels(source: "Source", reason: str) -> NDArray[Any]:
         GeoTiffError: If rasterio is not installed or GDAL cannot read the file.
     """
     with _open(source, reason) as dataset:
+        _check_size(dataset, source)
         pixels: NDArray[Any] = dataset.read()
         return pixels
 
 
+def _check_size(dataset: Any, source: "Source") -> None:  # noqa: ANN401 - rasterio publishes no types
+    """Refuses by the declared size, as the native decoder does: what a sparse file leaves out, GDAL makes zeros."""
+    try:
+        sample = np.dtype(dataset.dtypes[0])
+    except TypeError as error:  # GDAL's complex integers
+        got = dataset.dtypes[0]
+        raise GeoTiffError(f"{_name(source)}: expected samples of a NumPy type, got {got}; convert it") from error
+    if dataset.count * dataset.height * dataset.width * sample.itemsize > _core.geotiff_max_bytes:
+        got = f"{dataset.width} x {dataset.height} px of {dataset.count} bands"
+        raise GeoTiffError(f"{_name(source)}: expected an image of at most 1 GiB, got one that declares {got}; cut it up")
+
+
+def _name(source: "Source") -> str:
+    return "<bytes>" if isinstance(source, bytes) else str(source)
+
+
 @contextmanager
 def _open(source: "Source", reason: str) -> Iterator[Any]:
-    name = "<bytes>" if isinstance(source, bytes) else str(source)
+    name = _name(source)
     try:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning, RasterioError

@@ -158,10 +158,10 @@ def header(**entries):
     [
         ({"256": 0}, "nothing, or more than 1 GiB"),
         ({"256": 1 << 24, "257": 1 << 24}, "more than 1 GiB"),
-        ({"256": 20000, "257": 20000, "278": 20000, "259": 8}, "more pixels than its compressed data can hold"),
+        ({"256": 20000, "257": 20000, "278": 20000, "259": 8}, "more pixels than its data can hold"),
         ({"273": 4000}, "truncated"),
         ({"279": 0xFFFFFFFF}, "truncated"),
-        ({"279": 3}, "block of 3 bytes where 16 are needed"),
+        ({"279": 3}, "more pixels than its data can hold: 16 bytes in a block of 3"),
         ({"278": 2}, "lists 1 blocks where its size needs 2"),
         ({"277": 0}, "has 0 bands"),
     ],
@@ -190,7 +190,7 @@ def test_a_corrupt_patch_names_itself_and_leaves_the_others_alone(tmp_path):
 def test_bad_input_is_named(tmp_path):
     data = encode(pixels_of(3, "uint16"))
     other = encode(pixels_of(3, "uint8"))
-    with pytest.raises(GeoTiffError, match="3 bands of 37 x 53 px uint8 where the first of the batch has 3 bands"):
+    with pytest.raises(GeoTiffError, match="has 3 bands of 37 x 53 px uint8, not 3 bands"):
         decode_geotiff([data, other])
     with pytest.raises(GeoTiffError, match=r"missing\.tif.*No such file"):
         decode_geotiff([tmp_path / "missing.tif"])
