@@ -1,5 +1,6 @@
 """The group of commands. Each is loaded when it is called, so that ``seco --help`` answers at once."""
 
+import errno
 from importlib import import_module
 from typing import Any
 
@@ -39,6 +40,13 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except SecoError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:  # a full disk, a folder that may not be written, a file that went away
+            if error.errno == errno.EPIPE:  # click ends quietly when nobody reads any more
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(
+                f"{place}{error.strerror or error}; free some space or choose another place"
+            ) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

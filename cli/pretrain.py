@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--bands", help="rgb, all, or a list such as B08,B04,B03.  [rgb]")
 @click.option("--epochs", type=int, help="Passes over the data.  [200]")
 @click.option("--steps", type=int, help="Stop after so many optimiser steps in all.")
-@click.option("--batch-size", type=int, help="Locations a step.  [256]")
+@click.option("--batch-size", type=int, help="Locations a step and process.  [256]")
 @click.option("--size", type=int, help="Height and width of a view, px.  [224]")
 @click.option("--seed", type=int, help="Same seed, same run.  [0]")
 @click.option("--lr", type=float, help="Learning rate.  [0.03]")
@@ -39,6 +39,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--threads", type=int, help="Threads of the loader.  [one a core]")
 @click.option("--log-every", type=int, help="Steps between lines of metrics.  [10]")
 @click.option("--save-every", type=int, help="Epochs between checkpoints.  [1]")
+@click.option("--save-steps", type=int, help="Steps between checkpoints inside an epoch.  [0: none]")
+@click.option("--max-bad-fraction", type=float, help="Share of patches that may be unreadable.  [0.01]")
+@click.option("--verify", is_flag=True, default=None, help="Compare every patch with its checksum.")
 @click.option("--resume", is_flag=True, help="Go on with the run at --out.")
 @click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
 def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, loader: str, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
@@ -109,6 +112,10 @@ class TrainingProgress:
             self.printed = time.monotonic()
             left = (self.total - line["step"]) * self._seconds_a_step(line)
             self.console.print(f"step {line['step']}/{self.total}  {metrics}  ETA {left:.0f} s")
+
+    def warned(self, text: str) -> None:
+        """Show a warning."""
+        self.console.print(f"Warning: {text}", markup=False)
 
     def _seconds_a_step(self, line: dict[str, Any]) -> float:
         """From this process's own progress, so that a pause of the machine evens out."""

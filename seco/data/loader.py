@@ -1,11 +1,14 @@
 """Turns a store into batches of views, ahead of the model, in an order that is a pure function of the seed."""
 
+import itertools
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,10 +16,10 @@ from numpy.typing import NDArray
 
 from seco.data.normalization import Normalization
 from seco.data.store import Store
-from seco.errors import StoreError
+from seco.errors import DataError, StoreError
 from seco.ops.augment import augment_views
-from seco.ops.geotiff import Source, decode_geotiff
-from seco.ops.random import permutation, sample_view_params
+from seco.ops.geotiff import Source, decode_readable
+from seco.ops.random import permutation, sample_view_params, substitute
 from seco.ops.recipe import ViewRecipe
 
 _AHEAD = 3  # batches in the making besides the one that the model works on
@@ -28,7 +31,7 @@ class Batch:
 
     Attributes:
         views: ``[V, N, C, size, size]``, normalised, channels last in memory.
-        locations: int64 ``[N]``, their numbers in the store.
+        locations: int64 ``[N]``, their numbers in the store; of those that stand in for unreadable ones, too.
         wait_s: Seconds that the consumer waited for this batch.
     """
 
@@ -50,8 +53,12 @@ class Loader:
         threads: Threads that decode and augment; None takes one a core.
         rank: This process among ``world_size``; ranks see disjoint locations.
         world_size: Number of processes.
+        max_bad_fraction: Share of the store's patches that may be unreadable. A location with such a patch is replaced by
+            another draw, the same for any number of threads or ranks.
+        verify: Compare every patch with its checksum, at the cost of reading it whole.
 
     Attributes:
+        bad_patches: What is wrong with the patches that could not be read so far, by name.
         excluded: Number of locations left out because they have fewer dates than the recipe needs.
         steps_per_epoch: Whole batches of an epoch; the rest of the shuffle is left out.
 
@@ -71,11 +78,16 @@ class Loader:
         threads: int | None = None,
         rank: int = 0,
         world_size: int = 1,
+        max_bad_fraction: float = 0.01,
+        verify: bool = False,
     ) -> None:
         self.store, self.recipe, self.normalization = store, recipe, normalization
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.threads = threads or os.cpu_count() or 1
         self.rank, self.world_size = rank, world_size
+        self.max_bad_fraction, self.verify = max_bad_fraction, verify
+        self.bad_patches: dict[str, str] = {}
+        self._lock, self._buffers = threading.Lock(), threading.local()
         needed = recipe.num_dates if recipe.distinct_dates else 1
         self._usable = np.flatnonzero(store.locations["num_dates"] >= needed)
         self._bands = [store.band_names.index(band) for band in normalization.bands]
@@ -91,7 +103,7 @@ class Loader:
         """Batches of one epoch from step ``start_step`` on, in order, made ahead by threads.
 
         Raises:
-            GeoTiffError: If a patch cannot be read; the text names the file.
+            DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
         """
         order = self._usable[permutation(len(self._usable), seed=self.seed, epoch=epoch)]
         pending: deque[Future[tuple[torch.Tensor, NDArray[np.int64]]]] = deque()
@@ -109,22 +121,11 @@ class Loader:
 
     def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> tuple[torch.Tensor, NDArray[np.int64]]:
         first = (step * self.world_size + self.rank) * self.batch_size
-        locations = order[first : first + self.batch_size]
-        height = width = self.store.patch_size
-        params = sample_view_params(
-            self.recipe,
-            locations,
-            epoch=epoch,
-            seed=self.seed,
-            height=height,
-            width=width,
-            dates=self.store.locations["num_dates"][locations],
-        )
-        files, params["date"] = self._files(locations, params["date"])
-        pixels = decode_geotiff(files, bands=self._bands, threads=self.threads)
+        locations = order[first : first + self.batch_size].copy()
+        params, pixels = self._read(epoch, locations)
         n = self.normalization
         views = augment_views(
-            torch.from_numpy(pixels.reshape(len(locations), -1, *pixels.shape[1:])),
+            torch.from_numpy(pixels),
             params,
             size=self.size,
             scale=n.scale,
@@ -135,12 +136,81 @@ class Loader:
         )
         return torch.as_tensor(views), locations
 
-    def _files(self, locations: NDArray[np.int64], dates: NDArray[np.int32]) -> tuple[list[Source], NDArray[np.int32]]:
-        """Only the files that some view shows, the recipe's number a location, and the views' dates counted in them."""
+    def _read(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[Any]]:
+        """View parameters ``[N, V]`` and pixels ``[N, T, C, H, W]``; replaces locations that cannot be read, in place."""
+        wanted = locations.copy()
+        params, rows = self._draw(epoch, locations)
+        pixels = self._buffer(rows.shape)
+        bad = self._decode(np.arange(len(locations)), rows, pixels)
+        attempt = 0
+        while len(bad):
+            for i in bad:
+                stand_in = substitute(len(self._usable), seed=self.seed, epoch=epoch, sample=int(wanted[i]), attempt=attempt)
+                locations[i] = self._usable[stand_in]
+            params[bad], rows[bad] = self._draw(epoch, locations[bad])
+            bad = self._decode(bad, rows[bad], pixels)
+            attempt += 1
+        return params, pixels
+
+    def _draw(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+        """View parameters, their dates counted in the rows of the index ``[N, T]`` that some view shows."""
+        of_location = self.store.locations[locations]
+        params = sample_view_params(
+            self.recipe,
+            locations,
+            epoch=epoch,
+            seed=self.seed,
+            height=self.store.patch_size,
+            width=self.store.patch_size,
+            dates=of_location["num_dates"],
+        )
         slots = np.array(self.recipe.dates)
         first_view = [int(np.flatnonzero(slots == slot)[0]) for slot in range(self.recipe.num_dates)]
-        files: list[Source] = []
-        for location, drawn in zip(locations, dates[:, first_view], strict=True):
-            of_location = self.store.sources(int(location))
-            files.extend(of_location[date] for date in drawn)
-        return files, np.broadcast_to(slots.astype(np.int32), dates.shape)
+        rows = of_location["first_row"][:, None] + params["date"][:, first_view]
+        params["date"] = slots
+        return params, rows
+
+    def _buffer(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """This thread's pixels, the same memory for every batch: fresh pages cost as much as decoding."""
+        side = self.store.patch_size
+        shape = (*shape, len(self._bands), side, side)
+        if getattr(self._buffers, "pixels", None) is None or self._buffers.pixels.shape != shape:
+            self._buffers.pixels = np.empty(shape, self.store.dtype)
+        pixels: NDArray[Any] = self._buffers.pixels
+        return pixels
+
+    def _decode(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], pixels: NDArray[Any]) -> NDArray[np.int64]:
+        """Decode ``rows`` ``[n, T]`` to ``pixels[numbers]``; the numbers with a patch that cannot be read."""
+        sources: list[Source] = list(self.store.sources_of_rows(rows.ravel()))
+        names = [str(source) for source in sources]
+        wrong: dict[int, DataError] = {}
+        if self.verify:
+            for i, row in enumerate(rows.ravel()):
+                try:
+                    sources[i] = self.store.read_bytes(int(row))
+                except StoreError as error:
+                    wrong[i] = error
+        whole = len(numbers) == len(pixels)
+        out = pixels if whole else np.empty((len(numbers), *pixels.shape[1:]), pixels.dtype)
+        patches = out.reshape(-1, *out.shape[2:])
+        bands, total = self._bands, len(self.store.bands)
+        wrong = decode_readable(sources, bands=bands, total_bands=total, threads=self.threads, out=patches) | wrong
+        if not whole:
+            pixels[numbers] = out
+        if not wrong:
+            return numbers[:0]
+        self._judge({names[i]: str(error) for i, error in sorted(wrong.items())})
+        return numbers[sorted({i // rows.shape[1] for i in wrong})]
+
+    def _judge(self, bad: dict[str, str]) -> None:
+        with self._lock:
+            # A new dict in one assignment: the consumer may be looking at the old one.
+            self.bad_patches = known = self.bad_patches | bad
+        total = len(self.store.times)
+        if len(known) > self.max_bad_fraction * total:
+            listed = "; ".join(itertools.islice(known.values(), 20))
+            more = f"; and {len(known) - 20} more" if len(known) > 20 else ""
+            raise DataError(
+                f"{self.store.path}: expected at most {self.max_bad_fraction:.3%} of {total} patches to be unreadable, got "
+                f"{len(known)}: {listed}{more}; mend them or raise --max-bad-fraction"
+            )

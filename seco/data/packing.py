@@ -1,6 +1,5 @@
 """Packs a store into WebDataset tar shards with their offsets in the index."""
 
-import hashlib
 import io
 import os
 import shutil
@@ -19,7 +18,6 @@ from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_C
 from seco.data.store import Store
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
-from seco.ops.geotiff import FileSlice
 
 
 def pack_store(
@@ -75,15 +73,14 @@ def _write_shards(
     store: Store, out: Path, shard_size: int, track: Callable[[Sequence[Any], str], Iterable[Any]]
 ) -> list[tuple[str, int, int]]:
     """Write all shards; shard, offset and length of every row."""
-    index = store.read_index(["path", "bytes", "checksum"])
-    names, sizes, checksums = (column.to_pylist() for column in index.columns)
+    names, sizes = (column.to_pylist() for column in store.read_index(["path", "bytes"]).columns)
     rows = iter(track(range(len(names)), "Packing patches"))
     places: list[tuple[str, int, int]] = []
     for number, count in enumerate(_shard_lengths(sizes, shard_size)):
         shard = f"{SHARD_FOLDER}/{number:06d}.tar"
         with _open_shard(out / shard) as (file, tar):
             for row in islice(rows, count):
-                content = _read_checked(store, row, checksums[row])
+                content = store.read_bytes(row)
                 places.append((shard, _append(file, tar, names[row], content), len(content)))
     next(rows, None)  # so that the progress sees its end
     return places
@@ -124,20 +121,6 @@ def _append(file: IO[bytes], tar: tarfile.TarFile, name: str, content: bytes) ->
 
 def _padded(size: int) -> int:
     return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
-
-
-def _read_checked(store: Store, row: int, checksum: str) -> bytes:
-    (source,) = store.sources_of_rows(slice(row, row + 1))
-    path, offset, length = source if isinstance(source, FileSlice) else (source, 0, -1)
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            content = file.read(length)
-    except OSError as error:
-        raise StoreError(f"{source}: expected a patch, got {error.strerror}; collect it again") from error
-    if hashlib.sha256(content).hexdigest() != checksum:
-        raise StoreError(f"{source}: expected the patch of the index, got other bytes (checksum); collect it again")
-    return content
 
 
 def _place(store: Store, places: Sequence[tuple[str, int, int]]) -> Any:  # noqa: ANN401 - a pyarrow Table

@@ -106,15 +106,43 @@ class Store:
 
     def sources(self, i: int) -> list[Path | FileSlice]:
         """GeoTIFFs of location ``i``, one a date, in the order of the dates: files, or slices of shards."""
-        return self.sources_of_rows(self._rows(i))
+        rows = self._rows(i)
+        return self.sources_of_rows(np.arange(rows.start, rows.stop))
 
-    def sources_of_rows(self, rows: slice) -> list[Path | FileSlice]:
-        """GeoTIFFs of a run of rows of the index."""
-        table = self._places.slice(rows.start, rows.stop - rows.start)
+    def sources_of_rows(self, rows: np.ndarray) -> list[Path | FileSlice]:
+        """GeoTIFFs of rows of the index, int64 ``[n]``."""
+        table = self._places.take(rows)
         columns = [column.to_pylist() for column in table.columns]
         if len(columns) == 1:
             return [self.path / name for name in columns[0]]
         return [FileSlice(self.path / shard, offset, length) for shard, offset, length in zip(*columns, strict=True)]
+
+    def read_bytes(self, row: int) -> bytes:
+        """The file of a row of the index, compared with its checksum.
+
+        Raises:
+            StoreError: If it is missing, or not what the index says.
+        """
+        (source,) = self.sources_of_rows(np.array([row]))
+        path, offset, length = source if isinstance(source, FileSlice) else (source, 0, -1)
+        try:
+            with path.open("rb") as file:
+                file.seek(offset)
+                content = file.read(length)
+        except OSError as error:
+            raise StoreError(f"{source}: expected a patch, got {error.strerror}; collect it again") from error
+        if hashlib.sha256(content).hexdigest() != self._checksums[row].as_py():
+            raise StoreError(f"{source}: expected the patch of the index, got other bytes (checksum); collect it again")
+        return content
+
+    def check_unchanged(self) -> None:
+        """Check that the store on disk is still the one that was opened.
+
+        Raises:
+            StoreError: If ``dataset.json`` or the index is another now.
+        """
+        if _fingerprint(self.path) != self.fingerprint:
+            raise StoreError(f"{self.path}: expected the store that was opened, got one that changed since; leave it alone")
 
     @cached_property
     def packed(self) -> bool:
@@ -140,10 +168,11 @@ class Store:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of ``dataset.json`` and the index, hexadecimal; the index has a checksum of every patch."""
-        digest = hashlib.sha256()
-        for name in (DATASET_FILE, INDEX_FILE):
-            digest.update((self.path / name).read_bytes())
-        return digest.hexdigest()
+        return _fingerprint(self.path)
+
+    @cached_property
+    def _checksums(self) -> Any:  # noqa: ANN401 - a pyarrow column
+        return self.read_index(["checksum"])["checksum"]
 
     @cached_property
     def _places(self) -> Any:  # noqa: ANN401 - a pyarrow Table
@@ -190,6 +219,16 @@ class Store:
         for field, column in zip(locations.dtype.names or (), columns, strict=True):
             locations[field] = column
         return locations
+
+
+def _fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for name in (DATASET_FILE, INDEX_FILE):
+        try:
+            digest.update((folder / name).read_bytes())
+        except OSError as error:
+            raise StoreError(f"{folder / name}: expected a readable file, got {error.strerror}; write it again") from error
+    return digest.hexdigest()
 
 
 def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array

@@ -99,7 +99,9 @@ class StorePatches:
         from seco.ops.geotiff import decode_geotiff
 
         indices = [self.band_names.index(name) for name in bands]
-        pixels: np.ndarray = decode_geotiff(self.store.sources_of_rows(rows), bands=indices, threads=threads)
+        pixels: np.ndarray = decode_geotiff(
+            self.store.sources_of_rows(np.arange(rows.start, rows.stop)), bands=indices, threads=threads
+        )
         return pixels
 
     def describe(self) -> dict[str, Any]:

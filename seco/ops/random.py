@@ -16,6 +16,7 @@ VIEW_DTYPE: np.dtype[np.void] = _core.view_dtype
 # Values of the counter's view word that are not views.
 _DATES = 0xFFFFFFFF
 _SHUFFLE = 0xFFFFFFFE
+_SUBSTITUTE = 0xFFFFFFFD
 # Draws of a view: each is one block of four words.
 _JITTER, _BLUR, _ORDER, _FIRST_CROP = 0, 1, 2, 3
 _CROP_TRIES = 10
@@ -49,6 +50,12 @@ def permutation(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     keys = words[:, 0].astype(np.uint64) << np.uint64(32) | words[:, 1]
     order: NDArray[np.int64] = np.argsort(keys, kind="stable")
     return order
+
+
+def substitute(n: int, *, seed: int, epoch: int, sample: int, attempt: int) -> int:
+    """Number 0 … n - 1 of the sample that stands in for ``sample``, which could not be read; a pure function."""
+    words = _blocks(seed, epoch, np.array([sample]), _SUBSTITUTE, attempt)[0]
+    return (int(words[0]) << 32 | int(words[1])) * n >> 64
 
 
 def sample_view_params(

@@ -22,11 +22,11 @@ class PretrainConfig:
         bands: ``rgb``, ``all`` or a comma-separated list.
         epochs: Passes over the data that the schedule is laid out for.
         steps: Optimiser steps after which to stop, in all; 0: none but ``epochs``.
-        batch_size: Locations a step.
+        batch_size: Locations a step and process.
         size: Height and width of a view, pixels.
         seed: Of weights, queues, order, seasons and views.
         lr: Learning rate at the start, for this batch size.
-        scale_lr: Take ``lr`` as that of 256 locations a step and scale it with ``batch_size``.
+        scale_lr: Take ``lr`` as that of 256 locations a step and scale it with those of all processes.
         momentum: Of SGD.
         weight_decay: Of SGD.
         schedule: ``step`` (× 0.1 at 60 % and 80 % of the epochs) or ``cosine``.
@@ -45,6 +45,9 @@ class PretrainConfig:
         threads: Threads of the loader; 0: one a core.
         log_every: Optimiser steps between lines of the metrics.
         save_every: Epochs between checkpoints.
+        save_steps: Optimiser steps between checkpoints besides; 0: none inside an epoch.
+        max_bad_fraction: Share of the store's patches that may be unreadable before the run stops.
+        verify: Compare every patch with its checksum as it is read.
 
     Source:
         Mañas et al., ICCV 2021, and its released code.
@@ -79,6 +82,9 @@ class PretrainConfig:
     threads: int = 0
     log_every: int = 10
     save_every: int = 1
+    save_steps: int = 0
+    max_bad_fraction: float = 0.01
+    verify: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -95,23 +101,22 @@ class PretrainConfig:
         for name in ("epochs", "size", "queue", "dim", "log_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("steps", "threads", "seed", "weight_decay"):
+        for name in ("steps", "threads", "seed", "weight_decay", "save_steps"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if self.batch_size < 2:
             raise ConfigError(f"batch_size: expected at least 2 for batch norm, got {self.batch_size}")
         if not (self.lr > 0 and self.temperature > 0):
             raise ConfigError(f"lr, temperature: expected positive numbers, got {self.lr}, {self.temperature}")
-        for name in ("key_momentum", "band_gain", "band_offset", "band_drop"):
+        for name in ("key_momentum", "band_gain", "band_offset", "band_drop", "max_bad_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name}: expected 0 … 1, got {getattr(self, name)}")
         if not 0 < self.crop_scale <= 1:
             raise ConfigError(f"crop_scale: expected more than 0, at most 1, got {self.crop_scale}")
 
-    @property
-    def base_lr(self) -> float:
-        """Learning rate at the start for this batch size."""
-        return self.lr * self.batch_size / 256 if self.scale_lr else self.lr
+    def base_lr(self, ranks: int) -> float:
+        """Learning rate at the start for the batch of all ranks."""
+        return self.lr * self.batch_size * ranks / 256 if self.scale_lr else self.lr
 
     @property
     def recipe(self) -> ViewRecipe:
@@ -130,7 +135,17 @@ class PretrainConfig:
 
 
 # What may differ between a run and its resumption: where and how fast, not what is computed.
-FREE_ON_RESUME = ("data", "steps", "device", "compile", "threads", "save_every")
+FREE_ON_RESUME = (
+    "data",
+    "steps",
+    "device",
+    "compile",
+    "threads",
+    "save_every",
+    "save_steps",
+    "max_bad_fraction",
+    "verify",
+)
 
 
 def resolve_config(flags: Mapping[str, Any], file: Path | None = None) -> PretrainConfig:

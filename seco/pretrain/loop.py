@@ -1,31 +1,30 @@
 """The training loop: loader → views → momentum contrast → SGD, with metrics and checkpoints."""
 
-import logging
 import math
+import os
 import signal
-import threading
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from lightning.fabric import Fabric
 
 from seco.bands import select_bands
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.errors import DeviceError, RunError
+from seco.errors import RunError
 
+from . import ranks
 from .checkpoint import BEST, LAST
 from .config import PretrainConfig
+from .events import tensorboard, write_events
 from .method import ContrastOutput, MomentumContrast
 from .run_directory import RunDirectory
 from .schedule import learning_rate
+from .signals import interruptible
 
 
 class Watcher(Protocol):
@@ -36,6 +35,9 @@ class Watcher(Protocol):
 
     def advanced(self, line: dict[str, Any]) -> None:
         """A line of metrics was written."""
+
+    def warned(self, text: str) -> None:
+        """Something is wrong, but training goes on."""
 
 
 @dataclass
@@ -73,21 +75,29 @@ def pretrain(
         checkpoint of the last step.
 
     Raises:
-        SecoError: For what a user can cause: a store, band, device or run that is not there or does not fit, a patch
-            that cannot be read, a loss that is no number.
+        SecoError: For what a user can cause: a store, band, device or run that is not there or does not fit, too many
+            patches that cannot be read, a store that changes meanwhile, a full disk, a loss that is no number.
     """
-    run = RunDirectory(out, config, resume=resume, overwrite=overwrite)
-    trainer = _Trainer(config, run)
-    run.open()
-    return trainer.fit(watcher)
+    fabric = ranks.launch(config.device, config.precision)
+    try:
+        run = RunDirectory(out, config, resume=resume, overwrite=overwrite)
+        trainer = _Trainer(config, run, fabric)
+        fabric.barrier()  # every rank has seen what is there before one changes it
+        if fabric.is_global_zero:
+            run.open()
+        return trainer.fit(watcher)
+    except OSError as error:
+        raise RunError(
+            f"{error.filename or out}: expected a place to read and write, got: {error.strerror or error}; free some space "
+            "or mend it, then go on with --resume"
+        ) from error
 
 
 class _Trainer:
     """Model, optimiser, data and position of one run."""
 
-    def __init__(self, config: PretrainConfig, run: RunDirectory) -> None:
-        self.config, self.run = config, run
-        self.fabric = _make_fabric(config)
+    def __init__(self, config: PretrainConfig, run: RunDirectory, fabric: Any) -> None:  # noqa: ANN401 - a Fabric
+        self.config, self.run, self.fabric = config, run, fabric
         store = open_store(config.data)
         bands = select_bands(store.band_names, config.bands)
         recipe = config.recipe.for_bands(bands)
@@ -98,8 +108,13 @@ class _Trainer:
             size=config.size,
             batch_size=config.batch_size,
             seed=config.seed,
-            threads=config.threads or None,
+            threads=config.threads or _own_cores(),
+            rank=fabric.global_rank,
+            world_size=fabric.world_size,
+            max_bad_fraction=config.max_bad_fraction,
+            verify=config.verify,
         )
+        self.warned: set[str] = set()
         self.total_steps = config.epochs * self.loader.steps_per_epoch
         self.last_step = min(self.total_steps, config.steps or self.total_steps)
         self.model = MomentumContrast(
@@ -130,33 +145,56 @@ class _Trainer:
 
     def fit(self, watcher: Watcher) -> int | None:
         """Train to the last step, or return the number of the signal that came first."""
-        device = str(self.fabric.device)
-        watcher.started(done=self.step, total=self.last_step, excluded=self.loader.excluded, device=device)
-        with _interruptible() as signals, _tensorboard(self.run.path, self.step) as events:
-            while self.step < self.last_step and not signals:
+        chief = self.fabric.is_global_zero
+        if chief:
+            device = str(self.fabric.device)
+            watcher.started(done=self.step, total=self.last_step, excluded=self.loader.excluded, device=device)
+        stopped_by = None
+        with interruptible() as signals, ExitStack() as stack:
+            events = stack.enter_context(tensorboard(self.run.path, self.step)) if chief else None
+            while self.step < self.last_step and stopped_by is None:
+                self.loader.store.check_unchanged()
                 epoch, start = divmod(self.step, self.loader.steps_per_epoch)
                 for batch in self.loader.epoch(epoch, start):
                     self._train(batch.views, batch.wait_s)
-                    in_epoch = self.step % self.loader.steps_per_epoch
-                    ends_epoch = in_epoch == 0
-                    stops = bool(signals) or self.step == self.last_step
-                    if ends_epoch or stops or in_epoch % self.config.log_every == 0:
-                        line = self._write_line(epoch)
-                        _write_events(events, line)
-                        watcher.advanced(line)
-                    if ends_epoch:
-                        self._end_epoch(epoch)
-                    if stops or (ends_epoch and (epoch + 1) % self.config.save_every == 0):
-                        self.run.save(LAST, self._state())
-                    if stops:
+                    self._warn(watcher)
+                    if ranks.any_of(bool(signals)):
+                        stopped_by = signals[0] if signals else signal.SIGTERM
+                    self._record(epoch, watcher, events, stops=stopped_by is not None or self.step == self.last_step)
+                    if stopped_by is not None or self.step == self.last_step:
                         break
-        return signals[0] if signals and self.step < self.last_step else None
+        return stopped_by if self.step < self.last_step else None
+
+    def _record(self, epoch: int, watcher: Watcher, events: Any, *, stops: bool) -> None:  # noqa: ANN401 - a SummaryWriter
+        """Write what is due after a step: a line of metrics, checkpoints."""
+        config, in_epoch = self.config, self.step % self.loader.steps_per_epoch
+        ends_epoch = in_epoch == 0
+        saves = stops or (ends_epoch and (epoch + 1) % config.save_every == 0)
+        saves = saves or (config.save_steps > 0 and self.step % config.save_steps == 0)
+        # A line before every checkpoint, so that none is made of steps on both sides of it.
+        if saves or ends_epoch or in_epoch % config.log_every == 0:
+            line = self._make_line(epoch)
+            if self.fabric.is_global_zero:
+                self.run.log(line)
+                write_events(events, line)
+                watcher.advanced(line)
+        if ends_epoch:
+            self._end_epoch()
+        if saves and self.fabric.is_global_zero:
+            self.run.save(LAST, self._state())
+
+    def _warn(self, watcher: Watcher) -> None:
+        """Name patches that turned out to be unreadable, each once."""
+        for name, reason in self.loader.bad_patches.items():
+            if name not in self.warned:
+                self.warned.add(name)
+                watcher.warned(f"{reason}; another location takes its place")
 
     def _train(self, views: torch.Tensor, wait_s: float) -> None:
         config = self.config
         rate = learning_rate(
             self.step,
-            base=config.base_lr,
+            base=config.base_lr(self.fabric.world_size),
             schedule=config.schedule,
             epochs=config.epochs,
             steps_per_epoch=self.loader.steps_per_epoch,
@@ -167,7 +205,7 @@ class _Trainer:
             views = views.pin_memory()
         self.model.train()
         self.model.update_key_encoder()
-        output: ContrastOutput = self.forward(views.to(self.fabric.device, non_blocking=True))
+        output: ContrastOutput = self.forward(views.to(self.fabric.device, non_blocking=True), self.step)
         self.optimizer.zero_grad()
         self.fabric.backward(output.loss)
         self.wrapped_optimizer.step()
@@ -177,37 +215,46 @@ class _Trainer:
         if not math.isfinite(self.interval.loss):
             raise RunError(f"loss: expected a number, got {output.loss.item()} at step {self.step}; try a smaller --lr")
 
-    def _write_line(self, epoch: int) -> dict[str, Any]:
-        """One line of metrics over the steps since the last; what time decides comes last."""
+    def _make_line(self, epoch: int) -> dict[str, Any]:
+        """One line of metrics of all ranks over the steps since the last; what time decides comes last."""
         interval, self.interval = self.interval, _Interval()
         seconds = time.perf_counter() - interval.start
         gradients = [p.grad for p in self.model.query.parameters() if p.grad is not None]
-        line = {
+        sums = torch.tensor([interval.loss, *interval.accuracy], dtype=torch.float64)
+        loss, *accuracy = (self._mean(sums) / interval.steps).tolist()
+        batch, world_size = self.config.batch_size, self.fabric.world_size
+        self.epoch_loss += loss * interval.steps
+        return {
             "step": self.step,
             "epoch": epoch,
-            "loss": interval.loss / interval.steps,
-            "accuracy": {f"Z{i}": a / interval.steps for i, a in enumerate(interval.accuracy)},
+            "loss": loss,
+            "accuracy": {f"Z{i}": share for i, share in enumerate(accuracy)},
             "lr": self.optimizer.param_groups[0]["lr"],
             "gradient_norm": torch.nn.utils.get_total_norm(gradients).item(),
-            "queue_age": min(self.step, math.ceil(self.config.queue / self.config.batch_size)),
-            "locations_per_s": interval.steps * self.config.batch_size / seconds,
+            "queue_age": min(self.step, math.ceil(self.config.queue / (batch * world_size))),
+            "bad_patches": round(world_size * self._mean(torch.tensor(float(len(self.loader.bad_patches)))).item()),
+            "locations_per_s": interval.steps * batch * world_size / seconds,
             "wait_share": interval.wait_s / seconds,
         }
-        self.epoch_loss += interval.loss
-        self.run.log(line)
-        return line
 
-    def _end_epoch(self, epoch: int) -> None:
+    def _mean(self, values: torch.Tensor) -> torch.Tensor:
+        """Over the ranks."""
+        mean: torch.Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="mean")
+        return mean
+
+    def _end_epoch(self) -> None:
         mean, self.epoch_loss = self.epoch_loss / self.loader.steps_per_epoch, 0.0
         if mean < self.best_loss:
             self.best_loss = mean
-            self.run.save(BEST, self._state())
+            if self.fabric.is_global_zero:
+                self.run.save(BEST, self._state())
 
     def _state(self) -> dict[str, Any]:
         return {
             "config": self.config.to_dict(),
             "normalization": self.loader.normalization.to_dict(),
             "store": self.loader.store.fingerprint,
+            "ranks": self.fabric.world_size,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
@@ -221,71 +268,17 @@ class _Trainer:
                 f"{self.run.path}: expected the store that the run began with, got another at {self.config.data}; "
                 "give that store, or another --out"
             )
+        if (ranks_then := state.get("ranks", 1)) != self.fabric.world_size:
+            raise RunError(
+                f"{self.run.path}: expected {ranks_then} processes as in the run to resume, got "
+                f"{self.fabric.world_size}: another number sees other batches; start as many, or give another --out"
+            )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.epoch_loss, self.best_loss = state["step"], state["epoch_loss"], state["best_loss"]
 
 
-def _make_fabric(config: PretrainConfig) -> Any:  # noqa: ANN401 - lightning publishes types that strict mypy refuses
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
-    device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    precision = {"fp32": "32-true", "bf16": "bf16-mixed"}[config.precision]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        fabric = Fabric(accelerator=device, devices=1, precision=precision)
-        fabric.launch()
-    return fabric
-
-
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """The first SIGINT or SIGTERM asks to stop after the step, so that what is saved is whole; the next acts at once.
-
-    Yields the signals that came.
-    """
-    came: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def ask(number: int, _: object) -> None:
-        came.append(number)
-        restore()
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield came
-    finally:
-        restore()
-
-
-@contextmanager
-def _tensorboard(path: Path, step: int) -> Iterator[Any]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from torch.utils.tensorboard import SummaryWriter
-    # Steps after the checkpoint are done again: their old events are to be forgotten.
-    writer = SummaryWriter(str(path / "tensorboard"), purge_step=step + 1)
-    try:
-        yield writer
-    finally:
-        writer.close()
-
-
-def _write_events(events: Any, line: dict[str, Any]) -> None:  # noqa: ANN401 - a SummaryWriter
-    for name, value in line.items():
-        if isinstance(value, dict):
-            for key, part in value.items():
-                events.add_scalar(f"{name}/{key}", part, line["step"])
-        elif name not in {"step", "epoch"}:
-            events.add_scalar(name, value, line["step"])
+def _own_cores() -> int:
+    """Cores for one of the processes of this machine."""
+    processes, nodes = ranks.started_with()
+    return max(1, len(os.sched_getaffinity(0)) // max(1, processes // nodes))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import ranks
 from .encoder import build_backbone
 from .queue import KeyQueue
 
@@ -19,7 +20,7 @@ class ContrastOutput(NamedTuple):
     Attributes:
         loss: Scalar float32, summed over the M sub-spaces.
         accuracy: ``[M]`` float32, share of queries whose positive ranks first.
-        keys: ``[M, N, D]`` float32, what the queues take after the step.
+        keys: ``[M, N, D]`` float32 of the samples of all ranks, what the queues take after the step.
     """
 
     loss: Tensor
@@ -76,6 +77,7 @@ class MomentumContrast(nn.Module):
         self.batch_negatives = batch_negatives
         self.momentum = momentum
         self.temperature = temperature
+        self.seed = seed
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.query = ProjectedEncoder(build_backbone(backbone, in_channels), heads=sub_spaces, dim=dim)
@@ -85,26 +87,44 @@ class MomentumContrast(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.queues = nn.ModuleList(KeyQueue(queue_length, dim, generator=generator) for _ in range(sub_spaces))
 
-    def forward(self, views: Tensor) -> ContrastOutput:
+    def forward(self, views: Tensor, step: int = 0) -> ContrastOutput:
         """Loss of one batch.
 
         Args:
             views: ``[1 + M, N, C, H, W]``: the query view, then one key view a sub-space.
+            step: Number of the step, from which the ranks draw how they mix their keys.
         """
         query = self.query(views[0])  # [M, N, D]
         with torch.no_grad():
             # One pass a view, as in the 2021 code: batch-norm statistics are those of one kind of view.
-            keys = torch.stack([self.key(view) for view in views[1:]], dim=1)  # [M sub-spaces, M views, N, D]
+            keys = torch.stack([self._encode_keys(view, step) for view in views[1:]], dim=1)  # [M, M views, all N, D]
+        own = ranks.own_share(views.shape[1])
         losses, accuracies = [], []
         for i, queue in enumerate(self.queues):
-            cosines = sub_space_logits(query[i], keys[i], queue.keys, positive=i, batch_negatives=self.batch_negatives)  # type: ignore[arg-type]
+            queued: Tensor = queue.keys  # type: ignore[assignment]
+            cosines = sub_space_logits(query[i], keys[i], queued, positive=i, own=own, batch_negatives=self.batch_negatives)
             logits = cosines / self.temperature
             target = logits.new_zeros(len(logits), dtype=torch.int64)
             losses.append(F.cross_entropy(logits, target))
             # A tie is no win: an encoder that maps everything to one point must not look perfect.
             accuracies.append((logits[:, :1] > logits[:, 1:]).all(dim=1).float().mean())
-        own = torch.stack([keys[i, i] for i in range(len(self.queues))])
-        return ContrastOutput(torch.stack(losses).sum(), torch.stack(accuracies).detach(), own)
+        pushed = torch.stack([keys[i, i] for i in range(len(self.queues))])
+        return ContrastOutput(torch.stack(losses).sum(), torch.stack(accuracies).detach(), pushed)
+
+    def _encode_keys(self, view: Tensor, step: int) -> Tensor:
+        """Keys ``[M, N, D]`` of one view of all ranks.
+
+        Each rank encodes a mixture of all ranks' samples: batch-norm statistics would give a key's own batch away (He et
+        al. 2020, section 3.3).
+        """
+        if ranks.count() == 1:
+            keys: Tensor = self.key(view)
+            return keys
+        everyone = ranks.gather(view)
+        order, back = ranks.shuffle(len(everyone), seed=self.seed, step=step)
+        mine = everyone[order[ranks.own_share(len(view))].to(view.device)].contiguous(memory_format=torch.channels_last)
+        mixed = ranks.gather(self.key(mine).transpose(0, 1))
+        return mixed[back.to(view.device)].transpose(0, 1)
 
     @torch.no_grad()
     def update_key_encoder(self) -> None:
@@ -119,27 +139,32 @@ class MomentumContrast(nn.Module):
             queue.push(own)  # type: ignore[operator]
 
 
-def sub_space_logits(query: Tensor, keys: Tensor, queue: Tensor, *, positive: int, batch_negatives: bool = False) -> Tensor:
+def sub_space_logits(
+    query: Tensor, keys: Tensor, queue: Tensor, *, positive: int, own: slice = slice(None), batch_negatives: bool = False
+) -> Tensor:
     """Cosines of one sub-space, the positive first.
 
     Negatives are the queue and, in every sub-space but the first, the other key views of every sample of the batch,
-    the query's own location included.
+    the query's own location included. The batch is that of all ranks.
 
     Args:
-        query: ``[N, D]`` unit vectors.
-        keys: ``[V, N, D]`` unit vectors of all key views in this sub-space.
+        query: ``[n, D]`` unit vectors of this rank's samples.
+        keys: ``[V, N, D]`` unit vectors of all key views of all ranks' samples in this sub-space.
         queue: ``[K, D]`` unit vectors.
         positive: The key view that is this sub-space's positive.
+        own: Where this rank's samples are among the N.
         batch_negatives: The positives of the other samples are negatives too.
 
     Returns:
-        ``[N, 1 + K]`` for sub-space 0, ``[N, 1 + K + (V - 1) N]`` for the others, N more with ``batch_negatives`` (the
+        ``[n, 1 + K]`` for sub-space 0, ``[n, 1 + K + (V - 1) N]`` for the others, N more with ``batch_negatives`` (the
         sample's own is -inf there), float32.
     """
     with torch.autocast(query.device.type, enabled=False):
-        logits = [(query * keys[positive]).sum(dim=1, keepdim=True), query @ queue.T]
+        logits = [(query * keys[positive][own]).sum(dim=1, keepdim=True), query @ queue.T]
         if positive > 0:
             logits += [query @ view.T for j, view in enumerate(keys) if j != positive]
         if batch_negatives:
-            logits.append((query @ keys[positive].T).fill_diagonal_(-torch.inf))
+            others = query @ keys[positive].T
+            others[:, own].fill_diagonal_(-torch.inf)
+            logits.append(others)
         return torch.cat(logits, dim=1)

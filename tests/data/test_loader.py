@@ -4,7 +4,7 @@ import pytest
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.errors import GeoTiffError, StoreError
+from seco.errors import DataError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
@@ -87,5 +87,5 @@ def test_unknown_band_and_corrupt_patch_are_named(store):
         Normalization.from_store(store, ["B10"])
     for i in range(len(store)):
         store.sources(i)[0].write_bytes(b"II*\0 and then nothing")
-    with pytest.raises(GeoTiffError, match=r"patches.*\.tif: expected a readable GeoTIFF"):
+    with pytest.raises(DataError, match=r"unreadable, got \d+: .*patches.*\.tif: expected a readable GeoTIFF"):
         list(make_loader(store).epoch(0))

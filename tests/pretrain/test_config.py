@@ -48,8 +48,8 @@ def test_bad_settings_are_named(tmp_path, text, message):
 
 
 def test_learning_rate_scales_with_the_batch_when_asked():
-    assert PretrainConfig(data="s", batch_size=64).base_lr == 0.03
-    assert PretrainConfig(data="s", batch_size=64, scale_lr=True).base_lr == 0.0075
+    assert PretrainConfig(data="s", batch_size=64).base_lr(2) == 0.03
+    assert PretrainConfig(data="s", batch_size=64, scale_lr=True).base_lr(2) == 0.015
 
 
 def test_settings_of_the_views_reach_the_recipe():

@@ -1,0 +1,95 @@
+"""The processes of one run: how many there are, and what they exchange."""
+
+import logging
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from lightning.fabric import Fabric
+from lightning.fabric.strategies import DDPStrategy
+from torch import Tensor
+
+from seco.errors import DeviceError
+from seco.ops.random import permutation
+
+
+def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publishes types that strict mypy refuses
+    """Join the processes that torchrun or srun started, or stand alone.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``fp32`` or ``bf16``.
+
+    Raises:
+        DeviceError: If there is no GPU where one is asked for.
+    """
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    if device == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    ranks, nodes = started_with()
+    # Queues are alike on all ranks, and batch-norm statistics are not used in training: there is nothing to broadcast.
+    strategy = DDPStrategy(broadcast_buffers=False) if ranks > 1 else "auto"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fabric = Fabric(
+            accelerator=device,
+            devices=ranks // nodes,
+            num_nodes=nodes,
+            strategy=strategy,
+            precision={"fp32": "32-true", "bf16": "bf16-mixed"}[precision],
+        )
+        fabric.launch()
+    return fabric
+
+
+def started_with() -> tuple[int, int]:
+    """Processes and nodes that torchrun or srun says there are.
+
+    A batch script of SLURM that calls no srun is one process, whatever it has reserved; so only a step's variables count.
+    """
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        ranks = int(os.environ["WORLD_SIZE"])
+        return ranks, ranks // int(os.environ["LOCAL_WORLD_SIZE"])
+    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")), int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
+
+
+def count() -> int:
+    """Number of ranks."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def own_share(samples: int) -> slice:
+    """Where this rank's ``samples`` are among those of all ranks."""
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    return slice(rank * samples, (rank + 1) * samples)
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """``[N, …]`` of every rank, in their order: ``[ranks × N, …]``, without gradients."""
+    if count() == 1:
+        return tensor
+    parts = [torch.empty_like(tensor, memory_format=torch.contiguous_format) for _ in range(count())]
+    dist.all_gather(parts, tensor.contiguous())
+    return torch.cat(parts)
+
+
+def shuffle(samples: int, *, seed: int, step: int) -> tuple[Tensor, Tensor]:
+    """An order of all ranks' samples that all ranks draw alike, and the order that undoes it: int64 ``[samples]``."""
+    order = permutation(samples, seed=seed, epoch=step)
+    return torch.from_numpy(order), torch.from_numpy(np.argsort(order))
+
+
+def any_of(flag: bool) -> bool:
+    """Whether the flag is set on some rank."""
+    if count() == 1:
+        return flag
+    # On the GPU where NCCL needs it there.
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    flags = torch.tensor(int(flag), device=device)
+    dist.all_reduce(flags, op=dist.ReduceOp.MAX)
+    return bool(flags.item())
