@@ -61,9 +61,10 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     with TrainingProgress() as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:
-        click.echo(f"Interrupted; the last step is saved. Go on with: --out {out} --resume", err=True)
+        progress.say(f"Interrupted; the last step is saved. Go on with: --out {out} --resume")
         raise click.exceptions.Exit(128 + stopped_by)
-    click.echo(out / "checkpoints" / "last.pt")
+    if progress.chief:
+        click.echo(out / "checkpoints" / "last.pt")
 
 
 class TrainingProgress:
@@ -82,6 +83,7 @@ class TrainingProgress:
             console=self.console,
             disable=not self.console.is_terminal,
         )
+        self.chief = False  # of several processes one is told of progress
         self.total = 0
         self.printed = float("-inf")
         self.first = (0.0, 0)
@@ -95,7 +97,7 @@ class TrainingProgress:
 
     def started(self, *, done: int, total: int, excluded: int, device: str) -> None:
         """Say what begins."""
-        self.total = total
+        self.chief, self.total = True, total
         self.first = (time.monotonic(), done)
         if excluded:
             self.console.print(f"Warning: {excluded} locations have too few dates for this method and are left out.")
@@ -116,6 +118,11 @@ class TrainingProgress:
     def warned(self, text: str) -> None:
         """Show a warning."""
         self.console.print(f"Warning: {text}", markup=False)
+
+    def say(self, text: str) -> None:
+        """Show a last word, of one process only."""
+        if self.chief:
+            self.console.print(text, markup=False)
 
     def _seconds_a_step(self, line: dict[str, Any]) -> float:
         """From this process's own progress, so that a pause of the machine evens out."""

@@ -4,6 +4,7 @@ import math
 import os
 import signal
 import time
+import warnings
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +141,9 @@ class _Trainer:
         if config.compile:
             self.model.query.compile()
             self.model.key.compile()
-        self.forward, self.wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch 2.14 renames an option that 2.11 knows by its old name only
+            self.forward, self.wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
         self.interval = _Interval()
 
     def fit(self, watcher: Watcher) -> int | None:

@@ -26,7 +26,8 @@ def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publ
     Raises:
         DeviceError: If there is no GPU where one is asked for.
     """
-    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    for chatty in ("lightning.fabric", "lightning.pytorch", "lightning_utilities"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     if device == "cuda" and not torch.cuda.is_available():
         raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
     if device == "auto":
