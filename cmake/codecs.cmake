@@ -52,7 +52,7 @@ seco_add_codec(deflate SECO_WITH_DEFLATE libdeflate.h deflate "${deflate_dir}" "
   "${deflate_dir}/lib/deflate_decompress.c" "${deflate_dir}/lib/zlib_decompress.c" "${deflate_dir}/lib/adler32.c"
   "${deflate_dir}/lib/utils.c" "${deflate_dir}/lib/*/cpu_features.c")
 seco_add_codec(zstd SECO_WITH_ZSTD zstd.h zstd "${zstd_dir}" "${zstd_dir}"
-  "${zstd_dir}/common/*.c" "${zstd_dir}/decompress/*.c")
+  "${zstd_dir}/common/*.c" "${zstd_dir}/decompress/*.c" "${zstd_dir}/decompress/*.S")
 if(TARGET seco_zstd)
-  target_compile_definitions(seco_zstd PRIVATE ZSTD_DISABLE_ASM ZSTD_LEGACY_SUPPORT=0)
+  target_compile_definitions(seco_zstd PRIVATE ZSTD_LEGACY_SUPPORT=0)
 endif()

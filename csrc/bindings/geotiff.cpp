@@ -3,7 +3,6 @@
 #include <pybind11/stl.h>
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -78,12 +77,21 @@ py::dict read_info(const py::object& source) {
     return info;
 }
 
-// Decodes every source of the fast profile into its slice of `out` [N, bands, H, W] and returns (index,
-// reason) of the others.
-std::vector<std::pair<int64_t, std::string>> decode_geotiff(const py::list& sources,
-                                                            const std::vector<int64_t>& bands,
-                                                            int64_t total_bands, py::array& out,
-                                                            int threads) {
+// What became of the sources that were not decoded: (index, why), in order.
+using Reasons = std::vector<std::pair<int64_t, std::string>>;
+
+Reasons not_empty(const std::vector<std::string>& reasons) {
+    Reasons out;
+    for (size_t i = 0; i < reasons.size(); ++i)
+        if (!reasons[i].empty()) out.emplace_back(static_cast<int64_t>(i), reasons[i]);
+    return out;
+}
+
+// Decodes every readable source of the fast profile into its slice of `out` [N, bands, H, W]; returns those
+// that are not of the profile, and those that are damaged or not of `total_bands` bands, H, W and the type of
+// `out`.
+std::pair<Reasons, Reasons> decode_geotiff(const py::list& sources, const std::vector<int64_t>& bands,
+                                           int64_t total_bands, py::array& out, int threads) {
     std::vector<Input> inputs;
     for (const auto& source : sources) inputs.push_back(to_input(source, inputs.size()));
     geotiff::Shape expected;
@@ -93,26 +101,27 @@ std::vector<std::pair<int64_t, std::string>> decode_geotiff(const py::list& sour
     expected.dtype = py::str(out.dtype().attr("name"));
     auto* data = static_cast<uint8_t*>(out.mutable_data());
     const int64_t stride = out.shape(1) * out.shape(2) * out.shape(3) * out.itemsize();
-    std::vector<std::pair<int64_t, std::string>> foreign;
-    std::mutex mutex;
-    py::gil_scoped_release release;
-    cpu::parallel_for(static_cast<int64_t>(inputs.size()), threads, [&](int64_t i) {
-        const Input& input = inputs[static_cast<size_t>(i)];
-        naming(input, [&] {
-            const auto source = input.open();
-            const geotiff::Image image = geotiff::parse(*source);
-            if (!image.foreign.empty()) {
-                std::lock_guard lock(mutex);
-                foreign.emplace_back(i, image.foreign);
-                return;
+    std::vector<std::string> foreign(inputs.size()), damaged(inputs.size());
+    {
+        py::gil_scoped_release release;
+        cpu::parallel_for(static_cast<int64_t>(inputs.size()), threads, [&](int64_t i) {
+            const Input& input = inputs[static_cast<size_t>(i)];
+            try {
+                naming(input, [&] {
+                    const auto source = input.open();
+                    const geotiff::Image image = geotiff::parse(*source);
+                    foreign[static_cast<size_t>(i)] = image.foreign;
+                    if (!image.foreign.empty()) return;
+                    if (!(image.shape == expected))
+                        throw GeoTiffError("has " + image.shape.text() + ", not " + expected.text());
+                    cpu::decode_geotiff(*source, image, bands, data + i * stride);
+                });
+            } catch (const GeoTiffError& error) {
+                damaged[static_cast<size_t>(i)] = error.what();
             }
-            if (!(image.shape == expected))
-                throw GeoTiffError("has " + image.shape.text() + " where the first of the batch has " +
-                                   expected.text());
-            cpu::decode_geotiff(*source, image, bands, data + i * stride);
         });
-    });
-    return foreign;
+    }
+    return {not_empty(foreign), not_empty(damaged)};
 }
 
 }  // namespace

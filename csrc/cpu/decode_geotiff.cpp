@@ -5,18 +5,18 @@
 
 #include "common/error.hpp"
 #include "cpu/decompress.hpp"
-#include "math/predictor.hpp"
+#include "cpu/undo_predictor.hpp"
 
 namespace seco::cpu {
 namespace {
 
 using geotiff::Image;
 
-// A block's place in the image, and its pixels in memory.
+// A block's place in the image.
 struct Tile {
     int64_t top, left;
     int64_t rows, columns;  // inside the image
-    const uint8_t* data;    // [block_height, block_width, samples]
+    int64_t row_bytes;      // of the block
 };
 
 // Buffers of one thread; they grow to the largest block and are kept.
@@ -24,50 +24,41 @@ struct Buffers {
     std::vector<uint8_t> raw, block;
 };
 
-void undo_predictor(const Image& image, uint8_t* row, int64_t samples) {
-    const int64_t count = image.block_width * samples;
-    switch (image.sample_bytes) {
-        case 1:
-            return math::undo_differencing(row, count, samples);
-        case 2:
-            return math::undo_differencing(reinterpret_cast<uint16_t*>(row), count, samples);
-        default:
-            return math::undo_differencing(reinterpret_cast<uint32_t*>(row), count, samples);
-    }
-}
+int64_t samples_of(const Image& image) { return image.planar ? 1 : image.shape.bands; }
 
-// Block `index` of the image's table: read, decompressed and undifferenced.
-Tile load_block(const geotiff::Source& source, const Image& image, int64_t index, Buffers& buffers) {
+Tile place(const Image& image, int64_t index) {
     const int64_t within = index % (image.blocks_down * image.blocks_across);
-    const int64_t samples = image.planar ? 1 : image.shape.bands;
-    const int64_t row_bytes = image.block_width * samples * image.sample_bytes;
     Tile tile{};
     tile.top = within / image.blocks_across * image.block_height;
     tile.left = within % image.blocks_across * image.block_width;
     tile.rows = std::min(image.block_height, image.shape.height - tile.top);
     tile.columns = std::min(image.block_width, image.shape.width - tile.left);
-
-    const geotiff::Block& block = image.blocks[static_cast<size_t>(index)];
-    buffers.raw.resize(block.bytes);
-    source.read(block.offset, block.bytes, buffers.raw.data());
-    buffers.block.resize(static_cast<size_t>(image.block_height * row_bytes));
-    const size_t written = decompress(image.compression, buffers.raw.data(), buffers.raw.size(),
-                                      buffers.block.data(), buffers.block.size());
-    if (written < static_cast<size_t>(tile.rows * row_bytes))
-        throw GeoTiffError("has a block of " + std::to_string(written) + " bytes where " +
-                           std::to_string(tile.rows * row_bytes) + " are needed");
-    if (image.horizontal_predictor)
-        for (int64_t y = 0; y < tile.rows; ++y)
-            undo_predictor(image, buffers.block.data() + y * row_bytes, samples);
-    tile.data = buffers.block.data();
+    tile.row_bytes = image.block_width * samples_of(image) * image.sample_bytes;
     return tile;
+}
+
+// Block `index` of the image's table: read, decompressed to `room` bytes from `out` on, and undifferenced.
+void load_block(const geotiff::Source& source, const Image& image, int64_t index, const Tile& tile,
+                std::vector<uint8_t>& raw, uint8_t* out, size_t room) {
+    const geotiff::Block& block = image.blocks[static_cast<size_t>(index)];
+    raw.resize(block.bytes);
+    source.read(block.offset, block.bytes, raw.data());
+    const size_t written = decompress(image.compression, raw.data(), raw.size(), out, room);
+    if (written < static_cast<size_t>(tile.rows * tile.row_bytes))
+        throw GeoTiffError("has a block of " + std::to_string(written) + " bytes where " +
+                           std::to_string(tile.rows * tile.row_bytes) + " are needed");
+    if (!image.horizontal_predictor) return;
+    const int64_t samples = samples_of(image);
+    for (int64_t y = 0; y < tile.rows; ++y)
+        undo_predictor(out + y * tile.row_bytes, image.sample_bytes, image.block_width * samples, samples);
 }
 
 // Copies band `sample` of a block that holds `samples` bands to the image's plane `out`.
 template <typename Value>
-void copy_band(const Image& image, const Tile& tile, int64_t sample, int64_t samples, uint8_t* out) {
+void copy_band(const Image& image, const Tile& tile, const uint8_t* block, int64_t sample, uint8_t* out) {
+    const int64_t samples = samples_of(image);
     for (int64_t y = 0; y < tile.rows; ++y) {
-        const auto* in = reinterpret_cast<const Value*>(tile.data) + y * image.block_width * samples + sample;
+        const auto* in = reinterpret_cast<const Value*>(block + y * tile.row_bytes) + sample;
         auto* to = reinterpret_cast<Value*>(out) + (tile.top + y) * image.shape.width + tile.left;
         if (samples == 1) {
             std::memcpy(to, in, static_cast<size_t>(tile.columns) * sizeof(Value));
@@ -77,14 +68,46 @@ void copy_band(const Image& image, const Tile& tile, int64_t sample, int64_t sam
     }
 }
 
-void copy_band(const Image& image, const Tile& tile, int64_t sample, int64_t samples, uint8_t* out) {
+void copy_band(const Image& image, const Tile& tile, const uint8_t* block, int64_t sample, uint8_t* out) {
     switch (image.sample_bytes) {
         case 1:
-            return copy_band<uint8_t>(image, tile, sample, samples, out);
+            return copy_band<uint8_t>(image, tile, block, sample, out);
         case 2:
-            return copy_band<uint16_t>(image, tile, sample, samples, out);
+            return copy_band<uint16_t>(image, tile, block, sample, out);
         default:
-            return copy_band<uint32_t>(image, tile, sample, samples, out);
+            return copy_band<uint32_t>(image, tile, block, sample, out);
+    }
+}
+
+// One band of a planar image.
+void decode_plane(const geotiff::Source& source, const Image& image, int64_t band, Buffers& buffers,
+                  uint8_t* out) {
+    const int64_t blocks = image.blocks_down * image.blocks_across;
+    for (int64_t i = 0; i < blocks; ++i) {
+        const int64_t index = band * blocks + i;
+        const Tile tile = place(image, index);
+        if (image.block_width == image.shape.width && tile.rows == image.block_height) {
+            // A whole strip lies in the plane as it is decompressed.
+            load_block(source, image, index, tile, buffers.raw, out + tile.top * tile.row_bytes,
+                       static_cast<size_t>(tile.rows * tile.row_bytes));
+            continue;
+        }
+        buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
+        load_block(source, image, index, tile, buffers.raw, buffers.block.data(), buffers.block.size());
+        copy_band(image, tile, buffers.block.data(), 0, out);
+    }
+}
+
+// The wanted bands of an image whose blocks hold all of them.
+void decode_pixels(const geotiff::Source& source, const Image& image, const std::vector<int64_t>& bands,
+                   Buffers& buffers, uint8_t* out, int64_t plane_bytes) {
+    for (int64_t i = 0; i < image.blocks_down * image.blocks_across; ++i) {
+        const Tile tile = place(image, i);
+        buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
+        load_block(source, image, i, tile, buffers.raw, buffers.block.data(), buffers.block.size());
+        for (size_t b = 0; b < bands.size(); ++b)
+            copy_band(image, tile, buffers.block.data(), bands[b],
+                      out + static_cast<int64_t>(b) * plane_bytes);
     }
 }
 
@@ -94,19 +117,9 @@ void decode_geotiff(const geotiff::Source& source, const Image& image, const std
                     uint8_t* out) {
     thread_local Buffers buffers;
     const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
-    const int64_t plane_blocks = image.blocks_down * image.blocks_across;
-    if (image.planar) {
-        for (size_t b = 0; b < bands.size(); ++b)
-            for (int64_t i = 0; i < plane_blocks; ++i)
-                copy_band(image, load_block(source, image, bands[b] * plane_blocks + i, buffers), 0, 1,
-                          out + static_cast<int64_t>(b) * plane_bytes);
-        return;
-    }
-    for (int64_t i = 0; i < plane_blocks; ++i) {
-        const Tile tile = load_block(source, image, i, buffers);
-        for (size_t b = 0; b < bands.size(); ++b)
-            copy_band(image, tile, bands[b], image.shape.bands, out + static_cast<int64_t>(b) * plane_bytes);
-    }
+    if (!image.planar) return decode_pixels(source, image, bands, buffers, out, plane_bytes);
+    for (size_t b = 0; b < bands.size(); ++b)
+        decode_plane(source, image, bands[b], buffers, out + static_cast<int64_t>(b) * plane_bytes);
 }
 
 }  // namespace seco::cpu

@@ -47,6 +47,19 @@ class Source {
             if (count) std::memcpy(to, bytes_ + offset, count);
             return;
         }
+        if (offset + count > sizeof(head_)) return read_file(offset, count, to);
+        if (head_size_ < offset + count) read_head();
+        std::memcpy(to, head_ + offset, count);
+    }
+
+  private:
+    // A header is many small reads near the beginning, and a call of the system costs more than a page.
+    void read_head() const {
+        head_size_ = size_ < sizeof(head_) ? size_ : sizeof(head_);
+        read_file(0, head_size_, head_);
+    }
+
+    void read_file(uint64_t offset, uint64_t count, void* to) const {
         auto* out = static_cast<char*>(to);
         offset += begin_;
         while (count > 0) {
@@ -60,7 +73,6 @@ class Source {
         }
     }
 
-  private:
     [[noreturn]] void fail(const std::string& what) const {
         throw GeoTiffError(what + ": " + std::strerror(errno));
     }
@@ -68,6 +80,8 @@ class Source {
     const uint8_t* bytes_ = nullptr;
     int file_ = -1;
     uint64_t begin_ = 0, size_ = 0;
+    mutable uint64_t head_size_ = 0;
+    mutable uint8_t head_[4096];
 };
 
 }  // namespace seco::geotiff

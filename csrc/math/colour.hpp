@@ -34,13 +34,10 @@ struct Rgb {
     float red, green, blue;
 };
 
-// Share of chroma that a channel loses at hue `turn` (in sixths of the circle): 0 at its own sextants, 1
-// opposite.
-SECO_HOST_DEVICE inline float chroma_loss(float turn) {
-    turn = turn >= 6.0f ? turn - 6.0f : turn;
-    const float rest = 4.0f - turn;
-    const float low = turn < rest ? turn : rest;
-    return clamp01(low);
+// Share of the chroma that a channel keeps at a hue `distance` sixths of the circle from the middle of the
+// two sextants in which it has all: all within one, none beyond two.
+SECO_HOST_DEVICE inline float chroma_share(float distance) {
+    return clamp01(2.0f - (distance < 0.0f ? -distance : distance));
 }
 
 // Turns the hue by `shift` of the full circle, in [-0.5, 0.5]; saturation and value stay. Branch-free HSV.
@@ -58,8 +55,10 @@ SECO_HOST_DEVICE inline Rgb turn_hue(Rgb p, float shift) {
     hue += 6.0f * shift;                                                                  // (-4, 8]
     hue = hue < 0.0f ? hue + 6.0f : hue;
     hue = hue >= 6.0f ? hue - 6.0f : hue;
-    return {value - chroma * chroma_loss(hue + 5.0f), value - chroma * chroma_loss(hue + 3.0f),
-            value - chroma * chroma_loss(hue + 1.0f)};
+    // Red is whole around 0, which is 6: what it loses is what a channel in the middle of the circle would
+    // keep.
+    return {low + chroma * (1.0f - chroma_share(hue - 3.0f)), low + chroma * chroma_share(hue - 2.0f),
+            low + chroma * chroma_share(hue - 4.0f)};
 }
 
 }  // namespace seco::math

@@ -18,7 +18,8 @@ PROFILE = {
     "driver": "GTiff",
     "interleave": "band",
     "tiled": False,
-    "compress": "deflate",
+    "compress": "zstd",
+    "zstd_level": 1,
     "predictor": 2,
     "photometric": "minisblack",
     "nodata": NODATA,
@@ -34,7 +35,7 @@ def _crs(epsg: int) -> CRS:
 
 
 def encode_geotiff(pixels: np.ndarray, *, epsg: int, transform: tuple[float, ...], band_names: Sequence[str]) -> bytes:
-    """Encode one patch as a planar, DEFLATE-compressed GeoTIFF with one strip a band.
+    """Encode one patch as a planar, ZSTD-compressed GeoTIFF with one strip a band.
 
     Args:
         pixels: Digital numbers, shape ``(bands, height, width)``, dtype uint8 or uint16; 0 is nodata.

@@ -118,11 +118,45 @@ def decode_geotiff(
         raise ArrayError(f"bands: expected numbers 0 … {first.bands - 1}, got {chosen}; count from 0")
     shape = (len(sources), len(chosen), first.height, first.width)
     out = _checked_out(out, shape, np.dtype(first.dtype))
-    workers = os.cpu_count() or 1 if threads is None else threads
-    foreign = _core.decode_geotiff([_as_native(s) for s in sources], chosen, first.bands, out, workers)
-    for i, reason in foreign:
-        _decode_foreign(sources[i], reason, first, chosen, out[i])
+    damaged = decode_readable(sources, bands=chosen, total_bands=first.bands, threads=threads, out=out)
+    if damaged:
+        raise damaged[min(damaged)]
     return out
+
+
+def decode_readable(
+    sources: Sequence[Source], *, bands: Sequence[int], total_bands: int, threads: int | None, out: NDArray[Any]
+) -> dict[int, GeoTiffError]:
+    """Decode the files that can be; :func:`decode_geotiff` without its checks.
+
+    Args:
+        sources: Paths, slices of files or file contents, N of them.
+        bands: Zero-based band numbers in the order wanted.
+        total_bands: Number of bands that every file has.
+        threads: CPU threads; None takes one a core.
+        out: ``[N, C, H, W]``, C-contiguous, of the files' size and type; slices of files that cannot be decoded hold
+            anything.
+
+    Returns:
+        What is wrong with the others, by their number in ``sources``: missing, damaged, or of other bands, size or type.
+    """
+    damaged: dict[int, GeoTiffError] = {}
+    native: list[str | bytes | tuple[str, int, int]] = []
+    for i, source in enumerate(sources):
+        try:
+            native.append(_as_native(source))
+        except GeoTiffError as error:
+            damaged[i] = error
+            native.append(b"")
+    workers = os.cpu_count() or 1 if threads is None else threads
+    foreign, unreadable = _core.decode_geotiff(native, list(bands), total_bands, out, workers)
+    damaged = {i: GeoTiffError(reason) for i, reason in unreadable} | damaged
+    for i, reason in foreign:
+        try:
+            _decode_foreign(sources[i], reason, total_bands, bands, out[i])
+        except GeoTiffError as error:
+            damaged[i] = error
+    return damaged
 
 
 def fallback_count() -> dict[str, int]:
@@ -152,17 +186,17 @@ def _checked_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dty
     return out
 
 
-def _decode_foreign(source: Source, reason: str, first: GeoTiffInfo, bands: list[int], out: NDArray[Any]) -> None:
+def _decode_foreign(source: Source, reason: str, total_bands: int, bands: Sequence[int], out: NDArray[Any]) -> None:
     from seco.ops.gdal_fallback import read_pixels
 
     with _fallbacks_lock:
         _fallbacks[reason] += 1
     pixels = read_pixels(source, reason)
-    expected = (first.bands, first.height, first.width)
+    expected = (total_bands, *out.shape[1:])
     if pixels.shape != expected or pixels.dtype != out.dtype:
         name = "<bytes>" if isinstance(source, bytes) else source
         raise GeoTiffError(
-            f"{name}: expected {first.dtype} {list(expected)} like the first of the batch, got {pixels.dtype} "
+            f"{name}: expected {out.dtype} {list(expected)} like the others, got {pixels.dtype} "
             f"{list(pixels.shape)}; decode unlike files apart"
         )
-    out[:] = pixels[bands]
+    out[:] = pixels[list(bands)]

@@ -48,7 +48,7 @@ def test_geotiff_has_the_profile_and_its_place_on_earth(tmp_path):
     with rasterio.open(tmp_path / "store/patches/000001/20200621T103629.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(), PATCH["pixels"])
         structure = dataset.tags(ns="IMAGE_STRUCTURE")
-        expected = {"COMPRESSION": "DEFLATE", "INTERLEAVE": "BAND", "PREDICTOR": "2"}
+        expected = {"COMPRESSION": "ZSTD", "INTERLEAVE": "BAND", "PREDICTOR": "2"}
         assert {key: structure[key] for key in expected} == expected
         assert dataset.block_shapes == [(4, 4), (4, 4)]
         assert dataset.profile["tiled"] is False

@@ -190,7 +190,7 @@ def test_a_corrupt_patch_names_itself_and_leaves_the_others_alone(tmp_path):
 def test_bad_input_is_named(tmp_path):
     data = encode(pixels_of(3, "uint16"))
     other = encode(pixels_of(3, "uint8"))
-    with pytest.raises(GeoTiffError, match="3 bands of 37 x 53 px uint8 where the first of the batch has 3 bands"):
+    with pytest.raises(GeoTiffError, match="has 3 bands of 37 x 53 px uint8, not 3 bands"):
         decode_geotiff([data, other])
     with pytest.raises(GeoTiffError, match=r"missing\.tif.*No such file"):
         decode_geotiff([tmp_path / "missing.tif"])
