@@ -1,4 +1,4 @@
-"""Files outside the fast profile, read by GDAL without its chatter."""
+"""TIFFs outside the fast profile, read by GDAL without its chatter."""
 
 import logging
 import warnings
@@ -65,12 +65,13 @@ def _open(source: "Source", reason: str) -> Iterator[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
+            # As a TIFF and nothing else: a VRT from a stranger names other files and addresses, and GDAL opens them.
             with rasterio.Env(CPL_DEBUG=False):
                 if isinstance(source, bytes):
-                    with MemoryFile(source) as memory, memory.open() as dataset:
+                    with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
                         yield dataset
                 else:
-                    with rasterio.open(_gdal_name(source)) as dataset:
+                    with rasterio.open(_gdal_name(source), driver="GTiff") as dataset:
                         yield dataset
         except RasterioError as error:
             text = str(error).splitlines()[0]

@@ -1,4 +1,4 @@
-"""GeoTIFFs decoded in batches: a fast profile natively, everything else through GDAL, counted."""
+"""GeoTIFFs decoded in batches: a fast profile natively, every other TIFF through GDAL, counted."""
 
 import os
 import threading
@@ -92,7 +92,7 @@ def decode_geotiff(
 
     The fast profile (little-endian classic or BigTIFF, strips or tiles, pixel- or band-interleaved, 8-, 16- and 32-bit
     integers and float32, uncompressed, DEFLATE, ZSTD or LZW, predictor 1 or 2) is decoded natively; of band-interleaved
-    files only the wanted bands are read. Everything else goes through GDAL and is counted in :func:`fallback_count`.
+    files only the wanted bands are read. Every other TIFF goes through GDAL and is counted in :func:`fallback_count`.
 
     Args:
         sources: Paths, slices of files or file contents, N of them.

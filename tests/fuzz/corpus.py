@@ -153,6 +153,11 @@ def lies() -> Iterator[tuple[str, bytes]]:
     yield "lie-directory-beyond.tif", b"II*\0" + struct.pack("<I", top) + bytes(64)
     yield "lie-directory-wraps.tif", b"II+\0\x08\0\0\0" + struct.pack("<Q", (1 << 64) - 4) + bytes(64)
     yield "lie-entries.tif", b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1 << 62) + bytes(64)
+    for codec in CODECS:  # the data is longer than the rows that are left, and LZW's strings go beyond them
+        content = encode(np.zeros((1, 64, 64), np.uint16), compress=codec, blockysize=64)
+        for tag in (257, 278):
+            content = content.replace(struct.pack("<HHII", tag, 3, 1, 64), struct.pack("<HHII", tag, 3, 1, 3))
+        yield f"lie-longer-{codec}.tif", content
     for length in (0, 1, 7, 8, 15, 30, 100):
         yield f"lie-cut-{length}.tif", tiff()[:length]
 

@@ -117,3 +117,20 @@ def test_slices_that_cannot_be_name_their_file(tmp_path, offset, length):
         decode_geotiff([FileSlice(shard, offset, length)])
     with pytest.raises(GeoTiffError, match=r"shard\.tar"):
         decode_geotiff([tiff(), FileSlice(shard, offset, length)])
+
+
+VRT = b"""<VRTDataset rasterXSize="4" rasterYSize="4"><VRTRasterBand dataType="Byte" band="1"><SimpleSource>
+<SourceFilename relativeToVRT="0">%s</SourceFilename><SourceBand>1</SourceBand>
+</SimpleSource></VRTRasterBand></VRTDataset>"""
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file", "slice"])
+def test_a_file_that_points_at_another_is_no_geotiff(tmp_path, kind):
+    """GDAL would open what a VRT names, here or on the network, whoever sent it under the name of a TIFF."""
+    target = tmp_path / "private.tif"
+    target.write_bytes(tiff())
+    content, file = VRT % bytes(target), tmp_path / "patch.tif"
+    file.write_bytes(content)
+    source = {"bytes": content, "file": file, "slice": FileSlice(file, 0, len(content))}[kind]
+    with pytest.raises(GeoTiffError, match=r"\(not a TIFF\)"):
+        decode_geotiff([source])
