@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 import torch
 
-from benchmarks import views
+from benchmarks import decode, loader, scale, views
 from benchmarks.record import write_records
 
-BENCHMARKS = {"views": views.run}
+BENCHMARKS = {"decode": decode.run, "loader": loader.run, "scale": scale.run, "views": views.run}
 
 
 @click.command()
@@ -25,6 +25,7 @@ def main(name: str, out: Path, device: str, quick: bool) -> None:
     for record in records:
         print(
             f"{record['benchmark']:8} {record['case']:28} {record['implementation']:12} {record['device']:5}"
+            f" {record['threads']:2}"
             f" {record['items_per_s']:12.1f} {record['unit']}/s  (iqr {100 * record['iqr_s'] / record['median_s']:.0f} %)"
         )
 

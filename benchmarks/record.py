@@ -6,15 +6,19 @@ import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from seco.report.environment import package_versions
 
 Record = dict[str, Any]
+Key = TypeVar("Key", bound=Hashable)
 
-PACKAGES = ("seco-eo", "torch", "torchvision", "numpy", "kornia", "albumentations")
+PACKAGES = (
+    "seco-eo", "torch", "torchvision", "numpy", "kornia", "albumentations", "rasterio", "tifffile", "imagecodecs", "pyarrow",
+    "geopandas",
+)  # fmt: skip
 
 
 def time_runs(work: Callable[[], object], *, runs: int, synchronise: Callable[[], None] | None = None) -> list[float]:
@@ -28,6 +32,19 @@ def time_runs(work: Callable[[], object], *, runs: int, synchronise: Callable[[]
         work()
         wait()
         seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def time_in_turns(works: Mapping[Key, Callable[[], object]], *, runs: int) -> dict[Key, list[float]]:
+    """Seconds of ``runs`` calls of each work, one after the other in turns: a busy moment of the machine meets all."""
+    for work in works.values():
+        work()
+    seconds: dict[Key, list[float]] = {key: [] for key in works}
+    for _ in range(runs):
+        for key, work in works.items():
+            start = time.perf_counter()
+            work()
+            seconds[key].append(time.perf_counter() - start)
     return seconds
 
 

@@ -11,9 +11,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from benchmarks.record import Record, make_record, time_runs
+from benchmarks.record import Record, make_record, time_in_turns, time_runs
 from seco.ops.augment import augment_views
 from seco.ops.random import sample_view_params
+from seco.ops.recipe import RECIPES
 
 HEIGHT = WIDTH = 264
 SIZE = 224
@@ -26,25 +27,27 @@ def run(*, device: str, quick: bool) -> list[Record]:
 
 
 def _run_cpu(*, quick: bool) -> list[Record]:
-    locations, runs = (2, 2) if quick else (16, 11)
+    locations, runs = (2, 2) if quick else (16, 15)
     pixels = _pixels(locations, channels=3, dtype=np.uint8)
-    params = sample_view_params("moco", np.arange(locations), epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=1)
     _check_crops(pixels)
-    records = []
-    threads = sorted({1, os.cpu_count() or 1})
-    for count in threads:
-        seconds = time_runs(lambda n=count: _ours(pixels, params, threads=n), runs=runs)  # type: ignore[misc]
-        records.append(_record("moco-rgb-uint8", "seco", "cpu", count, params.size, seconds))
+    images = [pixels[n, 0] for n in range(locations)] * 2
+    works: dict[tuple[str, str, int], Callable[[], object]] = {}
+    params = sample_view_params("moco", np.arange(locations), epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=1)
+    for count in sorted({1, os.cpu_count() or 1}):
+        works["moco-rgb-uint8", "seco", count] = lambda n=count: _ours(pixels, params, threads=n)  # type: ignore[misc]
+    for name, peer in _cpu_peers(images).items():
+        works["moco-rgb-uint8", name, 1] = peer
+    many = _pixels(locations, channels=12, dtype=np.uint16)
+    recipe = RECIPES["moco"].for_bands(["B01"] * 12)
+    of_many = sample_view_params(recipe, np.arange(locations), epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=1)
+    works["moco-12-bands-uint16", "seco", 1] = lambda: _ours(many, of_many, threads=1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        images = [pixels[n, 0] for n in range(locations)] * 2
-        for name, work in _cpu_peers(images).items():
-            seconds = time_runs(work, runs=max(2, runs // 2))
-            records.append(_record("moco-rgb-uint8", name, "cpu", 1, params.size, seconds))
+        seconds = time_in_turns(works, runs=runs)
     finally:
         torch.set_num_threads(before)
-    return records
+    return [_record(case, name, "cpu", threads, params.size, s) for (case, name, threads), s in seconds.items()]
 
 
 def _run_cuda(*, quick: bool) -> list[Record]:
@@ -79,9 +82,21 @@ def _ours(
     pixels: np.ndarray | torch.Tensor, params: np.ndarray, *, dtype: str = "float32", threads: int | None = None
 ) -> torch.Tensor:
     out = augment_views(
-        pixels, params, size=SIZE, scale=1 / 255, offset=0.0, mean=0.0, std=1.0, dtype=dtype, threads=threads
+        pixels,
+        params,
+        size=SIZE,
+        scale=1 / np.iinfo(_dtype(pixels)).max,
+        offset=0.0,
+        mean=0.0,
+        std=1.0,
+        dtype=dtype,
+        threads=threads,
     )
     return torch.as_tensor(out)
+
+
+def _dtype(pixels: np.ndarray | torch.Tensor) -> str:
+    return str(pixels.dtype).removeprefix("torch.")
 
 
 def _crop_only(locations: int) -> np.ndarray:

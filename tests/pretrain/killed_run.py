@@ -1,7 +1,7 @@
 """``killed_run.py STORE OUT KILLS SEED``: trains OUT/whole without a break and OUT/killed with random kill -9.
 
 Children are forked from a process that has imported everything and computed nothing, so that twenty starts take seconds.
-Prints how often a child was killed while it trained.
+Writes how often a child was killed while it trained.
 """
 
 import os
@@ -53,7 +53,7 @@ def main():
         os.kill(child, signal.SIGKILL)
         killed += os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert os.waitpid(start(config, out / "killed"), 0)[1] == 0
-    print(killed)
+    sys.stdout.write(f"{killed}\n")
 
 
 if __name__ == "__main__":

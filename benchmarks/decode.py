@@ -1,0 +1,119 @@
+"""Decoding: seco beside rasterio, tifffile and imagecodecs on the same files, one core.
+
+Every answer is compared with the pixels that went into the files. A missing peer is left out.
+"""
+
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from benchmarks.patches import patch_store
+from benchmarks.record import Record, make_record, time_in_turns
+from seco.bands import select_bands
+from seco.data.store import Store
+from seco.ops.geotiff import decode_geotiff
+
+# GDAL's creation options; `store` is what seco writes.
+LAYOUTS: dict[str, dict[str, Any]] = {
+    "store": {},
+    "deflate-planar": {"compress": "deflate", "predictor": 2, "interleave": "band"},
+    "deflate-pixel": {"compress": "deflate", "predictor": 2, "interleave": "pixel"},
+    "zstd-pixel": {"compress": "zstd", "predictor": 2, "interleave": "pixel"},
+}
+
+Decoder = Callable[[Sequence[Path]], Any]
+
+
+def run(*, device: str, quick: bool) -> list[Record]:
+    """Records of all layouts and implementations; ``device`` is cpu."""
+    if device != "cpu":
+        raise ValueError("device: expected cpu, got another; decoding on the GPU has its own benchmark")
+    records = []
+    with patch_store(quick=quick) as (store, origin):
+        rgb = [store.band_names.index(name) for name in select_bands(store.band_names, "rgb")]
+        every = list(range(len(store.bands)))
+        for layout, options in LAYOUTS.items():
+            files = _write_layout(store, layout, options, count=4 if quick else 20)
+            for case, bands in (("all", every), ("rgb", rgb)):
+                records += _measure(files, bands, case=f"{layout}-{case}", origin=origin, runs=2 if quick else 15)
+    return records
+
+
+def _write_layout(store: Store, layout: str, options: dict[str, Any], *, count: int) -> list[Path]:
+    """Some patches of the store in another layout, one strip a band where bands are apart."""
+    sources = [Path(str(source)) for i in range(len(store)) for source in store.sources(i)][:count]
+    if not options:
+        return sources
+    folder = store.path.parent / layout
+    folder.mkdir()
+    files = []
+    for i, pixels in enumerate(decode_geotiff(sources)):
+        files.append(folder / f"{i}.tif")
+        profile = {"driver": "GTiff", "dtype": "uint16", "count": len(pixels), "height": pixels.shape[1]}
+        strip = {"blockysize": pixels.shape[1]} if options["interleave"] == "band" else {}
+        place = {"width": pixels.shape[2], "crs": "EPSG:32631", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 4.6e6)}
+        with rasterio.open(files[-1], "w", **profile, **options, **strip, **place) as raster:
+            raster.write(pixels)
+    return files
+
+
+def _measure(files: list[Path], bands: list[int], *, case: str, origin: str, runs: int) -> list[Record]:
+    decoders: dict[tuple[str, int], Decoder] = {("seco", 1): lambda files: decode_geotiff(files, bands=bands, threads=1)}
+    cores = os.cpu_count() or 1
+    if cores > 1:
+        decoders["seco", cores] = lambda files: decode_geotiff(files, bands=bands, threads=cores)
+    decoders["rasterio", 1] = lambda files: [_rasterio(file, bands) for file in files]
+    decoders |= {(name, 1): peer for name, peer in _peers(bands).items() if importlib.util.find_spec(name)}
+    expected = [_rasterio(file, bands) for file in files]
+    for (name, _), decode in decoders.items():
+        for got, wanted in zip(decode(files), expected, strict=True):
+            if not np.array_equal(got, wanted):
+                raise RuntimeError(f"{name}: expected the pixels of {case}, got others")
+    seconds = time_in_turns({key: lambda d=d: d(files) for key, d in decoders.items()}, runs=runs)  # type: ignore[misc]
+    return [
+        make_record(
+            benchmark="decode",
+            case=case,
+            implementation=name,
+            device="cpu",
+            threads=threads,
+            items=len(files),
+            unit="patches",
+            seconds=seconds[name, threads],
+            pixels=origin,
+            shape=[len(bands), *expected[0].shape[1:]],
+            bytes_read=sum(file.stat().st_size for file in files),
+        )
+        for name, threads in decoders
+    ]
+
+
+def _rasterio(file: Path, bands: list[int]) -> NDArray[Any]:
+    with rasterio.open(file) as raster:
+        pixels: NDArray[Any] = raster.read([band + 1 for band in bands])
+        return pixels
+
+
+def _peers(bands: list[int]) -> dict[str, Decoder]:
+    """Peers that know no bands: they decode the file and select."""
+
+    def bands_first(pixels: NDArray[Any]) -> NDArray[Any]:
+        return pixels if pixels.shape[0] < pixels.shape[2] else np.moveaxis(pixels, -1, 0)
+
+    def tifffile(files: Sequence[Path]) -> list[NDArray[Any]]:
+        import tifffile
+
+        return [bands_first(tifffile.imread(file))[bands] for file in files]
+
+    def imagecodecs(files: Sequence[Path]) -> list[NDArray[Any]]:
+        import imagecodecs
+
+        return [bands_first(imagecodecs.tiff_decode(file.read_bytes()))[bands] for file in files]
+
+    return {"tifffile": tifffile, "imagecodecs": imagecodecs}
