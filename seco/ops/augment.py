@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seco import _core
 from seco.errors import ArrayError
+from seco.ops import recycled
 from seco.ops.random import MAX_BANDS, VIEW_DTYPE
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def augment_views(
     source: NDArray[Any] = pixels.numpy() if from_torch else pixels  # type: ignore[assignment,union-attr]
     shape = (params.shape[1], locations, bands, size, size)
     memory = (*shape[:2], size, size, bands) if channels_last else shape
-    out = np.empty(memory, dtype=np.float32 if dtype == "float32" else np.uint16)
+    out = recycled.empty(memory, np.float32 if dtype == "float32" else np.uint16)
     _core.augment_views(
         source,
         np.ascontiguousarray(params),
