@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .import_scenes import make_command
 from .progress import track
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 @click.group()
 def command() -> None:
     """Turn data that is there already into a patch store."""
+
+
+for archive in ("seco2021", "ssl4eo"):
+    command.add_command(make_command(archive))
 
 
 @command.command()

@@ -51,7 +51,7 @@ def _print_overview(summary: dict[str, Any]) -> None:
         "days between dates": _spread(summary["gap_days"], ".0f"),
         "patches per month": _months(summary["patches_per_month"]),
         "cloud": _clouds(summary["cloud_fraction"], summary["patches"]),
-        "size on disk": f"{summary['bytes'] / 1e6:,.1f} MB in {'tar shards' if summary['packed'] else 'loose files'}",
+        "size on disk": _size(summary["bytes"], "tar shards" if summary["packed"] else "loose files"),
         "classes": _classes(summary["classes"]),
     }
     for name, value in rows.items():
@@ -70,6 +70,10 @@ def _print_bands(summary: dict[str, Any]) -> None:
         statistics = (f"{band[name]:.1f}" for name in ("mean", "std", "q02", "q98"))
         table.add_row(band["name"], f"{band['wavelength_nm']:g}", str(band["resolution_m"]), *statistics)
     Console().print(table)
+
+
+def _size(size: int | None, what: str) -> str:
+    return "not known" if size is None else f"{size / 1e6:,.1f} MB in {what}"
 
 
 def _spread(spread: dict[str, float] | None, form: str) -> str:

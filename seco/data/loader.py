@@ -18,7 +18,6 @@ from seco.data.normalization import Normalization
 from seco.data.store import Store
 from seco.errors import DataError, StoreError
 from seco.ops.augment import augment_views
-from seco.ops.geotiff import Source, decode_readable
 from seco.ops.random import permutation, sample_view_params, substitute
 from seco.ops.recipe import ViewRecipe
 
@@ -181,7 +180,7 @@ class Loader:
 
     def _decode(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], pixels: NDArray[Any]) -> NDArray[np.int64]:
         """Decode ``rows`` ``[n, T]`` to ``pixels[numbers]``; the numbers with a patch that cannot be read."""
-        sources: list[Source] = list(self.store.sources_of_rows(rows.ravel()))
+        sources: list[Any] = list(self.store.sources_of_rows(rows.ravel()))
         names = [str(source) for source in sources]
         wrong: dict[int, DataError] = {}
         if self.verify:
@@ -193,8 +192,7 @@ class Loader:
         whole = len(numbers) == len(pixels)
         out = pixels if whole else np.empty((len(numbers), *pixels.shape[1:]), pixels.dtype)
         patches = out.reshape(-1, *out.shape[2:])
-        bands, total = self._bands, len(self.store.bands)
-        wrong = decode_readable(sources, bands=bands, total_bands=total, threads=self.threads, out=patches) | wrong
+        wrong = self.store.decode(sources, bands=self._bands, threads=self.threads, out=patches) | wrong
         if not whole:
             pixels[numbers] = out
         if not wrong:

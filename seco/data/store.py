@@ -1,6 +1,7 @@
 """Reads patch stores: which locations, dates and bands there are, and their pixels."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,26 +10,33 @@ import numpy as np
 import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from seco.bands import Band
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
-from seco.errors import StoreError
-from seco.ops.geotiff import FileSlice, decode_geotiff
+from seco.errors import GeoTiffError, StoreError
+from seco.ops.geotiff import FileSlice, decode_readable
 
 
 def open_store(path: str | Path) -> "Store":
-    """Open a patch store; pixels are read when they are asked for.
+    """Open a patch store, or an archive of scene folders in place; pixels are read when they are asked for.
 
     Args:
-        path: Folder that holds ``dataset.json`` and ``index.parquet``.
+        path: Folder that holds ``dataset.json`` and ``index.parquet``, or one of the archives that ``seco import`` takes.
 
     Raises:
         StoreError: If the store is missing, unfinished, damaged or of a newer format.
+        DataError: If an archive cannot be read.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise StoreError(f"{folder}: expected a patch store, got no such folder; check the path")
+    if not (folder / DATASET_FILE).exists() and not (folder / INDEX_FILE).exists():
+        from seco.data.scene_folders import is_archive, open_scene_folders
+
+        if is_archive(folder):
+            return open_scene_folders(folder)
     if not (folder / DATASET_FILE).is_file() or not (folder / INDEX_FILE).is_file():
         missing = INDEX_FILE if (folder / DATASET_FILE).is_file() else DATASET_FILE
         raise StoreError(
@@ -57,9 +65,10 @@ class Store:
         times: Dates of all patches in the order of the index, datetime64[s] ``(patches,)``; do not change it.
     """
 
-    def __init__(self, path: Path, description: StoreDescription) -> None:
+    def __init__(self, path: Path, description: StoreDescription, *, catalog: Path | None = None) -> None:
         self.path = path
         self.description = description
+        self._catalog = path if catalog is None else catalog  # where dataset.json and the index are
         # Column by column: a store of a million patches opens in the memory that its largest column needs.
         self.times = self.read_index(["time"])["time"].to_numpy().astype("datetime64[s]")
         self.locations = self._group(self.read_index(["location_id"])["location_id"])
@@ -68,7 +77,8 @@ class Store:
         return len(self.locations)
 
     def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray]:
-        return self.dates(i), decode_geotiff(self.sources(i))
+        rows = self._rows(i)
+        return self.dates(i), self.read(np.arange(rows.start, rows.stop))
 
     def __repr__(self) -> str:
         bands = ",".join(self.band_names)
@@ -117,6 +127,30 @@ class Store:
             return [self.path / name for name in columns[0]]
         return [FileSlice(self.path / shard, offset, length) for shard, offset, length in zip(*columns, strict=True)]
 
+    def read(self, rows: np.ndarray, *, bands: Sequence[int] | None = None, threads: int | None = None) -> np.ndarray:
+        """Pixels ``(n, C, H, W)`` of rows of the index.
+
+        Args:
+            rows: int64 ``(n,)``.
+            bands: Numbers of the bands wanted; None for all.
+            threads: CPU threads; None takes one a core.
+
+        Raises:
+            GeoTiffError: If a patch cannot be read; the text names it.
+        """
+        chosen = list(range(len(self.bands))) if bands is None else list(bands)
+        out = np.empty((len(rows), len(chosen), self.patch_size, self.patch_size), self.dtype)
+        wrong = self.decode(self.sources_of_rows(rows), bands=chosen, threads=threads, out=out)
+        if wrong:
+            raise wrong[min(wrong)]
+        return out
+
+    def decode(
+        self, sources: Sequence[Any], *, bands: Sequence[int], threads: int | None, out: NDArray[Any]
+    ) -> dict[int, GeoTiffError]:
+        """Decode patches to ``out`` ``(n, C, H, W)``; what is wrong with those that cannot be, by their number."""
+        return decode_readable(sources, bands=bands, total_bands=len(self.bands), threads=threads, out=out)
+
     def read_bytes(self, row: int) -> bytes:
         """The file of a row of the index, compared with its checksum.
 
@@ -141,13 +175,13 @@ class Store:
         Raises:
             StoreError: If ``dataset.json`` or the index is another now.
         """
-        if _fingerprint(self.path) != self.fingerprint:
+        if _fingerprint(self._catalog) != self.fingerprint:
             raise StoreError(f"{self.path}: expected the store that was opened, got one that changed since; leave it alone")
 
     @cached_property
     def packed(self) -> bool:
         """Whether the patches lie in shards."""
-        return set(SHARD_COLUMNS) <= set(pyarrow.parquet.read_schema(self.path / INDEX_FILE).names)
+        return set(SHARD_COLUMNS) <= set(pyarrow.parquet.read_schema(self._catalog / INDEX_FILE).names)
 
     def labels(self) -> tuple[list[str], np.ndarray]:
         """Class names, sorted, and the class number of each location: int64 ``(N,)``, -1 where there is none.
@@ -168,7 +202,7 @@ class Store:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of ``dataset.json`` and the index, hexadecimal; the index has a checksum of every patch."""
-        return _fingerprint(self.path)
+        return _fingerprint(self._catalog)
 
     @cached_property
     def _checksums(self) -> Any:  # noqa: ANN401 - a pyarrow column
@@ -191,13 +225,17 @@ class Store:
         Raises:
             StoreError: If the index is damaged or lacks a column.
         """
-        return _read_parquet(self.path / INDEX_FILE, columns)
+        return _read_parquet(self._catalog / INDEX_FILE, columns)
 
     def _rows(self, i: int) -> slice:
         if not -len(self) <= i < len(self):
             raise IndexError(f"location {i} of a store of {len(self)}")
         first, count = self.locations["first_row"][i], self.locations["num_dates"][i]
         return slice(int(first), int(first + count))
+
+    def _coordinates_of(self, rows: np.ndarray) -> np.ndarray:
+        """Longitude and latitude ``(n, 2)``."""
+        return _coordinates(self.read_index(["geometry"])["geometry"].take(rows))
 
     def _group(self, ids: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
         """One record a location, from the runs of equal ids in the sorted index."""
@@ -212,7 +250,7 @@ class Store:
                 f"{self.path}: expected an index sorted by location and time with at least one row, got "
                 "another; write the store again"
             )
-        coordinates = _coordinates(self.read_index(["geometry"])["geometry"].take(ends - counts))
+        coordinates = self._coordinates_of(ends - counts)
         fields = [("longitude", "f8"), ("latitude", "f8"), ("first_row", "i8"), ("num_dates", "i8")]
         locations = np.empty(len(names), dtype=[("id", names.dtype), *fields])
         columns = (names, *coordinates.T, ends - counts, counts)

@@ -96,13 +96,8 @@ class StorePatches:
 
     def read(self, rows: slice, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
         """Pixels ``(n, C, H, W)`` of a run of patches."""
-        from seco.ops.geotiff import decode_geotiff
-
         indices = [self.band_names.index(name) for name in bands]
-        pixels: np.ndarray = decode_geotiff(
-            self.store.sources_of_rows(np.arange(rows.start, rows.stop)), bands=indices, threads=threads
-        )
-        return pixels
+        return self.store.read(np.arange(rows.start, rows.stop), bands=indices, threads=threads)
 
     def describe(self) -> dict[str, Any]:
         """Path, size and fingerprint of the store."""

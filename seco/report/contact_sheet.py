@@ -71,11 +71,9 @@ def stretch(pixels: np.ndarray, statistics: Sequence[BandStatistics]) -> np.ndar
 def _draw_location(
     axes: Sequence[Axes], store: Store, i: int, *, bands: Sequence[int], statistics: Sequence[BandStatistics]
 ) -> None:
-    from seco.ops.geotiff import decode_geotiff
-
-    location, dates, files = store.locations[i], store.dates(i), store.sources(i)
-    chosen = spread_evenly(len(files), len(axes))
-    pixels = decode_geotiff([files[k] for k in chosen], bands=list(bands))
+    location, dates = store.locations[i], store.dates(i)
+    chosen = spread_evenly(len(dates), len(axes))
+    pixels = store.read(location["first_row"] + np.array(chosen), bands=bands)
     for axis, date, patch in zip(axes, dates[chosen], pixels, strict=False):
         image = stretch(patch, statistics)
         axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
@@ -90,4 +88,4 @@ def _draw_location(
 
 
 def _degrees(value: float, letters: str) -> str:
-    return f"{abs(value):.3f}°{letters[int(value < 0)]}"
+    return "" if np.isnan(value) else f"{abs(value):.3f}°{letters[int(value < 0)]}"

@@ -40,7 +40,7 @@ def summarise_store(store: Store) -> dict[str, Any]:
         "gap_days": _spread(_gaps_days(store)),
         "cloud_fraction": _clouds(store),
         "packed": store.packed,
-        "bytes": int(store.read_index(["bytes"])["bytes"].to_numpy().sum()),
+        "bytes": _bytes(store),
         "bands": [
             {
                 "name": band.name,
@@ -92,3 +92,9 @@ def _classes(store: Store) -> dict[str, int] | None:
     names, numbers = store.labels()
     counts = np.bincount(numbers[numbers >= 0], minlength=len(names)).tolist()
     return dict(zip(names, counts, strict=True))
+
+
+def _bytes(store: Store) -> int | None:
+    """Size of the patches on disk, unless the index does not say."""
+    sizes = store.read_index(["bytes"])["bytes"]
+    return None if sizes.null_count else int(sizes.to_numpy().sum())
