@@ -103,14 +103,18 @@ def _drain(loader: Loader) -> None:
 
 def _loader_2021(store: Store, count: int, size: int) -> torch.Tensor:
     """Views ``[N, 4, 3, size, size]`` as the 2021 code made them, one location after the other."""
-    crop = [t.RandomResizedCrop(size, scale=(0.2, 1.0)), t.RandomHorizontalFlip()]
-    colour = [
+    augment = [
         t.RandomApply([t.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
         t.RandomGrayscale(p=0.2),
         t.RandomApply([t.GaussianBlur(23, (0.1, 2.0))], p=0.5),
+        t.RandomHorizontalFlip(),
     ]
-    finish = [t.ToTensor(), t.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])]
-    plain, augmented = t.Compose(crop + finish), t.Compose(colour + crop + finish)
+    finish = [
+        t.RandomResizedCrop(size, scale=(0.2, 1.0)),
+        t.ToTensor(),
+        t.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+    ]
+    plain, augmented = t.Compose(finish), t.Compose(augment + finish)
     random = np.random.default_rng(SEED)
     samples = []
     for i in range(count):

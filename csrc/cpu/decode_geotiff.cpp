@@ -53,29 +53,31 @@ void load_block(const geotiff::Source& source, const Image& image, int64_t index
         undo_predictor(out + y * tile.row_bytes, image.sample_bytes, image.block_width * samples, samples);
 }
 
-// Copies band `sample` of a block that holds `samples` bands to the image's plane `out`.
+// Copies bands of a block that holds `samples_of(image)` to the planes at `out`: row by row, while a row is
+// in the cache.
 template <typename Value>
-void copy_band(const Image& image, const Tile& tile, const uint8_t* block, int64_t sample, uint8_t* out) {
-    const int64_t samples = samples_of(image);
+void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, const std::vector<int64_t>& bands,
+                uint8_t* out) {
+    const int64_t samples = samples_of(image), plane = image.shape.height * image.shape.width;
     for (int64_t y = 0; y < tile.rows; ++y) {
-        const auto* in = reinterpret_cast<const Value*>(block + y * tile.row_bytes) + sample;
+        const auto* row = reinterpret_cast<const Value*>(block + y * tile.row_bytes);
         auto* to = reinterpret_cast<Value*>(out) + (tile.top + y) * image.shape.width + tile.left;
-        if (samples == 1) {
-            std::memcpy(to, in, static_cast<size_t>(tile.columns) * sizeof(Value));
-        } else {
-            for (int64_t x = 0; x < tile.columns; ++x) to[x] = in[x * samples];
+        for (const int64_t band : bands) {
+            for (int64_t x = 0; x < tile.columns; ++x) to[x] = row[x * samples + band];
+            to += plane;
         }
     }
 }
 
-void copy_band(const Image& image, const Tile& tile, const uint8_t* block, int64_t sample, uint8_t* out) {
+void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, const std::vector<int64_t>& bands,
+                uint8_t* out) {
     switch (image.sample_bytes) {
         case 1:
-            return copy_band<uint8_t>(image, tile, block, sample, out);
+            return copy_bands<uint8_t>(image, tile, block, bands, out);
         case 2:
-            return copy_band<uint16_t>(image, tile, block, sample, out);
+            return copy_bands<uint16_t>(image, tile, block, bands, out);
         default:
-            return copy_band<uint32_t>(image, tile, block, sample, out);
+            return copy_bands<uint32_t>(image, tile, block, bands, out);
     }
 }
 
@@ -94,20 +96,18 @@ void decode_plane(const geotiff::Source& source, const Image& image, int64_t ban
         }
         buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
         load_block(source, image, index, tile, buffers.raw, buffers.block.data(), buffers.block.size());
-        copy_band(image, tile, buffers.block.data(), 0, out);
+        copy_bands(image, tile, buffers.block.data(), {0}, out);
     }
 }
 
 // The wanted bands of an image whose blocks hold all of them.
 void decode_pixels(const geotiff::Source& source, const Image& image, const std::vector<int64_t>& bands,
-                   Buffers& buffers, uint8_t* out, int64_t plane_bytes) {
+                   Buffers& buffers, uint8_t* out) {
     for (int64_t i = 0; i < image.blocks_down * image.blocks_across; ++i) {
         const Tile tile = place(image, i);
         buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
         load_block(source, image, i, tile, buffers.raw, buffers.block.data(), buffers.block.size());
-        for (size_t b = 0; b < bands.size(); ++b)
-            copy_band(image, tile, buffers.block.data(), bands[b],
-                      out + static_cast<int64_t>(b) * plane_bytes);
+        copy_bands(image, tile, buffers.block.data(), bands, out);
     }
 }
 
@@ -116,8 +116,8 @@ void decode_pixels(const geotiff::Source& source, const Image& image, const std:
 void decode_geotiff(const geotiff::Source& source, const Image& image, const std::vector<int64_t>& bands,
                     uint8_t* out) {
     thread_local Buffers buffers;
+    if (!image.planar) return decode_pixels(source, image, bands, buffers, out);
     const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
-    if (!image.planar) return decode_pixels(source, image, bands, buffers, out, plane_bytes);
     for (size_t b = 0; b < bands.size(); ++b)
         decode_plane(source, image, bands[b], buffers, out + static_cast<int64_t>(b) * plane_bytes);
 }
