@@ -21,9 +21,10 @@ from seco.data.statistics import BandStatistics
 DATES = 5
 # What a process does and reports: seconds, memory of the process and of its imports alone, and the answer.
 OPEN = """
-import json, resource, sys, time
+import json, sys, time
 {imports}
-memory = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Not getrusage: its peak begins with what the parent held when it started this process.
+memory = lambda: int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1024
 imported, start = memory(), time.perf_counter()
 {work}
 print(json.dumps({{"seconds": time.perf_counter() - start, "peak_mb": memory(), "imports_mb": imported, "answer": answer}}))

@@ -1,3 +1,6 @@
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -89,3 +92,28 @@ def test_unknown_band_and_corrupt_patch_are_named(store):
         store.sources(i)[0].write_bytes(b"II*\0 and then nothing")
     with pytest.raises(DataError, match=r"unreadable, got \d+: .*patches.*\.tif: expected a readable GeoTIFF"):
         list(make_loader(store).epoch(0))
+
+
+def test_what_takes_the_place_of_a_bad_patch_is_the_same_on_any_number_of_ranks(store):
+    for location in (1, 6):
+        for file in store.sources(location):
+            file.unlink()
+    settings = {"max_bad_fraction": 0.2}
+    together = list(make_loader(store, batch_size=4, threads=3, **settings).epoch(0))
+    apart = [list(make_loader(store, batch_size=2, rank=rank, world_size=2, **settings).epoch(0)) for rank in (0, 1)]
+    shown = [batch.locations for batch in together]
+    assert not np.isin([1, 6], shown).any()
+    for both, first, second in zip(together, *apart, strict=True):
+        assert both.locations.tolist() == [*first.locations.tolist(), *second.locations.tolist()]
+        np.testing.assert_array_equal(both.views, np.concatenate([first.views, second.views], axis=1))
+
+
+def test_memory_does_not_grow_with_batches(store):
+    loader = make_loader(store)
+    batches = (batch for epoch in itertools.count() for batch in loader.epoch(epoch))
+    resident = []
+    for count in (200, 1800):
+        for _ in itertools.islice(batches, count):
+            pass
+        resident.append(int(Path("/proc/self/statm").read_text().split()[1]))
+    assert resident[1] < 1.02 * resident[0]
