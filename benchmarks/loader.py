@@ -37,7 +37,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
     """Locations a second, on one core and on all; and the memory of many batches."""
     if device != "cpu":
         raise ValueError("device: expected cpu, got another; the loader makes its views on the CPU")
-    size, batch, runs = (16, 2, 2) if quick else (224, 16, 11)
+    size, batch, runs = (16, 2, 2) if quick else (224, 32, 11)
     with patch_store(quick=quick) as (loose, origin):
         pack_store(loose, loose.path.parent / "packed")
         packed = open_store(loose.path.parent / "packed")
