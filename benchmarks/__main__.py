@@ -7,6 +7,7 @@ import torch
 
 from benchmarks import decode, loader, scale, views
 from benchmarks.record import write_records
+from seco.errors import SecoError
 
 BENCHMARKS = {"decode": decode.run, "loader": loader.run, "scale": scale.run, "views": views.run}
 
@@ -20,7 +21,10 @@ def main(name: str, out: Path, device: str, quick: bool) -> None:
     """Time ours beside its peers on the same pixels, after checking that the answers agree."""
     if device == "cuda" and not torch.cuda.is_available():
         raise click.ClickException("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
-    records = BENCHMARKS[name](device=device, quick=quick)
+    try:
+        records = BENCHMARKS[name](device=device, quick=quick)
+    except SecoError as error:
+        raise click.ClickException(str(error)) from error
     write_records(out, records)
     for record in records:
         print(

@@ -17,6 +17,7 @@ from benchmarks.patches import patch_store
 from benchmarks.record import Record, make_record, time_in_turns
 from seco.bands import select_bands
 from seco.data.store import Store
+from seco.errors import ConfigError
 from seco.ops.geotiff import decode_geotiff
 
 # GDAL's creation options; `store` is what seco writes.
@@ -33,7 +34,7 @@ Decoder = Callable[[Sequence[Path]], Any]
 def run(*, device: str, quick: bool) -> list[Record]:
     """Records of all layouts and implementations; ``device`` is cpu."""
     if device != "cpu":
-        raise ValueError("device: expected cpu, got another; decoding on the GPU has its own benchmark")
+        raise ConfigError(f"device: expected cpu, got {device}; decoding on the GPU has its own benchmark")
     records = []
     with patch_store(quick=quick) as (store, origin):
         rgb = [store.band_names.index(name) for name in select_bands(store.band_names, "rgb")]

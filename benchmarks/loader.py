@@ -25,6 +25,7 @@ from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.packing import pack_store
 from seco.data.store import Store, open_store
+from seco.errors import ConfigError
 from seco.ops.geotiff import decode_geotiff
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
@@ -36,7 +37,7 @@ SEED = 0
 def run(*, device: str, quick: bool) -> list[Record]:
     """Locations a second, on one core and on all; and the memory of many batches."""
     if device != "cpu":
-        raise ValueError("device: expected cpu, got another; the loader makes its views on the CPU")
+        raise ConfigError(f"device: expected cpu, got {device}; its views are made on the CPU")
     size, batch, runs = (16, 2, 2) if quick else (224, 32, 11)
     with patch_store(quick=quick) as (loose, origin):
         pack_store(loose, loose.path.parent / "packed")
