@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from seco.data.import_scenes import SceneImportReport
 
 _ABOUT = {
-    "seco2021": "The archives of SeCo (2021), 100 thousand or 1 million patches: 8 bits, JPEG, one file a band.",
-    "ssl4eo": "SSL4EO-S12, its folder s2a (level 2A) or s2c (level 1C): one file a band, or all_bands.tif.",
+    "seco2021": ("The archives of SeCo (2021).", "100 thousand or 1 million patches: 8 bits, JPEG, one file a band."),
+    "ssl4eo": ("SSL4EO-S12, level 1C or 2A.", "Its folder s2a (2A) or s2c (1C): one file a band, or all_bands.tif."),
 }
 
 
 def make_command(name: str) -> click.Command:
     """The command for one kind of archive."""
 
-    @click.command(name=name, help=f"{_ABOUT[name]}\n\nSOURCE is the folder of the locations; STORE is the folder to write.")
+    title, layout = _ABOUT[name]
+
+    @click.command(
+        name=name,
+        short_help=title,
+        help=f"{title} {layout}\n\nSOURCE is the folder of the locations; STORE is the folder to write.",
+    )
     @click.argument("source", type=click.Path(path_type=Path))
     @click.argument("store", type=click.Path(path_type=Path))
     @click.option("--patch-size", type=click.IntRange(min=1), help="Pixels to cut from the middle.  [all]")

@@ -62,7 +62,7 @@ class Loader:
         steps_per_epoch: Whole batches of an epoch; the rest of the shuffle is left out.
 
     Raises:
-        StoreError: If fewer usable locations remain than one batch takes.
+        StoreError: If fewer usable locations remain than one batch takes, or there are no checksums to verify.
     """
 
     def __init__(
@@ -87,6 +87,8 @@ class Loader:
         self.max_bad_fraction, self.verify = max_bad_fraction, verify
         self.bad_patches: dict[str, str] = {}
         self._lock, self._buffers = threading.Lock(), threading.local()
+        if verify and not store.has_checksums:
+            raise StoreError(f"{store.path}: expected checksums to verify, got an archive read in place; import it first")
         needed = recipe.num_dates if recipe.distinct_dates else 1
         self._usable = np.flatnonzero(store.locations["num_dates"] >= needed)
         self._bands = [store.band_names.index(band) for band in normalization.bands]

@@ -49,6 +49,8 @@ def pack_store(
     if shard_size < 1:
         raise ConfigError(f"shard_size: expected at least one byte, got {shard_size}; 1 GiB is usual")
     check_new_folder(out)
+    if not store.has_checksums:
+        raise StoreError(f"{store.path}: expected a patch store to pack, got an archive read in place; import it first")
     try:
         (out / SHARD_FOLDER).mkdir(parents=True)
         index = _place(store, _write_shards(store, out, shard_size, track))

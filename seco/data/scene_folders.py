@@ -90,10 +90,6 @@ class SceneFolders(Store):
         """Folders of the scenes of rows of the index."""
         return [self.path / name for name in self._places.take(rows).column(0).to_pylist()]
 
-    def read_bytes(self, row: int) -> bytes:
-        """Refused: an archive has no checksums."""
-        raise StoreError(f"{self.path}: expected a store with checksums, got an archive read in place; import it first")
-
     def _coordinates_of(self, rows: np.ndarray) -> np.ndarray:
         """Unknown until the archive is imported: they are in the headers of as many files as there are locations."""
         return np.full((len(rows), 2), np.nan)

@@ -181,7 +181,17 @@ class Store:
     @cached_property
     def packed(self) -> bool:
         """Whether the patches lie in shards."""
-        return set(SHARD_COLUMNS) <= set(pyarrow.parquet.read_schema(self._catalog / INDEX_FILE).names)
+        return set(SHARD_COLUMNS) <= set(self._columns)
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether patches can be compared with what was written; those of archives read in place cannot."""
+        return "checksum" in self._columns
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        names: list[str] = pyarrow.parquet.read_schema(self._catalog / INDEX_FILE).names
+        return names
 
     def labels(self) -> tuple[list[str], np.ndarray]:
         """Class names, sorted, and the class number of each location: int64 ``(N,)``, -1 where there is none.

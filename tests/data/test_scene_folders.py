@@ -9,6 +9,7 @@ from seco.cli.main import main
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
 from seco.data.import_scenes import import_scenes
+from seco.data.packing import pack_store
 from seco.data.scene_folders import SECO2021, SSL4EO, open_scene_folders
 from seco.data.store import open_store
 from seco.errors import DataError, StoreError
@@ -192,7 +193,8 @@ def test_other_types_and_folders_are_one_line(tmp_path):
     with pytest.raises(DataError, match="name the other archive"):
         open_scene_folders(root, SECO2021)
     with pytest.raises(StoreError, match="import it first"):
-        open_store(root).read_bytes(0)
+        pack_store(open_store(root), tmp_path / "packed")
+    assert not (tmp_path / "packed").exists()
 
 
 def test_training_and_inspection_take_an_archive_in_place(tmp_path):
@@ -210,6 +212,8 @@ def test_training_and_inspection_take_an_archive_in_place(tmp_path):
     ]
     result = CliRunner().invoke(main, [*train, "--size", "32", "--queue", "8", "--epochs", "1"])
     assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(main, [*train, "--verify", "--overwrite"])
+    assert result.stderr == f"Error: {root}: expected checksums to verify, got an archive read in place; import it first\n"
     result = CliRunner().invoke(main, ["inspect", str(root), "--figures", str(tmp_path / "figures")])
     assert result.exit_code == 0, result.output
     assert "not known" in result.stdout
