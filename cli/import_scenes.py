@@ -18,7 +18,6 @@ _ABOUT = {
 
 def make_command(name: str) -> click.Command:
     """The command for one kind of archive."""
-
     title, layout = _ABOUT[name]
 
     @click.command(

@@ -28,7 +28,7 @@ from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import Store
-from seco.errors import DataError, GeoTiffError, StoreError
+from seco.errors import DataError, GeoTiffError
 from seco.ops.geotiff import Source, decode_readable, read_info
 
 ALL_BANDS = "all_bands.tif"
