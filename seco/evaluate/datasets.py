@@ -229,7 +229,10 @@ def open_images(path: str | Path) -> StorePatches | ClassFolder:
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a store or a folder of classes, got no such folder; check the path")
-    return StorePatches(open_store(folder)) if (folder / DATASET_FILE).is_file() else ClassFolder(folder)
+    from seco.data.scene_folders import is_archive
+
+    is_store = (folder / DATASET_FILE).is_file() or (folder.is_dir() and is_archive(folder))
+    return StorePatches(open_store(folder)) if is_store else ClassFolder(folder)
 
 
 def _list_classes(folder: Path) -> tuple[list[Path], list[str]]:

@@ -197,7 +197,7 @@ def test_other_types_and_folders_are_one_line(tmp_path):
     assert not (tmp_path / "packed").exists()
 
 
-def test_training_and_inspection_take_an_archive_in_place(tmp_path):
+def test_training_evaluation_and_inspection_take_an_archive_in_place(tmp_path):
     root = make_seco2021(tmp_path / "archive")
     train = [
         "pretrain",
@@ -214,6 +214,9 @@ def test_training_and_inspection_take_an_archive_in_place(tmp_path):
     assert result.exit_code == 0, result.output
     result = CliRunner().invoke(main, [*train, "--verify", "--overwrite"])
     assert result.stderr == f"Error: {root}: expected checksums to verify, got an archive read in place; import it first\n"
+    evaluate = ["evaluate", "retrieval", "--data", str(root), "--checkpoint", str(tmp_path / "run")]
+    result = CliRunner().invoke(main, evaluate)
+    assert result.exit_code == 0, result.output
     result = CliRunner().invoke(main, ["inspect", str(root), "--figures", str(tmp_path / "figures")])
     assert result.exit_code == 0, result.output
     assert "not known" in result.stdout
