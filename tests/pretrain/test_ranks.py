@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -104,6 +106,22 @@ def test_resuming_is_exact_on_as_many_ranks_and_refused_on_others(store, tmp_pat
     assert losses(tmp_path / "whole") == losses(tmp_path / "halves")
     # Running means of batch norm are those of rank 0, which has seen the same in both.
     assert all(torch.equal(whole["model"][name], halves["model"][name]) for name in whole["model"])
+
+
+def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
+    out = tmp_path / "run"
+    train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8, "--epochs", 1000, "--out", out]
+    words = [*TORCHRUN, "pretrain", *map(str, train)]
+    with subprocess.Popen(words, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+        while not (out / "metrics.jsonl").is_file() or len(losses(out)) < 2:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)  # torchrun passes it on
+        stderr = process.communicate()[1]
+    assert process.returncode != 0
+    assert stderr.count("the last step is saved. Go on with: ") == 1
+    stopped = read_checkpoint(out / "checkpoints" / "last.pt")
+    assert stopped["step"] == len(losses(out)) < 2000
 
 
 def test_an_error_of_every_rank_is_one_line_each(store, tmp_path):
