@@ -21,6 +21,7 @@ from seco.ops.augment import augment_views
 from seco.ops.random import permutation, sample_view_params, substitute
 from seco.ops.recipe import ViewRecipe
 
+_ATTEMPTS = 100  # to find another location in place of one that cannot be read
 _AHEAD = 3  # batches in the making besides the one that the model works on
 
 
@@ -143,15 +144,18 @@ class Loader:
         params, rows = self._draw(epoch, locations)
         pixels = self._buffer(rows.shape)
         bad = self._decode(np.arange(len(locations)), rows, pixels)
-        attempt = 0
-        while len(bad):
+        for attempt in range(_ATTEMPTS):
+            if not len(bad):
+                return params, pixels
             for i in bad:
                 stand_in = substitute(len(self._usable), seed=self.seed, epoch=epoch, sample=int(wanted[i]), attempt=attempt)
                 locations[i] = self._usable[stand_in]
             params[bad], rows[bad] = self._draw(epoch, locations[bad])
             bad = self._decode(bad, rows[bad], pixels)
-            attempt += 1
-        return params, pixels
+        raise DataError(
+            f"{self.store.path}: expected a readable location in {_ATTEMPTS} draws, got none; "
+            f"{len(self.bad_patches)} patches are bad, such as {next(iter(self.bad_patches.values()))}"
+        )
 
     def _draw(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
         """View parameters, their dates counted in the rows of the index ``[N, T]`` that some view shows."""

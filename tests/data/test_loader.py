@@ -108,6 +108,14 @@ def test_what_takes_the_place_of_a_bad_patch_is_the_same_on_any_number_of_ranks(
         np.testing.assert_array_equal(both.views, np.concatenate([first.views, second.views], axis=1))
 
 
+def test_a_store_without_a_readable_patch_ends_the_search(store):
+    for location in range(len(store)):
+        for file in store.sources(location):
+            file.unlink()
+    with pytest.raises(DataError, match="expected a readable location in 100 draws, got none; .* No such file"):
+        next(make_loader(store, max_bad_fraction=1.0).epoch(0))
+
+
 def test_memory_does_not_grow_with_batches(store):
     loader = make_loader(store)
     batches = (batch for epoch in itertools.count() for batch in loader.epoch(epoch))
