@@ -112,7 +112,7 @@ def test_a_store_without_a_readable_patch_ends_the_search(store):
     for location in range(len(store)):
         for file in store.sources(location):
             file.unlink()
-    with pytest.raises(DataError, match="expected a readable location in 100 draws, got none; .* No such file"):
+    with pytest.raises(DataError, match=r"expected a readable location in 100 draws, got none; .* No such file"):
         next(make_loader(store, max_bad_fraction=1.0).epoch(0))
 
 
