@@ -49,7 +49,7 @@ def main():
         before, child = modified(last), start(config, out / "killed")
         while modified(last) == before and os.waitpid(child, os.WNOHANG)[0] == 0:
             time.sleep(0.002)
-        time.sleep(delays.uniform(0, 0.05))
+        time.sleep(delays.uniform(0, 0.03))
         os.kill(child, signal.SIGKILL)
         killed += os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
     assert os.waitpid(start(config, out / "killed"), 0)[1] == 0
