@@ -9,6 +9,7 @@
 #include "cpu/parallel_for.hpp"
 #include "cpu/rows.hpp"
 #include "cpu/view_filter.hpp"
+#include "math/colour.hpp"
 #include "math/half.hpp"
 #include "math/resample.hpp"
 
@@ -139,16 +140,16 @@ class View {
             std::find(params_.order, end, static_cast<int8_t>(ColourStep::kContrast)) - params_.order);
         const int width = padded(batch_.width);
         const Line whole{scratch_.patch_line.reserve(int64_t{width} * batch_.bands), width};
-        double sum = 0.0;
+        uint64_t sum = 0;
         for (int y = 0; y < batch_.height; ++y) {
             load_line(whole, y, 0, batch_.width);
             colour(whole, width, 0, before, 0.0f);
-            sum += sum_row(grey(whole, width), batch_.width);
+            sum += sum_greys(grey(whole, width), batch_.width);
             if (y < region_.top || y >= region_.top + region_.height) continue;
             for (int c = 0; c < batch_.bands; ++c)
                 std::copy_n(whole.band(c) + region_.left, region_.width, line(y - region_.top).band(c));
         }
-        const auto pole = static_cast<float>(sum / (static_cast<double>(batch_.height) * batch_.width));
+        const float pole = math::mean_grey(sum, int64_t{batch_.height} * batch_.width);
         for (int y = 0; y < region_.height; ++y) colour(line(y), row_width_, before, 4, pole);
     }
 

@@ -1,32 +1,10 @@
 // All views of a batch on the CPU.
 #pragma once
 
-#include <cstdint>
+#include "common/augment_batch.hpp"
 
-#include "cpu/view_params.hpp"
-
-namespace seco {
-
-enum class PixelType { kUint8, kUint16 };
-enum class ViewType { kFloat32, kFloat16, kBfloat16 };
-
-struct AugmentBatch {
-    const void* pixels;  // [locations, dates, bands, height, width]
-    PixelType pixel_type;
-    const ViewParams* params;  // [locations, views]
-    int64_t locations, dates, views;
-    int bands, height, width;
-    int size;                                          // height and width of a view
-    const float *scale, *offset, *mean, *inverse_std;  // [bands]
-    bool rgb;                                          // bands are red, green, blue
-    void* out;                                         // [views, locations, bands, size, size], or bands last
-    ViewType view_type;
-    bool channels_last;
-};
-
-namespace cpu {
+namespace seco::cpu {
 
 void augment_views(const AugmentBatch& batch, int threads);
 
-}  // namespace cpu
-}  // namespace seco
+}  // namespace seco::cpu

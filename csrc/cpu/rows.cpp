@@ -175,14 +175,17 @@ SECO_CLONES void scale_row(float* row, int width, float factor) {
     for_row(width, [=](int x) { row[x] *= factor; });
 }
 
-SECO_CLONES float sum_row(const float* row, int width) {
-    float sums[kLanes] = {};
-    int x = 0;
-    for (; x + kLanes <= width; x += kLanes)
-        for (int i = 0; i < kLanes; ++i) sums[i] += row[x + i];
-    for (; x < width; ++x) sums[x % kLanes] += row[x];
-    float sum = 0.0f;
-    for (const float part : sums) sum += part;
+SECO_CLONES uint64_t sum_greys(const float* row, int width) {
+    uint64_t sum = 0;
+    for (int begin = 0; begin < width; begin += 256 * kLanes) {  // so many fit 32 bits
+        const int end = std::min(width, begin + 256 * kLanes);
+        uint32_t sums[kLanes] = {};
+        int x = begin;
+        for (; x + kLanes <= end; x += kLanes)
+            for (int i = 0; i < kLanes; ++i) sums[i] += math::grey_units(row[x + i]);
+        for (; x < end; ++x) sums[x % kLanes] += math::grey_units(row[x]);
+        for (const uint32_t part : sums) sum += part;
+    }
     return sum;
 }
 

@@ -44,8 +44,8 @@ void luma_row(const float* red, const float* green, const float* blue, float* ou
 void add_row(const float* in, float* out, int width);
 void scale_row(float* row, int width, float factor);
 
-// Added in kLanes interleaved partial sums, the same for every instruction set. Any width.
-float sum_row(const float* row, int width);
+// Sum of math::grey_units. Any width.
+uint64_t sum_greys(const float* row, int width);
 
 // out[x] = sum over k of rows[k][offset + x] * weights[k].
 void weigh_rows(const float* const* rows, int64_t offset, const float* weights, int count, float* out,

@@ -1,20 +1,17 @@
 #include "cpu/view_filter.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "math/resample.hpp"
 
 namespace seco::cpu {
 
 void BlurTaps::tabulate(float sigma) {
-    radius = sigma > 0.0f ? math::blur_radius(sigma) : 0;
+    radius = math::blur_radius(sigma);
     weights.assign(static_cast<size_t>(2 * radius + 1), 1.0f);
     float sum = 0.0f;
-    for (int k = -radius; k <= radius; ++k) {
-        const float ratio = radius ? static_cast<float>(k) / sigma : 0.0f;
-        sum += weights[static_cast<size_t>(k + radius)] = std::exp(-0.5f * ratio * ratio);
-    }
+    for (int k = -radius; k <= radius; ++k)
+        sum += weights[static_cast<size_t>(k + radius)] = radius ? math::blur_weight(k, sigma) : 1.0f;
     for (float& weight : weights) weight /= sum;
 }
 

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "cpu/augment.hpp"
+#include "common/augment_batch.hpp"
 
 namespace seco::cuda {
 

@@ -1,7 +1,7 @@
 // Colour operations on one pixel, values in [0, 1]. Semantics: torchvision v2 functional on float32.
 #pragma once
 
-#include <cmath>
+#include <cstdint>
 
 #include "common/host_device.hpp"
 
@@ -30,35 +30,48 @@ SECO_HOST_DEVICE inline float luma(float red, float green, float blue) {
     return 0.2989f * red + 0.587f * green + 0.114f * blue;
 }
 
+// Greys are added up as integers: the sum is the same in any order, on every device.
+constexpr float kGreyUnit = 8388608.0f;  // 2^23: a grey of 1
+
+SECO_HOST_DEVICE inline uint32_t grey_units(float grey) {
+    return static_cast<uint32_t>(static_cast<int32_t>(grey * kGreyUnit + 0.5f));
+}
+
+SECO_HOST_DEVICE inline float mean_grey(uint64_t units, int64_t pixels) {
+    return static_cast<float>(static_cast<double>(units) /
+                              (static_cast<double>(pixels) * static_cast<double>(kGreyUnit)));
+}
+
 struct Rgb {
     float red, green, blue;
 };
 
-// Share of the chroma that a channel keeps at a hue `distance` sixths of the circle from the middle of the
-// two sextants in which it has all: all within one, none beyond two.
-SECO_HOST_DEVICE inline float chroma_share(float distance) {
-    return clamp01(2.0f - (distance < 0.0f ? -distance : distance));
+// What a channel keeps of the chroma at `distance` from the middle of the two sextants in which it has all,
+// both in units in which a sextant is as long as the chroma: all within one sextant, none beyond two.
+SECO_HOST_DEVICE inline float kept_chroma(float distance, float chroma) {
+    const float kept = 2.0f * chroma - (distance < 0.0f ? -distance : distance);
+    return kept < 0.0f ? 0.0f : (kept > chroma ? chroma : kept);
 }
 
-// Turns the hue by `shift` of the full circle, in [-0.5, 0.5]; saturation and value stay. Branch-free HSV.
+// Turns the hue by `shift` of the full circle, in [-0.5, 0.5]; saturation and value stay. HSV without a
+// branch, and without a division: the hue is measured in chromas, of which the circle has six.
 SECO_HOST_DEVICE inline Rgb turn_hue(Rgb p, float shift) {
     const float rg_max = p.red > p.green ? p.red : p.green;
     const float rg_min = p.red > p.green ? p.green : p.red;
     const float value = rg_max > p.blue ? rg_max : p.blue;
     const float low = rg_min < p.blue ? rg_min : p.blue;
-    const float chroma = value - low;
-    const float scale = 1.0f / (chroma > 0.0f ? chroma : 1.0f);
-    const float from_red = (p.green - p.blue) * scale;
-    const float from_green = (p.blue - p.red) * scale + 2.0f;
-    const float from_blue = (p.red - p.green) * scale + 4.0f;
+    const float chroma = value - low, circle = 6.0f * chroma;
+    const float from_red = p.green - p.blue;
+    const float from_green = (p.blue - p.red) + 2.0f * chroma;
+    const float from_blue = (p.red - p.green) + 4.0f * chroma;
     float hue = value == p.red ? from_red : (value == p.green ? from_green : from_blue);  // (-1, 5]
-    hue += 6.0f * shift;                                                                  // (-4, 8]
-    hue = hue < 0.0f ? hue + 6.0f : hue;
-    hue = hue >= 6.0f ? hue - 6.0f : hue;
+    hue += shift * circle;                                                                // (-4, 8]
+    hue = hue < 0.0f ? hue + circle : hue;
+    hue = hue >= circle ? hue - circle : hue;
     // Red is whole around 0, which is 6: what it loses is what a channel in the middle of the circle would
     // keep.
-    return {low + chroma * (1.0f - chroma_share(hue - 3.0f)), low + chroma * chroma_share(hue - 2.0f),
-            low + chroma * chroma_share(hue - 4.0f)};
+    return {low + (chroma - kept_chroma(hue - 3.0f * chroma, chroma)),
+            low + kept_chroma(hue - 2.0f * chroma, chroma), low + kept_chroma(hue - 4.0f * chroma, chroma)};
 }
 
 }  // namespace seco::math

@@ -39,9 +39,17 @@ constexpr int kBlurRadius = 11;  // 23 taps
 
 // Taps further out than 4.5 sigma are left out: all of them together weigh 7e-6, 1/570 of a grey level of 8
 // bits.
-inline int blur_radius(float sigma) {
-    const int reach = static_cast<int>(std::ceil(4.5f * sigma));
-    return reach < kBlurRadius ? reach : kBlurRadius;
+SECO_HOST_DEVICE inline int blur_radius(float sigma) {
+    const float reach = 4.5f * sigma;
+    if (!(reach > 0.0f)) return 0;
+    return reach < static_cast<float>(kBlurRadius) ? static_cast<int>(std::ceil(reach)) : kBlurRadius;
+}
+
+// Weight of the sample `offset` away before normalisation by the sum. In double, so that two libraries whose
+// exponentials differ in the last bit still round to the same float.
+SECO_HOST_DEVICE inline float blur_weight(int offset, float sigma) {
+    const double ratio = static_cast<double>(offset) / static_cast<double>(sigma);
+    return static_cast<float>(std::exp(-0.5 * ratio * ratio));
 }
 
 // Index of a sample outside [0, size), mirrored at the edges without repeating them, as often as needed.
