@@ -27,13 +27,18 @@ def augment_views(
     size: int,
     threads: int,
 ) -> None: ...
-def normalize_crop_cuda(
+def augment_views_cuda(
     pixels: object,
     params: object,
     coefficients: object,
+    grey_sums: object,
     out: object,
     dtype: str,
     channels_last: bool,
+    rgb: bool,
+    any_contrast: bool,
+    any_sharp: bool,
+    max_sigma: float,
     size: int,
     stream: int,
 ) -> None: ...

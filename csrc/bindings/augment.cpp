@@ -1,6 +1,6 @@
 #include "cpu/augment.hpp"
 #ifdef SECO_WITH_CUDA
-#include "cuda/normalize_crop.hpp"
+#include "cuda/augment.hpp"
 #endif
 
 #include <pybind11/numpy.h>
@@ -54,16 +54,18 @@ void augment_views(const py::array& pixels, const Params& params, const Floats& 
     cpu::augment_views(batch, threads);
 }
 
-// As above for tensors on the current CUDA device: `params` are the records' bytes [N, V * itemsize],
-// `coefficients` [4, C] are scale, offset, mean and 1 / std. The caller keeps the tensors alive until
-// `stream` is done.
+// As above for tensors on the current CUDA device: `params` are the records' bytes [N, V, itemsize],
+// `coefficients` [4, C] are scale, offset, mean and 1 / std, `grey_sums` int64 [N * V] are scratch. The
+// caller keeps the tensors alive until `stream` is done.
 #ifdef SECO_WITH_CUDA
-void normalize_crop_cuda(const py::capsule& pixels, const py::capsule& params,
-                         const py::capsule& coefficients, const py::capsule& out, const std::string& dtype,
-                         bool channels_last, int size, uintptr_t stream) {
-    const LentTensor in(pixels), records(params), numbers(coefficients), views(out);
-    if (in.rank() != 5 || !in.on_cuda() || !records.on_cuda() || !numbers.on_cuda() || !views.on_cuda())
-        throw DeviceError("pixels: expected tensors [N, T, C, H, W] on CUDA, got others");
+void augment_views_cuda(const py::capsule& pixels, const py::capsule& params, const py::capsule& coefficients,
+                        const py::capsule& grey_sums, const py::capsule& out, const std::string& dtype,
+                        bool channels_last, bool rgb, bool any_contrast, bool any_sharp, float max_sigma,
+                        int size, uintptr_t stream) {
+    const LentTensor in(pixels), records(params), numbers(coefficients), sums(grey_sums), views(out);
+    for (const auto* tensor : {&in, &records, &numbers, &sums, &views})
+        if (!tensor->on_cuda()) throw DeviceError("pixels: expected tensors on CUDA, got others; move them");
+    if (in.rank() != 5 || records.rank() != 3) throw ArrayError("augment_views: unchecked shapes");
     AugmentBatch batch{};
     batch.pixels = in.data();
     batch.pixel_type = in.bits() == 8 ? PixelType::kUint8 : PixelType::kUint16;
@@ -73,22 +75,25 @@ void normalize_crop_cuda(const py::capsule& pixels, const py::capsule& params,
     batch.bands = static_cast<int>(in.shape(2));
     batch.height = static_cast<int>(in.shape(3));
     batch.width = static_cast<int>(in.shape(4));
-    batch.views = records.shape(1) / static_cast<int64_t>(sizeof(ViewParams));
+    batch.views = records.shape(1);
     batch.size = size;
     const auto* number = static_cast<const float*>(numbers.data());
     batch.scale = number;
     batch.offset = number + batch.bands;
     batch.mean = number + 2 * batch.bands;
     batch.inverse_std = number + 3 * batch.bands;
+    batch.rgb = rgb;
     batch.out = views.data();
     batch.view_type = view_type_of(dtype);
     batch.channels_last = channels_last;
     py::gil_scoped_release release;
-    cuda::normalize_crop(batch, reinterpret_cast<void*>(stream));
+    cuda::augment_views(batch, {any_contrast, any_sharp, max_sigma}, static_cast<uint64_t*>(sums.data()),
+                        reinterpret_cast<void*>(stream));
 }
 #else
-void normalize_crop_cuda(const py::capsule&, const py::capsule&, const py::capsule&, const py::capsule&,
-                         const std::string&, bool, int, uintptr_t) {
+void augment_views_cuda(const py::capsule&, const py::capsule&, const py::capsule&, const py::capsule&,
+                        const py::capsule&, const std::string&, bool, bool, bool, bool, float, int,
+                        uintptr_t) {
     throw DeviceError(
         "pixels: expected a CPU tensor, got one on CUDA, but seco was built without CUDA; build it with "
         "nvcc");
@@ -105,9 +110,10 @@ void bind_augment(py::module_& m) {
           py::arg("scale").noconvert(), py::arg("offset").noconvert(), py::arg("mean").noconvert(),
           py::arg("inverse_std").noconvert(), py::arg("rgb"), py::arg("out").noconvert(), py::arg("dtype"),
           py::arg("channels_last"), py::arg("size"), py::arg("threads"));
-    m.def("normalize_crop_cuda", &normalize_crop_cuda, py::arg("pixels"), py::arg("params"),
-          py::arg("coefficients"), py::arg("out"), py::arg("dtype"), py::arg("channels_last"),
-          py::arg("size"), py::arg("stream"));
+    m.def("augment_views_cuda", &augment_views_cuda, py::arg("pixels"), py::arg("params"),
+          py::arg("coefficients"), py::arg("grey_sums"), py::arg("out"), py::arg("dtype"),
+          py::arg("channels_last"), py::arg("rgb"), py::arg("any_contrast"), py::arg("any_sharp"),
+          py::arg("max_sigma"), py::arg("size"), py::arg("stream"));
 }
 
 }  // namespace seco::bindings

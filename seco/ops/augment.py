@@ -1,7 +1,7 @@
 """All views of a batch in one native call."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,51 +53,43 @@ def augment_views(
         rgb: The bands are red, green, blue: grey is Rec. 601 luma and hue may turn. None: exactly when C is 3.
 
     Returns:
-        ``[V, N, C, size, size]``, torch if torch came in; the same for any number of threads.
+        ``[V, N, C, size, size]``, torch if torch came in, on the pixels' device; the same bits for any number of threads and
+        on every device. On CUDA, on torch's current stream; nothing waits.
 
     Raises:
         ArrayError: If an argument has the wrong type, shape or range.
-        DeviceError: If the pixels are on a GPU and a view asks for more than flip and crop (colour and blur are made on the
-            CPU so far), or seco was built without CUDA, or a CUDA call fails.
+        DeviceError: If the pixels are on a GPU and seco was built without CUDA, or a CUDA call fails.
 
     Source:
         Mañas et al., ICCV 2021. Maths: ``csrc/math``. Reference: ``tests/reference/augment.py``.
     """
     from_torch = type(pixels).__module__.split(".")[0] == "torch"
-    _check_pixels(pixels)
-    locations, bands = pixels.shape[0], pixels.shape[2]
+    check_pixels(pixels)
+    bands = pixels.shape[2]
     is_rgb = bands == 3 if rgb is None else rgb
     _check_output(size, dtype, threads, from_torch=from_torch)
-    _check_params(pixels.shape, params, is_rgb=is_rgb)
+    check_params(pixels.shape, params, is_rgb=is_rgb)
     coefficients = {"scale": scale, "offset": offset, "mean": mean, "std": std}
     per_band = {name: _per_band(name, value, bands) for name, value in coefficients.items()}
     if not (per_band["std"] > 0).all():
         raise ArrayError(f"std: expected positive numbers, got {per_band['std'].min()}; leave constant bands out")
     per_band["inverse_std"] = np.reciprocal(per_band.pop("std"))
     if from_torch and pixels.device.type != "cpu":  # type: ignore[union-attr]
-        from seco.ops.augment_cuda import augment_views_cuda
+        from seco.ops.augment_torch import augment_on_cuda
 
-        return augment_views_cuda(pixels, params, per_band, size=size, dtype=dtype, channels_last=channels_last)  # type: ignore[arg-type]
+        return augment_on_cuda(
+            pixels,  # type: ignore[arg-type]
+            params,
+            per_band,
+            size=size,
+            dtype=dtype,
+            channels_last=channels_last,
+            rgb=is_rgb,
+        )
     source: NDArray[Any] = pixels.numpy() if from_torch else pixels  # type: ignore[assignment,union-attr]
-    shape = (params.shape[1], locations, bands, size, size)
-    memory = (*shape[:2], size, size, bands) if channels_last else shape
-    out = recycled.empty(memory, np.float32 if dtype == "float32" else np.uint16)
-    _core.augment_views(
-        source,
-        np.ascontiguousarray(params),
-        per_band["scale"],
-        per_band["offset"],
-        per_band["mean"],
-        per_band["inverse_std"],
-        is_rgb,
-        out,
-        dtype,
-        channels_last,
-        size,
-        os.cpu_count() or 1 if threads is None else threads,
+    out = views_on_cpu(
+        source, params, per_band, size=size, dtype=dtype, channels_last=channels_last, rgb=is_rgb, threads=threads
     )
-    if channels_last:
-        out = out.transpose(0, 1, 4, 2, 3)
     if not from_torch:
         return out if dtype == "float32" else out.view(np.float16)
     import torch
@@ -106,7 +98,40 @@ def augment_views(
     return views if dtype == "float32" else views.view(getattr(torch, dtype))
 
 
-def _check_pixels(pixels: Any) -> None:  # noqa: ANN401 - numpy or torch, or what a user mistook for them
+def views_on_cpu(
+    pixels: NDArray[Any],
+    params: NDArray[np.void],
+    per_band: Mapping[str, NDArray[np.float32]],
+    *,
+    size: int,
+    dtype: str,
+    channels_last: bool,
+    rgb: bool,
+    threads: int | None,
+) -> NDArray[Any]:
+    """Views of checked arguments, float32 or the bits of 16-bit floats as uint16; ``[V, N, C, size, size]``."""
+    shape = (params.shape[1], len(pixels), pixels.shape[2], size, size)
+    memory = (*shape[:2], size, size, shape[2]) if channels_last else shape
+    out = recycled.empty(memory, np.float32 if dtype == "float32" else np.uint16)
+    _core.augment_views(
+        pixels,
+        np.ascontiguousarray(params),
+        per_band["scale"],
+        per_band["offset"],
+        per_band["mean"],
+        per_band["inverse_std"],
+        rgb,
+        out,
+        dtype,
+        channels_last,
+        size,
+        os.cpu_count() or 1 if threads is None else threads,
+    )
+    return out.transpose(0, 1, 4, 2, 3) if channels_last else out
+
+
+def check_pixels(pixels: Any) -> None:  # noqa: ANN401 - numpy or torch, or what a user mistook for them
+    """Raise ArrayError unless these are digital numbers ``[N, T, C, H, W]``."""
     dtype = str(getattr(pixels, "dtype", type(pixels).__name__)).removeprefix("torch.")
     if dtype not in {"uint8", "uint16"}:
         raise ArrayError(f"pixels: expected uint8 or uint16 digital numbers, got {dtype}; convert them")
@@ -129,7 +154,8 @@ def _check_output(size: int, dtype: str, threads: int | None, *, from_torch: boo
         raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
 
 
-def _check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: bool) -> None:
+def check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: bool) -> None:
+    """Raise ArrayError unless these are parameters of views of pixels of that shape."""
     locations, dates, bands, height, width = shape
     if not isinstance(params, np.ndarray) or params.dtype != VIEW_DTYPE:
         raise ArrayError("params: expected the structured array of sample_view_params, got another type")

@@ -6,7 +6,7 @@ import torch
 from reference.augment import augment as reference
 from torchvision.transforms.v2 import functional
 
-from seco.errors import ArrayError, DeviceError
+from seco.errors import ArrayError
 from seco.ops.augment import augment_views
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
@@ -155,40 +155,6 @@ def test_flipping_pixels_and_parameters_is_no_change():
     mirrored = augment_views(np.ascontiguousarray(pixels[..., ::-1]), flipped, size=16, **settings)
     # The mean grey sums a line in the other order: each of 24 additions rounds by at most 2**-25 of the mean.
     np.testing.assert_allclose(mirrored, straight, rtol=0, atol=24 * 2**-24)
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-@pytest.mark.parametrize(("bands", "pixel_type"), [(3, np.uint8), (12, np.uint16), (1, np.uint16)])
-def test_crop_only_views_on_cuda_are_the_cpus(bands, pixel_type, dtype):
-    shape = (5, 2, bands, 45, 38)
-    pixels, params = torch.from_numpy(random_pixels(shape, pixel_type)), draw(shape, "moco_tp", keep=("flip",))
-    settings = {"scale": 1 / np.iinfo(pixel_type).max, "offset": 0.01, "mean": 0.4, "std": 0.3, "dtype": dtype}
-    for channels_last in (True, False):
-        on_cpu = augment_views(pixels, params, size=33, channels_last=channels_last, **settings)
-        on_cuda = augment_views(pixels.cuda(), params, size=33, channels_last=channels_last, **settings)
-        # + − × ÷ in the same order, without contraction: the same bits.
-        assert torch.equal(on_cuda.cpu(), on_cpu)
-        assert on_cuda.stride() == on_cpu.stride()
-
-
-@pytest.mark.gpu
-def test_crops_at_every_edge_on_cuda_are_the_cpus():
-    pixels = torch.from_numpy(random_pixels((1, 1, 2, 13, 15), np.uint16))
-    for box in [(0, 0, 1, 1), (12, 14, 1, 1), (0, 0, 13, 15), (0, 10, 3, 5), (9, 0, 4, 15), (5, 3, 1, 9)]:
-        params = draw(tuple(pixels.shape), keep=("flip",))
-        for name, value in zip(("top", "left", "height", "width"), box, strict=True):
-            params[f"crop_{name}"] = value
-        settings = IDENTITY | {"scale": 1 / 65535}
-        on_cpu = augment_views(pixels, params, size=9, **settings)
-        assert torch.equal(augment_views(pixels.cuda(), params, size=9, **settings).cpu(), on_cpu)
-
-
-@pytest.mark.gpu
-def test_colour_on_cuda_is_refused_not_moved_to_the_cpu():
-    pixels = torch.from_numpy(random_pixels((2, 1, 3, 9, 9), np.uint8)).cuda()
-    with pytest.raises(DeviceError, match="params: expected crop-only views on CUDA, got colour or blur"):
-        augment_views(pixels, changed(brightness=1.1), size=8, **IDENTITY)
 
 
 def bad(pixels=None, params=None, size=8, **changes):

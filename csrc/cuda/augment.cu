@@ -1,0 +1,114 @@
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include <limits>
+
+#include "cuda/augment.hpp"
+#include "cuda/check.cuh"
+#include "cuda/grey_sum.hpp"
+#include "cuda/view_tile.hpp"
+
+namespace seco::cuda {
+namespace {
+
+struct DeviceRounding {
+    static __device__ uint16_t to_half(float x) { return __half_as_ushort(__float2half_rn(x)); }
+    static __device__ uint16_t to_bfloat16(float x) { return __bfloat16_as_ushort(__float2bfloat16_rn(x)); }
+};
+
+template <int kBands, typename Pixel>
+__global__ void __launch_bounds__(kSumThreads)
+    grey_sum_kernel(const __grid_constant__ AugmentBatch batch, uint64_t* sums) {
+    __shared__ float scratch[kBands ? 1 : kMaxBands * kSumThreads];
+    const GreySum<kBands, Pixel> part(batch, scratch, blockIdx.x);
+    if (!part.needed()) return;
+    unsigned long long sum = part.add_up(threadIdx.x);
+    for (int lanes = 16; lanes > 0; lanes /= 2) sum += __shfl_down_sync(0xffffffffu, sum, lanes);
+    if (threadIdx.x % 32 == 0) atomicAdd(reinterpret_cast<unsigned long long*>(sums + part.item()), sum);
+}
+
+template <int kBands, typename Pixel>
+__global__ void __launch_bounds__(kMaxThreads, kBands ? 5 : 4)
+    views_kernel(const __grid_constant__ AugmentBatch batch, const __grid_constant__ ViewPlan plan,
+                 const uint64_t* grey_sums) {
+    extern __shared__ __align__(kAlignment) float shared[];
+    const ViewTile<kBands, Pixel, DeviceRounding> tile(batch, plan, grey_sums, shared, blockIdx.x);
+    if (!tile.is_made()) return;
+    const int thread = static_cast<int>(threadIdx.x);
+    tile.tabulate(thread);
+    __syncthreads();
+    if (tile.is_blurred()) {
+        tile.normalise_blur(thread);
+        __syncthreads();
+    }
+    for (int y = tile.top(); y < tile.bottom(); y += kGroup) {
+        tile.tabulate_rows(thread, y);
+        __syncthreads();
+        tile.filter_down(thread, y);
+        __syncthreads();
+        if (tile.is_blurred()) {
+            tile.blur_across(thread, y);
+            __syncthreads();
+        }
+        tile.resize_across(thread, y);
+        __syncthreads();
+        tile.copy_out(thread, y);
+    }
+}
+
+unsigned grid(int64_t blocks) {
+    if (blocks > std::numeric_limits<int32_t>::max())
+        throw ArrayError("pixels: expected a batch of fewer views for one launch, got " +
+                         std::to_string(blocks) + " blocks; split it");
+    return static_cast<unsigned>(blocks);
+}
+
+// Shared memory that lets two blocks run on a multiprocessor.
+int64_t half_a_multiprocessor() {
+    int device = 0, whole = 0, reserved = 0;
+    SECO_CUDA_CHECK(cudaGetDevice(&device));
+    SECO_CUDA_CHECK(cudaDeviceGetAttribute(&whole, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device));
+    SECO_CUDA_CHECK(cudaDeviceGetAttribute(&reserved, cudaDevAttrReservedSharedMemoryPerBlock, device));
+    return whole / 2 - reserved;
+}
+
+template <int kBands, typename Pixel>
+void launch_views(const AugmentBatch& batch, int radius, const uint64_t* sums, cudaStream_t stream) {
+    const ViewPlan plan(batch, radius, half_a_multiprocessor());
+    const auto kernel = views_kernel<kBands, Pixel>;
+    SECO_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         static_cast<int>(plan.shared_bytes)));
+    kernel<<<grid(plan.blocks(batch)), static_cast<unsigned>(plan.threads),
+             static_cast<size_t>(plan.shared_bytes), stream>>>(batch, plan, sums);
+    SECO_CUDA_CHECK(cudaGetLastError());
+}
+
+template <int kBands, typename Pixel>
+void launch(const AugmentBatch& batch, const ViewExtremes& extremes, uint64_t* sums, cudaStream_t stream) {
+    if (extremes.any_contrast) {
+        const int64_t items = batch.locations * batch.views;
+        SECO_CUDA_CHECK(cudaMemsetAsync(sums, 0, static_cast<size_t>(items) * sizeof(*sums), stream));
+        const unsigned blocks = grid(items * GreySum<kBands, Pixel>::count_parts(batch));
+        grey_sum_kernel<kBands, Pixel><<<blocks, kSumThreads, 0, stream>>>(batch, sums);
+        SECO_CUDA_CHECK(cudaGetLastError());
+    }
+    if (extremes.any_sharp) launch_views<kBands, Pixel>(batch, 0, sums, stream);
+    const int radius = math::blur_radius(extremes.max_sigma);
+    if (radius > 0) launch_views<kBands, Pixel>(batch, radius, sums, stream);
+}
+
+}  // namespace
+
+void augment_views(const AugmentBatch& batch, const ViewExtremes& extremes, uint64_t* grey_sums,
+                   void* stream) {
+    if (batch.locations == 0 || batch.views == 0) return;
+    auto* on = static_cast<cudaStream_t>(stream);
+    const bool bytes = batch.pixel_type == PixelType::kUint8;
+    if (batch.bands == 3)
+        return bytes ? launch<3, uint8_t>(batch, extremes, grey_sums, on)
+                     : launch<3, uint16_t>(batch, extremes, grey_sums, on);
+    bytes ? launch<0, uint8_t>(batch, extremes, grey_sums, on)
+          : launch<0, uint16_t>(batch, extremes, grey_sums, on);
+}
+
+}  // namespace seco::cuda

@@ -1,0 +1,118 @@
+// Runs the kernels of csrc/cuda/augment.cu on the CPU, thread by thread: the same functions, phases and
+// shared memory. Built and called by tests/kernels, not part of the module.
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <limits>
+#include <vector>
+
+#include "cuda/augment.hpp"
+#include "cuda/grey_sum.hpp"
+#include "cuda/view_tile.hpp"
+#include "math/half.hpp"
+
+namespace seco::cuda {
+namespace {
+
+struct HostRounding {
+    static uint16_t to_half(float x) { return math::to_half(x); }
+    static uint16_t to_bfloat16(float x) { return math::to_bfloat16(x); }
+};
+
+// Shared memory of one block: begins as NaN, which shows whatever is read before it is written, and ends in a
+// guard that must stay as it is.
+class SharedMemory {
+  public:
+    explicit SharedMemory(int64_t bytes)
+        : used_(static_cast<size_t>(bytes / 4)),
+          units_((used_ + kGuard) / 4 + 1),
+          floats_(units_.front().floats) {
+        std::fill_n(floats_, used_ + kGuard, std::numeric_limits<float>::quiet_NaN());
+        std::fill_n(floats_ + used_, kGuard, kMark);
+    }
+    float* data() { return floats_; }
+    void check() const {
+        if (!std::all_of(floats_ + used_, floats_ + used_ + kGuard, [](float x) { return x == kMark; }))
+            throw ArrayError("shared memory: expected nothing behind its end, got a value");
+    }
+
+  private:
+    static constexpr size_t kGuard = 4096;
+    static constexpr float kMark = 12345.0f;
+    struct alignas(kAlignment) Unit {
+        float floats[4];
+    };
+    size_t used_;
+    std::vector<Unit> units_;
+    float* floats_;
+};
+
+// Threads of a block between two barriers. In which order they run must not matter.
+template <typename Phase>
+void run(int threads, bool backwards, const Phase& phase) {
+    for (int t = 0; t < threads; ++t) phase(backwards ? threads - 1 - t : t);
+}
+
+template <int kBands, typename Pixel>
+void sum_greys(const AugmentBatch& batch, std::vector<uint64_t>& sums) {
+    using Part = GreySum<kBands, Pixel>;
+    std::vector<float> scratch(kMaxBands * kSumThreads);
+    for (int64_t block = 0; block < batch.locations * batch.views * Part::count_parts(batch); ++block) {
+        const Part part(batch, scratch.data(), block);
+        if (!part.needed()) continue;
+        for (int t = 0; t < kSumThreads; ++t) sums[static_cast<size_t>(part.item())] += part.add_up(t);
+    }
+}
+
+template <int kBands, typename Pixel>
+void make_views(const AugmentBatch& batch, int radius, int64_t shared_limit, bool backwards,
+                const std::vector<uint64_t>& sums) {
+    const ViewPlan plan(batch, radius, shared_limit);
+    for (int64_t block = 0; block < plan.blocks(batch); ++block) {
+        SharedMemory shared(plan.shared_bytes);
+        const ViewTile<kBands, Pixel, HostRounding> tile(batch, plan, sums.data(), shared.data(),
+                                                         static_cast<uint32_t>(block));
+        if (!tile.is_made()) continue;
+        const auto phase = [&](const auto& work) { run(plan.threads, backwards, work); };
+        phase([&](int t) { tile.tabulate(t); });
+        if (tile.is_blurred()) phase([&](int t) { tile.normalise_blur(t); });
+        for (int y = tile.top(); y < tile.bottom(); y += kGroup) {
+            phase([&](int t) { tile.tabulate_rows(t, y); });
+            phase([&](int t) { tile.filter_down(t, y); });
+            if (tile.is_blurred()) phase([&](int t) { tile.blur_across(t, y); });
+            phase([&](int t) { tile.resize_across(t, y); });
+            phase([&](int t) { tile.copy_out(t, y); });
+        }
+        shared.check();
+    }
+}
+
+template <int kBands, typename Pixel>
+void emulate(const AugmentBatch& batch, float max_sigma, int64_t shared_limit, bool backwards) {
+    std::vector<uint64_t> sums(static_cast<size_t>(batch.locations * batch.views));
+    sum_greys<kBands, Pixel>(batch, sums);
+    make_views<kBands, Pixel>(batch, 0, shared_limit, backwards, sums);
+    const int radius = math::blur_radius(max_sigma);
+    if (radius > 0) make_views<kBands, Pixel>(batch, radius, shared_limit, backwards, sums);
+}
+
+}  // namespace
+}  // namespace seco::cuda
+
+// Returns null, or what went wrong; valid until the next call.
+extern "C" const char* seco_emulate_views(const seco::AugmentBatch* batch, float max_sigma,
+                                          int64_t shared_limit, bool backwards) {
+    using namespace seco::cuda;
+    static std::string message;
+    try {
+        const bool bytes = batch->pixel_type == seco::PixelType::kUint8;
+        if (batch->bands == 3)
+            (bytes ? emulate<3, uint8_t> : emulate<3, uint16_t>)(*batch, max_sigma, shared_limit, backwards);
+        else
+            (bytes ? emulate<0, uint8_t> : emulate<0, uint16_t>)(*batch, max_sigma, shared_limit, backwards);
+        return nullptr;
+    } catch (const std::exception& error) {
+        message = error.what();
+        return message.c_str();
+    }
+}
