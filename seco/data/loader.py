@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,12 +25,20 @@ _ATTEMPTS = 100  # to find another location in place of one that cannot be read
 _AHEAD = 3  # batches in the making besides the one that the model works on
 
 
+class _Made(NamedTuple):
+    """A batch as a thread leaves it, and on CUDA when its views are made."""
+
+    views: torch.Tensor
+    locations: NDArray[np.int64]
+    ready: torch.cuda.Event | None
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Views of one batch of locations.
 
     Attributes:
-        views: ``[V, N, C, size, size]``, normalised, channels last in memory.
+        views: ``[V, N, C, size, size]``, normalised, channels last in memory, on the loader's device.
         locations: int64 ``[N]``, their numbers in the store; of those that stand in for unreadable ones, too.
         wait_s: Seconds that the consumer waited for this batch.
     """
@@ -56,6 +64,9 @@ class Loader:
         max_bad_fraction: Share of the store's patches that may be unreadable. A location with such a patch is replaced by
             another draw, the same for any number of threads or ranks.
         verify: Compare every patch with its checksum, at the cost of reading it whole.
+        device: Where the views are made. On CUDA, pixels are decoded into pinned memory, copied and augmented on a stream of
+            the loader's own, beside the work of the stream that the consumer runs on.
+        dtype: Of the views, as in ``augment_views``.
 
     Attributes:
         bad_patches: What is wrong with the patches that could not be read so far, by name.
@@ -80,12 +91,16 @@ class Loader:
         world_size: int = 1,
         max_bad_fraction: float = 0.01,
         verify: bool = False,
+        device: torch.device | str = "cpu",
+        dtype: str = "float32",
     ) -> None:
         self.store, self.recipe, self.normalization = store, recipe, normalization
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.threads = threads or os.cpu_count() or 1
         self.rank, self.world_size = rank, world_size
         self.max_bad_fraction, self.verify = max_bad_fraction, verify
+        self.device, self.dtype = torch.device(device), dtype
+        self._stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.bad_patches: dict[str, str] = {}
         self._lock, self._buffers = threading.Lock(), threading.local()
         if verify and not store.has_checksums:
@@ -108,45 +123,60 @@ class Loader:
             DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
         """
         order = self._usable[permutation(len(self._usable), seed=self.seed, epoch=epoch)]
-        pending: deque[Future[tuple[torch.Tensor, NDArray[np.int64]]]] = deque()
+        pending: deque[Future[_Made]] = deque()
+        consumed: deque[torch.cuda.Event] = deque()
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="seco-loader") as pool:
             try:
                 for step in range(start_step, self.steps_per_epoch):
                     while len(pending) < _AHEAD and step + len(pending) < self.steps_per_epoch:
                         pending.append(pool.submit(self._make, epoch, order, step + len(pending)))
                     start = time.perf_counter()
-                    views, locations = pending.popleft().result()
-                    yield Batch(views, locations, time.perf_counter() - start)
+                    made = pending.popleft().result()
+                    waited = time.perf_counter() - start
+                    if self._stream is not None:
+                        self._hand_over(made, consumed)
+                    yield Batch(made.views, made.locations, waited)
             finally:
                 for future in pending:
                     future.cancel()
 
-    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> tuple[torch.Tensor, NDArray[np.int64]]:
+    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> "_Made":
         first = (step * self.world_size + self.rank) * self.batch_size
         locations = order[first : first + self.batch_size].copy()
         params, pixels = self._read(epoch, locations)
-        n = self.normalization
-        views = augment_views(
-            torch.from_numpy(pixels),
-            params,
-            size=self.size,
-            scale=n.scale,
-            offset=n.offset,
-            mean=n.mean,
-            std=n.std,
-            threads=self.threads,
-        )
-        return torch.as_tensor(views), locations
+        if self._stream is None:
+            return _Made(self._augment(pixels, params), locations, None)
+        with torch.cuda.stream(self._stream):
+            views = self._augment(pixels.to(self.device, non_blocking=True), params)
+            return _Made(views, locations, self._stream.record_event())
 
-    def _read(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[Any]]:
+    def _augment(self, pixels: torch.Tensor, params: NDArray[np.void]) -> torch.Tensor:
+        n = self.normalization
+        settings = {"scale": n.scale, "offset": n.offset, "mean": n.mean, "std": n.std}
+        views = augment_views(pixels, params, size=self.size, dtype=self.dtype, threads=self.threads, **settings)  # type: ignore[arg-type]
+        return torch.as_tensor(views)
+
+    def _hand_over(self, made: "_Made", consumed: "deque[torch.cuda.Event]") -> None:
+        """Let the consumer's stream, which nobody waits for, go on when the views are made."""
+        assert made.ready is not None
+        current = torch.cuda.current_stream(self.device)
+        # The host may run ahead of the GPU by few batches only, for each takes memory there.
+        consumed.append(current.record_event())
+        if len(consumed) > _AHEAD:
+            consumed.popleft().synchronize()
+        current.wait_event(made.ready)
+        made.views.record_stream(current)
+
+    def _read(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], torch.Tensor]:
         """View parameters ``[N, V]`` and pixels ``[N, T, C, H, W]``; replaces locations that cannot be read, in place."""
         wanted = locations.copy()
         params, rows = self._draw(epoch, locations)
-        pixels = self._buffer(rows.shape)
+        tensor = self._buffer(rows.shape)
+        pixels = tensor.numpy()
         bad = self._decode(np.arange(len(locations)), rows, pixels)
         for attempt in range(_ATTEMPTS):
             if not len(bad):
-                return params, pixels
+                return params, tensor
             for i in bad:
                 stand_in = substitute(len(self._usable), seed=self.seed, epoch=epoch, sample=int(wanted[i]), attempt=attempt)
                 locations[i] = self._usable[stand_in]
@@ -175,13 +205,17 @@ class Loader:
         params["date"] = slots
         return params, rows
 
-    def _buffer(self, shape: tuple[int, ...]) -> NDArray[Any]:
-        """This thread's pixels, the same memory for every batch: fresh pages cost as much as decoding."""
+    def _buffer(self, shape: tuple[int, ...]) -> torch.Tensor:
+        """Room for pixels: fresh pages cost as much as decoding, so the memory is used again."""
         side = self.store.patch_size
         shape = (*shape, len(self._bands), side, side)
+        dtype = getattr(torch, np.dtype(self.store.dtype).name)
+        if self._stream is not None:  # from torch's cache of pinned memory, which waits until a copy is done
+            return torch.empty(shape, dtype=dtype, pin_memory=True)
+        # This thread's own: its views are made before it reads again.
         if getattr(self._buffers, "pixels", None) is None or self._buffers.pixels.shape != shape:
-            self._buffers.pixels = np.empty(shape, self.store.dtype)
-        pixels: NDArray[Any] = self._buffers.pixels
+            self._buffers.pixels = torch.empty(shape, dtype=dtype)
+        pixels: torch.Tensor = self._buffers.pixels
         return pixels
 
     def _decode(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], pixels: NDArray[Any]) -> NDArray[np.int64]:

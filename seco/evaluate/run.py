@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seco.errors import ConfigError, DataError, DeviceError
+from seco.device import resolve_device
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, Images, StorePatches, open_images
 from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, untrained
 from seco.evaluate.features import extract_features
@@ -65,22 +66,9 @@ class Evaluation:
             images,
             batch_size=self.batch_size,
             threads=self.threads,
-            device=resolve_device(self.device),
+            device=torch.device(resolve_device(self.device)),
             progress=self.progress,
         )
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device for ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
-
-    Raises:
-        DeviceError: If CUDA is asked for and not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
-    return torch.device(name)
 
 
 def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
@@ -173,7 +161,7 @@ def _circumstances(evaluation: Evaluation, images: Images, subject: Subject, sta
     settings = asdict(evaluation)
     for name in ("data", "checkpoint", "timm", "random", "size", "bands", "seed", "progress"):
         del settings[name]  # what matters of them is told by data and encoder
-    settings["device"] = str(resolve_device(evaluation.device))
+    settings["device"] = resolve_device(evaluation.device)
     return {
         "data": images.describe(),
         "encoder": subject.describe(),

@@ -43,18 +43,16 @@ class Watcher(Protocol):
 
 @dataclass
 class _Interval:
-    """Sums since the last line of metrics."""
+    """Sums since the last line of metrics; on the device, for asking what they are would wait for it."""
 
     steps: int = 0
-    loss: float = 0.0
-    accuracy: list[float] = field(default_factory=list)
+    sums: torch.Tensor | None = None  # of loss and each accuracy, float64
     wait_s: float = 0.0
     start: float = field(default_factory=time.perf_counter)
 
     def add(self, output: ContrastOutput, wait_s: float) -> None:
-        accuracy = output.accuracy.tolist()
-        self.accuracy = [a + b for a, b in zip(self.accuracy or [0.0] * len(accuracy), accuracy, strict=True)]
-        self.loss += output.loss.item()
+        values = torch.cat([output.loss.detach()[None], output.accuracy]).double()
+        self.sums = values if self.sums is None else self.sums + values
         self.wait_s += wait_s
         self.steps += 1
 
@@ -114,6 +112,8 @@ class _Trainer:
             world_size=fabric.world_size,
             max_bad_fraction=config.max_bad_fraction,
             verify=config.verify,
+            device=fabric.device,
+            dtype={"fp32": "float32", "bf16": "bfloat16"}[config.precision],
         )
         self.warned: set[str] = set()
         self.total_steps = config.epochs * self.loader.steps_per_epoch
@@ -134,6 +134,7 @@ class _Trainer:
             lr=config.lr,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
+            fused=fabric.device.type == "cuda",
         )
         self.step, self.epoch_loss, self.best_loss = 0, 0.0, math.inf
         if run.state is not None:
@@ -144,6 +145,7 @@ class _Trainer:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch 2.14 renames an option that 2.11 knows by its old name only
             self.forward, self.wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
+        self.model.train()
         self.interval = _Interval()
 
     def fit(self, watcher: Watcher) -> int | None:
@@ -204,27 +206,24 @@ class _Trainer:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        if self.fabric.device.type == "cuda":
-            views = views.pin_memory()
-        self.model.train()
         self.model.update_key_encoder()
-        output: ContrastOutput = self.forward(views.to(self.fabric.device, non_blocking=True), self.step)
+        output: ContrastOutput = self.forward(views, self.step)
         self.optimizer.zero_grad()
         self.fabric.backward(output.loss)
         self.wrapped_optimizer.step()
         self.model.push_keys(output.keys)
         self.interval.add(output, wait_s)
         self.step += 1
-        if not math.isfinite(self.interval.loss):
-            raise RunError(f"loss: expected a number, got {output.loss.item()} at step {self.step}; try a smaller --lr")
 
     def _make_line(self, epoch: int) -> dict[str, Any]:
         """One line of metrics of all ranks over the steps since the last; what time decides comes last."""
         interval, self.interval = self.interval, _Interval()
         seconds = time.perf_counter() - interval.start
         gradients = [p.grad for p in self.model.query.parameters() if p.grad is not None]
-        sums = torch.tensor([interval.loss, *interval.accuracy], dtype=torch.float64)
-        loss, *accuracy = (self._mean(sums) / interval.steps).tolist()
+        assert interval.sums is not None
+        loss, *accuracy = (self._mean(interval.sums) / interval.steps).tolist()
+        if not math.isfinite(loss):
+            raise RunError(f"loss: expected a number, got {loss} by step {self.step}; try a smaller --lr")
         batch, world_size = self.config.batch_size, self.fabric.world_size
         self.epoch_loss += loss * interval.steps
         return {

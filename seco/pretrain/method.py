@@ -85,7 +85,7 @@ class MomentumContrast(nn.Module):
         self.key.load_state_dict(self.query.state_dict())
         self.key.requires_grad_(False)
         generator = torch.Generator().manual_seed(seed)
-        self.queues = nn.ModuleList(KeyQueue(queue_length, dim, generator=generator) for _ in range(sub_spaces))
+        self.queue = KeyQueue(sub_spaces, queue_length, dim, generator=generator)
 
     def forward(self, views: Tensor, step: int = 0) -> ContrastOutput:
         """Loss of one batch.
@@ -94,24 +94,29 @@ class MomentumContrast(nn.Module):
             views: ``[1 + M, N, C, H, W]``: the query view, then one key view a sub-space.
             step: Number of the step, from which the ranks draw how they mix their keys.
         """
-        query = self.query(views[0])  # [M, N, D]
-        with torch.no_grad():
-            # One pass a view, as in the 2021 code: batch-norm statistics are those of one kind of view.
-            keys = torch.stack([self._encode_keys(view, step) for view in views[1:]], dim=1)  # [M, M views, all N, D]
-        own = ranks.own_share(views.shape[1])
+        return self.compare(self.query(views[0]), self.encode_keys(views[1:], step))
+
+    @torch.no_grad()
+    def encode_keys(self, views: Tensor, step: int = 0) -> Tensor:
+        """Key views ``[V, n, C, H, W]`` of this rank → keys ``[M, V, N, D]`` of all ranks.
+
+        One pass a view, as in the 2021 code: batch-norm statistics are those of one kind of view.
+        """
+        return torch.stack([self._encode_view(view, step) for view in views], dim=1)
+
+    def compare(self, query: Tensor, keys: Tensor) -> ContrastOutput:
+        """Loss of queries ``[M, n, D]`` of this rank among the keys ``[M, V, N, D]`` of all ranks."""
+        own = ranks.own_share(query.shape[1])
         losses, accuracies = [], []
-        for i, queue in enumerate(self.queues):
-            queued: Tensor = queue.keys  # type: ignore[assignment]
-            cosines = sub_space_logits(query[i], keys[i], queued, positive=i, own=own, batch_negatives=self.batch_negatives)
+        for cosines in contrast(query, keys, self.queue.keys, own=own, batch_negatives=self.batch_negatives):
             logits = cosines / self.temperature
-            target = logits.new_zeros(len(logits), dtype=torch.int64)
-            losses.append(F.cross_entropy(logits, target))
+            losses.append(F.cross_entropy(logits, logits.new_zeros(len(logits), dtype=torch.int64)))
             # A tie is no win: an encoder that maps everything to one point must not look perfect.
             accuracies.append((logits[:, :1] > logits[:, 1:]).all(dim=1).float().mean())
-        pushed = torch.stack([keys[i, i] for i in range(len(self.queues))])
+        pushed = torch.stack([keys[i, i] for i in range(len(keys))])
         return ContrastOutput(torch.stack(losses).sum(), torch.stack(accuracies).detach(), pushed)
 
-    def _encode_keys(self, view: Tensor, step: int) -> Tensor:
+    def _encode_view(self, view: Tensor, step: int) -> Tensor:
         """Keys ``[M, N, D]`` of one view of all ranks.
 
         Each rank encodes a mixture of all ranks' samples: batch-norm statistics would give a key's own batch away (He et
@@ -134,24 +139,22 @@ class MomentumContrast(nn.Module):
         torch._foreach_lerp_(keys, queries, 1 - self.momentum)
 
     def push_keys(self, keys: Tensor) -> None:
-        """Feed each queue with its sub-space's keys ``[M, N, D]``; call after the logits of a step."""
-        for queue, own in zip(self.queues, keys, strict=True):
-            queue.push(own)  # type: ignore[operator]
+        """Feed the queue with each sub-space's keys ``[M, N, D]``; call after the logits of a step."""
+        self.queue.push(keys)
 
 
-def sub_space_logits(
-    query: Tensor, keys: Tensor, queue: Tensor, *, positive: int, own: slice = slice(None), batch_negatives: bool = False
-) -> Tensor:
-    """Cosines of one sub-space, the positive first.
+def contrast(
+    query: Tensor, keys: Tensor, queue: Tensor, *, own: slice = slice(None), batch_negatives: bool = False
+) -> list[Tensor]:
+    """Cosines of every sub-space, the positive first.
 
     Negatives are the queue and, in every sub-space but the first, the other key views of every sample of the batch,
     the query's own location included. The batch is that of all ranks.
 
     Args:
-        query: ``[n, D]`` unit vectors of this rank's samples.
-        keys: ``[V, N, D]`` unit vectors of all key views of all ranks' samples in this sub-space.
-        queue: ``[K, D]`` unit vectors.
-        positive: The key view that is this sub-space's positive.
+        query: ``[M, n, D]`` unit vectors of this rank's samples in each sub-space.
+        keys: ``[M, V, N, D]`` unit vectors of all key views of all ranks' samples; view i is sub-space i's positive.
+        queue: ``[M, K, D]`` unit vectors.
         own: Where this rank's samples are among the N.
         batch_negatives: The positives of the other samples are negatives too.
 
@@ -160,11 +163,16 @@ def sub_space_logits(
         sample's own is -inf there), float32.
     """
     with torch.autocast(query.device.type, enabled=False):
-        logits = [(query * keys[positive][own]).sum(dim=1, keepdim=True), query @ queue.T]
-        if positive > 0:
-            logits += [query @ view.T for j, view in enumerate(keys) if j != positive]
-        if batch_negatives:
-            others = query @ keys[positive].T
-            others[:, own].fill_diagonal_(-torch.inf)
-            logits.append(others)
-        return torch.cat(logits, dim=1)
+        queued = query @ queue.mT  # all sub-spaces in one product
+        batch = (query @ keys.flatten(1, 2).mT).view(*query.shape[:2], *keys.shape[1:3])  # [M, n, V, N]
+        cosines = []
+        for i, of_view in enumerate(batch.transpose(1, 2)):
+            parts = [of_view[i][:, own].diagonal()[:, None], queued[i]]
+            if i > 0:
+                parts += [others for j, others in enumerate(of_view) if j != i]
+            if batch_negatives:
+                others = of_view[i].clone()
+                others[:, own].fill_diagonal_(-torch.inf)
+                parts.append(others)
+            cosines.append(torch.cat(parts, dim=1))
+        return cosines

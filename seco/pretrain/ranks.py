@@ -12,7 +12,7 @@ from lightning.fabric import Fabric
 from lightning.fabric.strategies import DDPStrategy
 from torch import Tensor
 
-from seco.errors import DeviceError
+from seco.device import resolve_device
 from seco.ops.random import permutation
 
 
@@ -28,10 +28,10 @@ def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publ
     """
     for chatty in ("lightning.fabric", "lightning.pytorch", "lightning_utilities"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    if device == "cuda" and not torch.cuda.is_available():
-        raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = resolve_device(device)
+    if device == "cuda":
+        # Views have one size: the fastest convolution for it is worth looking for.
+        torch.backends.cudnn.benchmark = True
     ranks, nodes = started_with()
     # Queues are alike on all ranks, and batch-norm statistics are not used in training: there is nothing to broadcast.
     strategy = DDPStrategy(broadcast_buffers=False) if ranks > 1 else "auto"

@@ -5,7 +5,7 @@ from reference.moco import loss as reference_loss
 
 from seco.errors import ConfigError
 from seco.pretrain.encoder import build_backbone
-from seco.pretrain.method import MomentumContrast, sub_space_logits
+from seco.pretrain.method import MomentumContrast, contrast
 from seco.pretrain.queue import KeyQueue
 from seco.pretrain.schedule import learning_rate
 
@@ -30,25 +30,24 @@ def test_loss_is_the_papers(sub_spaces, batch_negatives):
     with torch.no_grad():
         query = model.query(batch[0]).numpy()
         keys = torch.stack([model.key(view) for view in batch[1:]], dim=1).numpy()
-    expected = reference_loss(
-        query, keys, [queue.keys.numpy() for queue in model.queues], model.temperature, batch_negatives
-    )
+    expected = reference_loss(query, keys, model.queue.keys.numpy(), model.temperature, batch_negatives)
     # A float32 logit of size up to 1 / 0.07 is off by at most 15 * 2**-24 * 8; the loss moves no more than its logits do.
     assert abs(output.loss.item() - expected) < sub_spaces * 2 * 15 * 8 * 2**-24
 
 
 def test_first_sub_space_has_no_negatives_from_the_batch():
-    query, keys, queue = torch.eye(4)[:2], torch.eye(4)[:2].expand(3, 2, 4), torch.eye(4)[2:]
-    assert sub_space_logits(query, keys, queue, positive=0).shape == (2, 1 + 2)
-    assert sub_space_logits(query, keys, queue, positive=1).shape == (2, 1 + 2 + 2 * 2)
+    eye = torch.eye(4)
+    query, keys, queue = eye[:2].expand(3, 2, 4), eye[:2].expand(3, 3, 2, 4), eye[2:].expand(3, 2, 4)
+    assert [cosines.shape for cosines in contrast(query, keys, queue)] == [(2, 1 + 2)] + [(2, 1 + 2 + 2 * 2)] * 2
 
 
 def test_own_location_is_among_the_negatives_of_later_sub_spaces():
-    query = torch.eye(4)[:2]
-    keys = torch.stack([torch.eye(4)[2:], torch.eye(4)[:2], torch.eye(4)[2:]])
-    keys[0, 0] = query[0]  # the other season of the first location looks the same
-    logits = sub_space_logits(query, keys, torch.zeros(1, 4), positive=1)
-    assert logits[0].tolist() == [1, 0, 1, 0, 0, 0]
+    query = torch.eye(4)[:2].expand(2, 2, 4)
+    keys = torch.stack([torch.eye(4)[2:], torch.eye(4)[:2]]).expand(2, 2, 2, 4).clone()
+    keys[1, 0, 0] = query[1, 0]  # the other season of the first location looks the same
+    cosines = contrast(query, keys, torch.zeros(2, 1, 4))
+    assert cosines[1][0].tolist() == [1, 0, 1, 0]
+    assert cosines[1][1].tolist() == [1, 0, 0, 0]
 
 
 def test_a_tie_is_not_a_hit():
@@ -62,14 +61,12 @@ def test_a_tie_is_not_a_hit():
 
 def test_keys_enter_the_queue_after_the_logits():
     model = make().train()
-    before = [queue.keys.clone() for queue in model.queues]
+    before = model.queue.keys.clone()
     output = model(views())
-    for queue, old in zip(model.queues, before, strict=True):
-        assert torch.equal(queue.keys, old)
+    assert torch.equal(model.queue.keys, before)
     model.push_keys(output.keys)
-    for i, queue in enumerate(model.queues):
-        assert torch.equal(queue.keys[:BATCH], output.keys[i])
-        assert torch.equal(queue.keys[BATCH:], before[i][BATCH:])
+    assert torch.equal(model.queue.keys[:, :BATCH], output.keys)
+    assert torch.equal(model.queue.keys[:, BATCH:], before[:, BATCH:])
 
 
 def test_only_the_query_encoder_learns():
@@ -93,11 +90,11 @@ def test_key_encoder_follows_at_its_momentum():
 
 
 def test_queue_wraps_and_drops_nothing():
-    queue = KeyQueue(5, 1, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(queue.keys.abs(), torch.ones(5, 1))  # unit vectors from the start
+    queue = KeyQueue(1, 5, 1, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(queue.keys.abs(), torch.ones(1, 5, 1))  # unit vectors from the start
     expected = queue.keys.flatten().tolist()
     for start in range(0, 21, 3):
-        queue.push(torch.arange(start, start + 3.0)[:, None])
+        queue.push(torch.arange(start, start + 3.0)[None, :, None])
         for value in range(start, start + 3):
             expected[value % 5] = value
         assert queue.keys.flatten().tolist() == expected
@@ -105,10 +102,10 @@ def test_queue_wraps_and_drops_nothing():
 
 
 def test_more_keys_than_the_queue_holds_keep_the_newest():
-    queue = KeyQueue(3, 1, generator=torch.Generator())
-    queue.push(torch.arange(7.0)[:, None])
+    queue = KeyQueue(1, 3, 1, generator=torch.Generator())
+    queue.push(torch.arange(7.0)[None, :, None])
     assert sorted(queue.keys.flatten().tolist()) == [4, 5, 6]
-    queue.push(torch.tensor([[7.0]]))
+    queue.push(torch.tensor([[[7.0]]]))
     assert sorted(queue.keys.flatten().tolist()) == [5, 6, 7]
 
 
@@ -117,8 +114,8 @@ def test_queue_and_pointer_are_in_the_state():
     model.push_keys(torch.ones(3, 4, 8))
     other = make(seed=2)
     other.load_state_dict(model.state_dict())
-    assert other.queues[2].pointer == 4
-    assert torch.equal(other.queues[2].keys, model.queues[2].keys)
+    assert other.queue.pointer == 4
+    assert torch.equal(other.queue.keys, model.queue.keys)
 
 
 def test_weights_depend_on_the_seed_alone():

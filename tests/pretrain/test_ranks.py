@@ -89,7 +89,7 @@ def test_two_ranks_of_16_are_one_of_32(store, tmp_path):
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=3 * 2**-18)
     queues = [read_checkpoint(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("one", "two")]
     # Queues hold the same keys in the same order, whichever rank made them; a unit vector's numbers are below 1.
-    torch.testing.assert_close(queues[0]["queues.2.keys"], queues[1]["queues.2.keys"], rtol=0, atol=2**-10)
+    torch.testing.assert_close(queues[0]["queue.keys"], queues[1]["queue.keys"], rtol=0, atol=2**-10)
 
 
 def test_resuming_is_exact_on_as_many_ranks_and_refused_on_others(store, tmp_path):

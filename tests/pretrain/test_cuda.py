@@ -1,0 +1,58 @@
+"""Training on a GPU."""
+
+import json
+
+import pytest
+import torch
+from memory_store import MemoryStore
+
+from seco.pretrain import loop
+from seco.pretrain.checkpoint import read_checkpoint
+from seco.pretrain.config import PretrainConfig
+
+pytestmark = pytest.mark.gpu
+
+
+class Silent:
+    def started(self, **_):
+        pass
+
+    def advanced(self, line):
+        pass
+
+    def warned(self, text):
+        raise AssertionError(text)
+
+
+@pytest.fixture
+def train(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "open_store", lambda _: MemoryStore())
+
+    def run(name, *, resume=False, **changes):
+        settings = {"backbone": "test_resnet", "batch_size": 8, "size": 32, "queue": 64, "epochs": 4, "log_every": 1}
+        config = PretrainConfig(data="memory", **settings | changes)
+        assert loop.pretrain(config, tmp_path / name, watcher=Silent(), resume=resume) is None
+        return [json.loads(line) for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()]
+
+    return run
+
+
+def test_losses_are_the_cpus(train):
+    on_cpu, on_cuda = (train(device, device=device, steps=3) for device in ("cpu", "cuda"))
+    for there, here in zip(on_cuda, on_cpu, strict=True):
+        # Convolutions round by 2**-24 for each of some thousand terms, and a logit multiplies that by 1 / 0.07; each step
+        # passes it on.
+        assert there["loss"] == pytest.approx(here["loss"], rel=1e-2)
+    assert on_cuda[0]["loss"] == pytest.approx(on_cpu[0]["loss"], rel=1e-3)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_bfloat16_trains_and_goes_on(train, tmp_path, compiled):
+    settings = {"device": "cuda", "precision": "bf16", "compile": compiled}
+    first = train("run", steps=4, **settings)
+    lines = train("run", steps=8, resume=True, **settings)
+    assert [line["step"] for line in lines] == list(range(1, 9))
+    assert lines[:4] == first
+    state = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")
+    assert all(torch.isfinite(tensor.float()).all() for tensor in state["model"].values())
+    assert state["model"]["queue.keys"].dtype == torch.float32
