@@ -36,7 +36,7 @@ format: $(VENV)/.ready
 	find csrc -name '*.[ch]pp' -o -name '*.cu*' | xargs $(BIN)/clang-format -i
 
 bench: $(VENV)/.ready
-	for name in views decode loader scale; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
+	for name in views decode loader scale step; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
 
 wheel: $(VENV)/.ready
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .

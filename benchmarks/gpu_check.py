@@ -50,7 +50,10 @@ def main() -> int:
             "pythonpath=tests",  # not the checkout, whose seco/ has no native module
             *_gpu_tests(),
         ],
-        "views": [*python, "benchmarks", "views", "--device", "cuda", "--out", str(records / "views.json")],
+        **{
+            name: [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{name}.json")]
+            for name in ("views", "step")
+        },
     }
     failed = [name for name, command in steps.items() if _run(name, command, environment)]
     print(f"gpu-check: {len(steps) - len(failed)} passed, {len(failed)} failed; records in {records}")

@@ -32,14 +32,13 @@ def _run_cpu(*, quick: bool) -> list[Record]:
     _check_crops(pixels)
     images = [pixels[n, 0] for n in range(locations)] * 2
     works: dict[tuple[str, str, int], Callable[[], object]] = {}
-    params = sample_view_params("moco", np.arange(locations), epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=1)
+    params = _drawn("moco", locations)
     for count in sorted({1, os.cpu_count() or 1}):
         works["moco-rgb-uint8", "seco", count] = lambda n=count: _ours(pixels, params, threads=n)  # type: ignore[misc]
     for name, peer in _cpu_peers(images).items():
         works["moco-rgb-uint8", name, 1] = peer
     many = _pixels(locations, channels=12, dtype=np.uint16)
-    recipe = RECIPES["moco"].for_bands(["B01"] * 12)
-    of_many = sample_view_params(recipe, np.arange(locations), epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=1)
+    of_many = _drawn("moco", locations, bands=12)
     works["moco-12-bands-uint16", "seco", 1] = lambda: _ours(many, of_many, threads=1)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -51,31 +50,57 @@ def _run_cpu(*, quick: bool) -> list[Record]:
 
 
 def _run_cuda(*, quick: bool) -> list[Record]:
-    """Crop-only views on the card, beside torchvision and a device-to-device copy of the bytes that they must move."""
+    """On the card: the four views of SeCo beside a copy of the bytes that they must move; one view beside the peers'."""
     locations, runs = (8, 3) if quick else (256, 31)
-    pixels = torch.from_numpy(_pixels(locations, channels=3, dtype=np.uint8)).cuda()
-    params = _crop_only(locations)
-    views = _ours(pixels, params, dtype="bfloat16")
-    expected = _ours(pixels.cpu(), params, dtype="float32")
-    # bfloat16 keeps 8 significant bits: half an ulp of values up to 1 is 2**-9, and the devices may round a tie apart.
-    torch.testing.assert_close(views.float().cpu(), expected, rtol=0, atol=2**-8)
+    pixels = torch.from_numpy(_pixels(locations, channels=3, dtype=np.uint8, dates=3)).cuda()
+    many = torch.from_numpy(_pixels(locations // 4, channels=12, dtype=np.uint16, dates=3)).cuda()
+    params, of_many = _drawn("seco", locations), _drawn("seco", locations // 4, bands=12)
+    moco = _drawn("moco", locations)
+    images = pixels[:, 0].repeat(2, 1, 1, 1)
+    # The devices make the same bits, or the timing would be of something else.
+    assert torch.equal(_ours(pixels[:4], params[:4]).cpu(), _ours(pixels[:4].cpu(), params[:4]))
 
-    work: dict[str, Callable[[], object]] = {"seco": lambda: _ours(pixels, params, dtype="bfloat16")}
-    moved = pixels.nbytes + views.nbytes
-    source = torch.empty(moved // 2, dtype=torch.uint8, device="cuda")
-    target = torch.empty_like(source)
-    work["copy"] = lambda: target.copy_(source)
-    work["torchvision"] = lambda: _torchvision_crops(pixels, params)
+    works: dict[tuple[str, str], tuple[Callable[[], object], int, int]] = {}
+
+    def add(case: str, source: torch.Tensor, drawn: np.ndarray, dtype: str) -> int:
+        moved = source.nbytes + _ours(source, drawn, dtype=dtype).nbytes
+        works[case, "seco"] = (lambda: _ours(source, drawn, dtype=dtype)), drawn.size, moved
+        half = torch.empty(2, moved // 2, dtype=torch.uint8, device="cuda").random_()
+        works[case, "copy"] = (lambda: half[1].copy_(half[0])), drawn.size, moved
+        return moved
+
+    add("seco-rgb-uint8-bfloat16", pixels, params, "bfloat16")
+    add("seco-12-bands-uint16-bfloat16", many, of_many, "bfloat16")
+    moved = add("moco-rgb-uint8-float32", pixels[:, :1].contiguous(), moco, "float32")
+    peers = {"torchvision": _torchvision_cuda, "kornia": _kornia, "nvidia.dali": _dali}
+    for name, peer in peers.items():
+        if _is_there(name):
+            works["moco-rgb-uint8-float32", name] = peer(images), moco.size, moved
     records = []
-    for name, call in work.items():
-        seconds = time_runs(call, runs=runs, synchronise=torch.cuda.synchronize)
-        records.append(_record("crop-only-rgb-uint8", name, "cuda", 0, params.size, seconds, bytes_moved=moved))
+    for (case, name), (work, items, moved) in works.items():
+        count = 5 if name == "torchvision" else runs  # one image after the other: seconds a run
+        seconds = time_runs(work, runs=count, synchronise=torch.cuda.synchronize)
+        records.append(_record(case, name, "cuda", 0, items, seconds, bytes_moved=moved))
     return records
 
 
-def _pixels(locations: int, *, channels: int, dtype: type) -> np.ndarray:
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
+
+
+def _pixels(locations: int, *, channels: int, dtype: type, dates: int = 1) -> np.ndarray:
     generator = np.random.default_rng(SEED)
-    return generator.integers(0, np.iinfo(dtype).max, (locations, 1, channels, HEIGHT, WIDTH), dtype=dtype)
+    return generator.integers(0, np.iinfo(dtype).max, (locations, dates, channels, HEIGHT, WIDTH), dtype=dtype)
+
+
+def _drawn(method: str, locations: int, *, bands: int = 3) -> np.ndarray:
+    recipe = RECIPES[method] if bands == 3 else RECIPES[method].for_bands(["B01"] * bands)
+    return sample_view_params(
+        recipe, np.arange(locations), epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=recipe.num_dates
+    )
 
 
 def _ours(
@@ -101,8 +126,7 @@ def _dtype(pixels: np.ndarray | torch.Tensor) -> str:
 
 def _crop_only(locations: int) -> np.ndarray:
     """View parameters with every operation but the crop switched off."""
-    ids = np.arange(locations)
-    params = sample_view_params("moco", ids, epoch=0, seed=SEED, height=HEIGHT, width=WIDTH, dates=1)
+    params = _drawn("moco", locations)
     for name, neutral in {"brightness": 1, "contrast": 1, "saturation": 1, "hue": 0, "grey": False}.items():
         params[name] = neutral
     params["blur_sigma"] = 0
@@ -137,7 +161,7 @@ def _cpu_peers(images: list[np.ndarray]) -> dict[str, Callable[[], object]]:
     """Each installed peer's MoCo-v2 recipe with its probabilities, over all images."""
     factories = {"torchvision": _torchvision_pil, "kornia": _kornia, "albumentations": _albumentations}
     modules = {"torchvision": "torchvision", "kornia": "kornia", "albumentations": "albumentations"}
-    return {name: factory(images) for name, factory in factories.items() if importlib.util.find_spec(modules[name])}
+    return {name: factory(images) for name, factory in factories.items() if _is_there(modules[name])}
 
 
 def _torchvision_pil(images: list[np.ndarray]) -> Callable[[], object]:
@@ -158,7 +182,7 @@ def _torchvision_pil(images: list[np.ndarray]) -> Callable[[], object]:
     return lambda: [chain(picture) for picture in pictures]
 
 
-def _kornia(images: list[np.ndarray]) -> Callable[[], object]:
+def _kornia(images: list[np.ndarray] | torch.Tensor) -> Callable[[], object]:
     from kornia import augmentation as k
 
     chain = k.AugmentationSequential(
@@ -168,8 +192,59 @@ def _kornia(images: list[np.ndarray]) -> Callable[[], object]:
         k.RandomHorizontalFlip(p=0.5),
         k.RandomResizedCrop((SIZE, SIZE), scale=(0.2, 1.0)),
     )
-    batch = torch.from_numpy(np.stack(images))
+    batch = images if isinstance(images, torch.Tensor) else torch.from_numpy(np.stack(images))
     return lambda: chain(batch.float() / 255)
+
+
+def _torchvision_cuda(images: torch.Tensor) -> Callable[[], object]:
+    from torchvision.transforms import v2
+
+    chain = v2.Compose(
+        [
+            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
+            v2.RandomGrayscale(p=0.2),
+            v2.RandomApply([v2.GaussianBlur(23, (0.1, 2.0))], p=0.5),
+            v2.RandomHorizontalFlip(),
+            v2.RandomResizedCrop(SIZE, scale=(0.2, 1.0), antialias=True),
+            v2.ToDtype(torch.float32, scale=True),
+        ]
+    )
+    # A transform draws once a call, so each image has a call of its own.
+    return lambda: [chain(image) for image in images]
+
+
+def _dali(images: torch.Tensor) -> Callable[[], object]:
+    """DALI's operators on one image format only: bands last, which is what they take."""
+    from nvidia.dali import fn, pipeline_def
+
+    batch = images.permute(0, 2, 3, 1).contiguous()
+    device = batch.device.type.replace("cuda", "gpu")
+
+    @pipeline_def(batch_size=len(batch), num_threads=1, device_id=0 if device == "gpu" else None, prefetch_queue_depth=1)  # type: ignore[untyped-decorator]
+    def chain() -> object:
+        x = fn.external_source(
+            source=lambda: [batch if images.is_cuda else batch.numpy()], num_outputs=1, device=device, batch=True
+        )[0]
+        jitter = fn.random.coin_flip(probability=0.8)
+
+        def factor(strength: float) -> object:
+            return 1 + jitter * fn.random.uniform(range=(-strength, strength))
+
+        x = fn.color_twist(
+            x,
+            brightness=factor(0.4),
+            contrast=factor(0.4),
+            saturation=factor(0.4) * (1 - fn.random.coin_flip(probability=0.2)),
+            hue=36 * jitter * fn.random.uniform(range=(-1, 1)),
+        )
+        sigma = fn.random.uniform(range=(0.1, 2.0)) * fn.random.coin_flip(probability=0.5) + 0.01
+        x = fn.gaussian_blur(x, sigma=sigma, window_size=23)
+        x = fn.random_resized_crop(x, size=(SIZE, SIZE), random_area=(0.2, 1.0), antialias=True)
+        return fn.crop_mirror_normalize(x, mirror=fn.random.coin_flip(), std=[255.0], output_layout="CHW")
+
+    pipeline = chain()
+    pipeline.build()
+    return lambda: pipeline.run()
 
 
 def _albumentations(images: list[np.ndarray]) -> Callable[[], object]:

@@ -13,7 +13,7 @@ FIELDS = {
 }  # fmt: skip
 
 
-PEER = {"views": "torchvision", "decode": "rasterio", "loader": "seco-2021", "scale": "geopandas"}
+PEER = {"views": "torchvision", "decode": "rasterio", "loader": "seco-2021", "scale": "geopandas", "step": "seco-2021"}
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
@@ -24,3 +24,13 @@ def test_benchmark_writes_records(name, tmp_path, monkeypatch):
     records = json.loads(out.read_text())
     assert all(set(record) >= FIELDS for record in records)
     assert {record["implementation"] for record in records} >= {"seco", PEER[name]}
+
+
+def test_steps_are_fed_from_a_store(tmp_path, make_store):
+    store = make_store(locations=tuple("abcdef"))
+    out = tmp_path / "records.json"
+    result = CliRunner().invoke(main, ["step", "--out", str(out), "--quick", "--data", str(store)])
+    assert result.exit_code == 0, result.output
+    assert "end-to-end" in json.loads(out.read_text())[-1]["case"]
+    refused = CliRunner().invoke(main, ["scale", "--out", str(out), "--quick", "--data", str(store)])
+    assert refused.exit_code == 2

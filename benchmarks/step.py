@@ -1,0 +1,230 @@
+"""Training steps: seco beside the step of the 2021 code made again, and where the time of ours goes.
+
+Pixels lie on the device already; ``--data STORE`` adds steps that are fed by the loader. Both steps are given the same
+weights and views first, and must agree on the loss.
+"""
+
+import copy
+import itertools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.record import Record, make_record, time_runs
+from seco.bands import select_bands
+from seco.data.loader import Loader
+from seco.data.normalization import Normalization
+from seco.data.store import open_store
+from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor
+from seco.ops.random import sample_view_params
+from seco.ops.recipe import RECIPES
+from seco.pretrain.method import MomentumContrast
+
+PATCH = 264
+TEMPERATURE = 0.07
+PARTS = ("views", "forward q", "forward k", "loss", "backward", "optimiser", "EMA and queue")
+
+
+def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
+    """Records of a step on ``device``: on a GPU with the sizes of the paper, on a CPU with small ones.
+
+    ``data`` is a store to feed steps from.
+    """
+    size, queue, runs = (224, 16384, 20) if device == "cuda" else (64, 1024, 10)
+    batch = 256 if device == "cuda" else 16
+    backbones = ["resnet18", "resnet50"] if device == "cuda" else ["resnet18"]
+    if quick:
+        size, queue, runs, batch, backbones = 32, 64, 2, 4, ["test_resnet"]
+    records = []
+    for backbone in backbones:
+        work = Work(backbone, device, batch=batch, size=size, queue=queue)
+        work.check()
+        case = f"{backbone}-{size}px-batch-{batch}"
+        wait = torch.cuda.synchronize if device == "cuda" else None
+
+        def record(name: str, case: str, seconds: list[float], **extra: object) -> Record:
+            threads = 0 if device == "cuda" else torch.get_num_threads()
+            common = {"device": device, "threads": threads, "items": batch, "unit": "locations", "seconds": seconds}
+            return make_record(benchmark="step", case=case, implementation=name, **common, **extra)  # type: ignore[arg-type]
+
+        if not quick:
+            time_runs(work.step, runs=3, synchronise=wait)  # clocks and the choice of convolutions settle
+        seconds = time_runs(work.step, runs=runs, synchronise=wait)
+        parts = work.time_parts(runs=runs)
+        records.append(record("seco", case, seconds, parts_s=parts))
+        seconds = time_runs(work.step_2021, runs=runs, synchronise=wait)
+        records.append(record("seco-2021", case, seconds))
+        if data is not None:
+            seconds = time_runs(_end_to_end(work, data), runs=runs, synchronise=wait)
+            records.append(record("seco", f"{case}-end-to-end", seconds))
+    return records
+
+
+class Work:
+    """A batch on the device and both models."""
+
+    def __init__(self, backbone: str, device: str, *, batch: int, size: int, queue: int) -> None:
+        self.device, self.batch, self.size = torch.device(device), batch, size
+        self.dtype = torch.bfloat16 if device == "cuda" else torch.float32
+        settings = {"backbone": backbone, "in_channels": 3, "sub_spaces": 3, "dim": 128, "queue_length": queue}
+        model = MomentumContrast(**settings, momentum=0.999, temperature=TEMPERATURE, seed=0)  # type: ignore[arg-type]
+        self.model = model.to(memory_format=torch.channels_last).to(self.device).train()
+        self.optimizer = self._sgd(self.model.query, fused=device == "cuda")
+        self.other = Step2021(self.model)
+        self.other_optimizer = self._sgd(self.other.query, fused=False)
+        generator = torch.Generator().manual_seed(0)
+        pixels = torch.randint(0, 256, (batch, 3, 3, PATCH, PATCH), dtype=torch.uint8, generator=generator)
+        params = sample_view_params("seco", np.arange(batch), epoch=0, seed=0, height=PATCH, width=PATCH, dates=3)
+        values = {"scale": 1 / 255, "offset": 0, "mean": 0.5, "inverse_std": 4}
+        per_band = {name: np.full(3, value, np.float32) for name, value in values.items()}
+        self.tensors = (
+            pixels.to(self.device),
+            params_tensor(params, self.device),
+            coefficients_tensor(per_band, self.device),
+        )
+        self.given_views = self.make_views(torch.float32)
+
+    @staticmethod
+    def _sgd(module: nn.Module, *, fused: bool) -> torch.optim.Optimizer:
+        return torch.optim.SGD(module.parameters(), lr=0.03, momentum=0.9, weight_decay=1e-4, fused=fused)
+
+    def make_views(self, dtype: torch.dtype) -> Tensor:
+        """The batch's views ``[4, N, 3, size, size]``."""
+        views: Tensor = augment_views_op(*self.tensors, size=self.size, dtype=dtype, rgb=True)
+        return views
+
+    def check(self) -> None:
+        """Both steps see the same loss, or the timing would compare different work."""
+        ours = self.model(self.given_views).loss.item()
+        theirs = self.other.loss(self.given_views).item()
+        # Sums of the same float32 numbers in another order, on a GPU through other convolutions.
+        np.testing.assert_allclose(ours, theirs, rtol=2e-3 if self.device.type == "cuda" else 1e-4)
+
+    def step(self, views: Tensor | None = None, lap: Callable[[str], None] = lambda _: None) -> None:
+        """The trainer's step; ``lap`` is told when each part ends."""
+        if views is None:
+            views = self.make_views(self.dtype)
+        lap("views")
+        self.model.update_key_encoder()
+        lap("EMA and queue")
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            query = self.model.query(views[0])
+            lap("forward q")
+            keys = self.model.encode_keys(views[1:])
+            lap("forward k")
+            output = self.model.compare(query, keys)
+        self.optimizer.zero_grad()
+        lap("loss")
+        output.loss.backward()  # type: ignore[no-untyped-call]
+        lap("backward")
+        self.optimizer.step()
+        lap("optimiser")
+        self.model.push_keys(output.keys)
+        lap("EMA and queue")
+
+    def step_2021(self) -> None:
+        """The step of the 2021 code, its views given."""
+        self.other.follow()
+        loss = self.other.loss(self.given_views, push=True)
+        self.other_optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.other_optimizer.step()
+
+    def time_parts(self, *, runs: int) -> dict[str, float]:
+        """Median seconds of each part of our step; on a GPU by its own clock."""
+        seconds: dict[str, list[float]] = {part: [] for part in PARTS}
+        for _ in range(runs):
+            marks: list[tuple[str, Mark]] = []
+            begin = self._mark()
+            self.step(lap=lambda part, marks=marks: marks.append((part, self._mark())))  # type: ignore[misc]
+            if self.device.type == "cuda":
+                torch.cuda.synchronize()
+            of_run = dict.fromkeys(PARTS, 0.0)
+            for part, end in marks:
+                of_run[part] += begin.seconds_to(end)
+                begin = end
+            for part, value in of_run.items():
+                seconds[part].append(value)
+        return {part: float(np.median(values)) for part, values in seconds.items()}
+
+    def _mark(self) -> "Mark":
+        return Mark(self.device.type == "cuda")
+
+
+class Mark:
+    """A moment on the clock of the CPU, or in the work of the GPU."""
+
+    def __init__(self, on_gpu: bool) -> None:
+        self.event = torch.cuda.Event(enable_timing=True) if on_gpu else None  # type: ignore[no-untyped-call]
+        self.time = time.perf_counter()
+        if self.event is not None:
+            self.event.record()
+
+    def seconds_to(self, later: "Mark") -> float:
+        """Seconds from this moment to a later one."""
+        if self.event is not None and later.event is not None:
+            return float(self.event.elapsed_time(later.event)) / 1e3
+        return later.time - self.time
+
+
+class Step2021(nn.Module):
+    """As the released code trains: float32, rows of pixels by band, a queue and a loop for each sub-space.
+
+    Source: Mañas et al., ICCV 2021, and its released code; written anew.
+    """
+
+    def __init__(self, model: MomentumContrast) -> None:
+        super().__init__()
+        self.query, self.key = (
+            copy.deepcopy(encoder).to(memory_format=torch.contiguous_format) for encoder in (model.query, model.key)
+        )
+        self.queues = [keys.T.clone() for keys in model.queue.keys]  # [D, K] each
+        self.pointer = 0
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """Move the key encoder, parameter by parameter."""
+        for key, query in zip(self.key.parameters(), self.query.parameters(), strict=True):
+            key.data = key.data * 0.999 + query.data * (1 - 0.999)
+
+    def loss(self, views: Tensor, *, push: bool = False) -> Tensor:
+        """Loss of one batch of views ``[4, N, C, H, W]``."""
+        query = self.query(views[0].contiguous())
+        with torch.no_grad():
+            keys = [self.key(view.contiguous()) for view in views[1:]]  # [V][M, N, D]
+        total: Tensor = query.new_zeros(())
+        for i, queue in enumerate(self.queues):
+            positive = torch.einsum("nc,nc->n", query[i], keys[i][i])[:, None]
+            negatives = [torch.einsum("nc,ck->nk", query[i], queue.clone())]
+            if i > 0:
+                negatives += [torch.einsum("nc,ck->nk", query[i], keys[j][i].T) for j in range(len(keys)) if j != i]
+            logits = torch.cat([positive, *negatives], dim=1) / TEMPERATURE
+            total = total + F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
+        if push:
+            for i, queue in enumerate(self.queues):
+                queue[:, self.pointer : self.pointer + query.shape[1]] = keys[i][i].T
+            self.pointer = (self.pointer + query.shape[1]) % self.queues[0].shape[1]
+        return total
+
+
+def _end_to_end(work: Work, data: Path) -> Callable[[], object]:
+    """A step with views of the loader, from patches in the page cache on."""
+    store = open_store(data)
+    bands = select_bands(store.band_names, "rgb")
+    loader = Loader(
+        store,
+        recipe=RECIPES["seco"],
+        normalization=Normalization.from_store(store, bands),
+        size=work.size,
+        batch_size=work.batch,
+        seed=0,
+        device=work.device,
+        dtype=str(work.dtype).removeprefix("torch."),
+    )
+    batches = (batch for epoch in itertools.count() for batch in loader.epoch(epoch))
+    return lambda: work.step(next(batches).views)
