@@ -244,7 +244,8 @@ def _dali(images: torch.Tensor) -> Callable[[], object]:
 
     pipeline = chain()
     pipeline.build()
-    return lambda: pipeline.run()
+    run: Callable[[], object] = pipeline.run
+    return run
 
 
 def _albumentations(images: list[np.ndarray]) -> Callable[[], object]:
