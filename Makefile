@@ -38,8 +38,12 @@ format: $(VENV)/.ready
 bench: $(VENV)/.ready
 	for name in views decode loader scale step; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
 
+# The manylinux tag says how old a glibc the wheel runs on: that of the machine that builds it, as auditwheel finds it.
+wheel: export PATH := $(abspath $(BIN)):$(PATH)
 wheel: $(VENV)/.ready
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
+	$(BIN)/auditwheel --quiet repair --plat auto --wheel-dir dist build/wheel/*.whl
 	@ls dist/*.whl
 
 gpu-check:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.__main__ import BENCHMARKS, main
+from benchmarks.tables import README, gpu_table, with_tables
 
 FIELDS = {
     "benchmark", "case", "implementation", "device", "threads", "items_per_s", "unit", "median_s", "iqr_s", "runs",
@@ -34,3 +35,19 @@ def test_steps_are_fed_from_a_store(tmp_path, make_store):
     assert "end-to-end" in json.loads(out.read_text())[-1]["case"]
     refused = CliRunner().invoke(main, ["scale", "--out", str(out), "--quick", "--data", str(store)])
     assert refused.exit_code == 2
+
+
+def test_readme_says_what_the_records_say():
+    text = README.read_text(encoding="utf-8")
+    assert "<!-- gpu -->" in text
+    assert with_tables(text) == text, "run python -m benchmarks.tables"
+
+
+def test_gpu_table_compares_within_its_records():
+    common = {"benchmark": "views", "case": "moco-rgb-uint8-float32", "unit": "views", "machine": "Card"}
+    rates = {"seco": 1000.0, "copy": 4000.0, "kornia": 10.0}
+    records = [common | {"implementation": n, "items_per_s": r, "median_s": 1 / r} for n, r in rates.items()]
+    table = gpu_table(records).splitlines()
+    assert table[0].startswith("| Card |")
+    assert "| one view, RGB uint8 → float32 | 1,000 views/s | 25% | kornia 10 views/s |" in table
+    assert table[-1].count("not yet measured") == 3

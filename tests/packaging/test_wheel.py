@@ -1,0 +1,77 @@
+"""The wheel: built as `make wheel` builds it, installed where there is nothing else, and used there."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from seco import _core
+
+ROOT = Path(__file__).resolve().parents[2]
+USE = """
+import json, sys
+import numpy as np
+import seco
+from seco import _core
+from seco.ops.augment import augment_views
+from seco.ops.random import sample_view_params
+
+pixels = np.full((2, 3, 3, 20, 20), 51, np.uint8)
+params = sample_view_params("seco", [0, 1], epoch=0, seed=0, height=20, width=20, dates=3)
+views = augment_views(pixels, params, size=8, scale=1 / 255, offset=0.0, mean=0.0, std=1.0)
+assert "torch" not in sys.modules
+print(json.dumps({"where": seco.__file__, "shape": views.shape, "first": float(views[0, 0, 0, 0, 0]),
+                  "cuda": _core.built_with_cuda, "codecs": _core.codecs}))
+"""
+
+
+def run(*words, **settings):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel of this checkout with the objects that the editable build left, so that it takes seconds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    options = ["--no-deps", "--no-build-isolation", "-C", "cmake.define.SECO_WERROR=ON"]
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", *options, "--wheel-dir", folder, ROOT)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def test_it_runs_in_an_environment_of_its_own(wheel, tmp_path):
+    python = tmp_path / "venv" / "bin" / "python"
+    run(sys.executable, "-m", "venv", tmp_path / "venv")
+    run(python, "-m", "pip", "install", "--quiet", "--no-deps", wheel, f"numpy=={metadata.version('numpy')}")
+    # No GPU, no CUDA toolkit: nothing of them is looked for on the path.
+    used = run(python, "-I", "-c", USE, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"})
+    found = json.loads(used)
+    assert found["where"].startswith(str(tmp_path))
+    assert found["shape"] == [4, 2, 3, 8, 8]
+    assert found["first"] == pytest.approx(0.2)  # a crop of a constant; float32
+    assert found["cuda"] == _core.built_with_cuda
+    assert {"deflate", "zstd"} <= set(found["codecs"])
+
+
+def test_it_needs_no_library_but_those_of_every_linux(wheel):
+    shown = run(sys.executable, "-m", "auditwheel", "show", wheel)
+    tag = re.search(r'following platform tag:\s+"(manylinux_2_\d+_\w+)"', shown)
+    assert tag, shown  # "linux_x86_64" would mean that something outside the standard is linked
+
+
+@pytest.mark.skipif(not _core.built_with_cuda, reason="built without CUDA")
+def test_it_carries_every_architecture(wheel, tmp_path):
+    triton = pytest.importorskip("triton", reason="no cuobjdump: triton is not installed")
+    tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+    shutil.unpack_archive(wheel, tmp_path, "zip")
+    (module,) = (tmp_path / "seco").glob("_core*.so")
+    machine_code = re.findall(r"\.sm_(\d+)\.cubin", run(tool, "--list-elf", module))
+    assert {"80", "86", "89", "90", "100"} <= set(machine_code)
+    assert "sm_100.ptx" in run(tool, "--list-ptx", module)
