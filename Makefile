@@ -43,7 +43,7 @@ wheel: export PATH := $(abspath $(BIN)):$(PATH)
 wheel: $(VENV)/.ready
 	rm -rf build/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
-	$(BIN)/auditwheel --quiet repair --plat auto --wheel-dir dist build/wheel/*.whl
+	$(BIN)/auditwheel --quiet repair --plat auto --exclude 'libdali*.so' --wheel-dir dist build/wheel/*.whl
 	@ls dist/*.whl
 
 gpu-check:
@@ -66,6 +66,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seco needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing packages and building the native module (a few minutes the first time) ..."
+	# DALI first: the module for it is built where it is installed.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt nvidia-dali-cuda130
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
 	  --config-settings=cmake.define.SECO_WERROR=ON --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA)
 	@touch $@

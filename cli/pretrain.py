@@ -32,7 +32,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--band-gain", type=float, help="Strength of random gain, band by band.  [0]")
 @click.option("--band-offset", type=float, help="Strength of random offset, band by band.  [0]")
 @click.option("--band-drop", type=float, help="Probability of blacking out a band.  [0]")
-@click.option("--loader", type=click.Choice(["native"]), default="native", help="Who reads and augments.  [native]")
+@click.option("--loader", help="native or dali: who reads and augments.  [native]")
 @click.option("--device", help="auto, cpu or cuda.  [auto]")
 @click.option("--precision", help="fp32 or bf16.  [fp32]")
 @click.option("--compile", is_flag=True, default=None, help="Run the encoders through torch.compile.")
@@ -44,7 +44,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--verify", is_flag=True, default=None, help="Compare every patch with its checksum.")
 @click.option("--resume", is_flag=True, help="Go on with the run at --out.")
 @click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
-def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, loader: str, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
+def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
     r"""Pretrain an encoder on the seasons of a store.
 
     \b

@@ -9,6 +9,7 @@ __version__: str
 built_with_cuda: bool
 codecs: list[str]
 cuda_architectures: str
+dali_version: str
 geotiff_max_bytes: int
 view_dtype: np.dtype[np.void]
 

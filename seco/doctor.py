@@ -69,7 +69,7 @@ def diagnose() -> dict[str, Any]:
         for name in CODECS
         if name not in codecs
     ]
-    missing += _missing_cuda(cuda)
+    missing += _missing_cuda(cuda) + _missing_dali(found["nvidia-dali-cuda130"])
     return {
         "versions": found,
         "cuda": cuda,
@@ -77,6 +77,15 @@ def diagnose() -> dict[str, Any]:
         "cpu": _cpu(),
         "missing": [asdict(item) for item in missing],
     }
+
+
+def _missing_dali(installed: str | None) -> list[Missing]:
+    """The plugin, where DALI is there but the plugin is not, or is built for another version."""
+    if installed is None or installed == _core.dali_version:
+        return []
+    got = f"is built for {_core.dali_version}" if _core.dali_version else "was not built"
+    remedy = "install seco from source where DALI and the CUDA toolkit are: see README.md"
+    return [Missing("seco's DALI plugin", f"no --loader dali, for the plugin {got}", remedy)]
 
 
 def versions() -> dict[str, str | None]:

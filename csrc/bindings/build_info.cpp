@@ -18,6 +18,7 @@ void bind_build_info(pybind11::module_& m) {
     codecs.push_back("zstd");
 #endif
     m.attr("codecs") = codecs;
+    m.attr("dali_version") = SECO_DALI_VERSION;  // for which the plugin is built; empty: there is none
 #ifdef SECO_WITH_CUDA
     m.attr("built_with_cuda") = true;
     m.attr("cuda_architectures") = SECO_CUDA_ARCHITECTURES;

@@ -98,7 +98,7 @@ inline __attribute__((always_inline)) void resize(const float* in, const RowTaps
     const float* weight = taps.weights.data();
     for (int b = 0; b < taps.blocks; ++b) {
         const float* from = in + taps.base[static_cast<size_t>(b)];
-        Vec<kBlock> sum = {}, samples, weights;
+        Vec<kBlock> sum = {}, samples = {}, weights;
         for (int k = 0; k < count; ++k, index += kBlock, weight += kBlock) {
             if (kNear)
                 pick_near(from, index, samples);

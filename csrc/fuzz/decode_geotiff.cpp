@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "geotiff/georeference.hpp"
 #include "geotiff/parse.hpp"
 #include "geotiff/source.hpp"
 
@@ -35,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     try {
         const geotiff::Source source(data, size);
         const geotiff::Image image = geotiff::parse(source);
+        geotiff::read_georeference(source);
         if (!image.foreign.empty() || !small(image)) return 0;
         std::vector<int64_t> bands(static_cast<size_t>(image.shape.bands));
         std::iota(bands.begin(), bands.end(), 0);

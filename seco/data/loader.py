@@ -69,6 +69,7 @@ class Loader:
         dtype: Of the views, as in ``augment_views``.
 
     Attributes:
+        band_numbers: Of the normalization's bands in the store.
         bad_patches: What is wrong with the patches that could not be read so far, by name.
         excluded: Number of locations left out because they have fewer dates than the recipe needs.
         steps_per_epoch: Whole batches of an epoch; the rest of the shuffle is left out.
@@ -107,7 +108,7 @@ class Loader:
             raise StoreError(f"{store.path}: expected checksums to verify, got an archive read in place; import it first")
         needed = recipe.num_dates if recipe.distinct_dates else 1
         self._usable = np.flatnonzero(store.locations["num_dates"] >= needed)
-        self._bands = [store.band_names.index(band) for band in normalization.bands]
+        self.band_numbers = [store.band_names.index(band) for band in normalization.bands]
         self.excluded = len(store) - len(self._usable)
         self.steps_per_epoch = len(self._usable) // (batch_size * world_size)
         if self.steps_per_epoch < 1:
@@ -122,7 +123,7 @@ class Loader:
         Raises:
             DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
         """
-        order = self._usable[permutation(len(self._usable), seed=self.seed, epoch=epoch)]
+        order = self.order(epoch)
         pending: deque[Future[_Made]] = deque()
         consumed: deque[torch.cuda.Event] = deque()
         with ThreadPoolExecutor(_AHEAD, thread_name_prefix="seco-loader") as pool:
@@ -140,9 +141,17 @@ class Loader:
                 for future in pending:
                     future.cancel()
 
-    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> "_Made":
+    def order(self, epoch: int) -> NDArray[np.int64]:
+        """Numbers of the usable locations as an epoch shows them to all ranks, int64."""
+        return self._usable[permutation(len(self._usable), seed=self.seed, epoch=epoch)]
+
+    def locations_of(self, order: NDArray[np.int64], step: int) -> NDArray[np.int64]:
+        """This rank's locations of a step, int64 ``[N]``."""
         first = (step * self.world_size + self.rank) * self.batch_size
-        locations = order[first : first + self.batch_size].copy()
+        return order[first : first + self.batch_size].copy()
+
+    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> "_Made":
+        locations = self.locations_of(order, step)
         params, pixels = self._read(epoch, locations)
         if self._stream is None:
             return _Made(self._augment(pixels, params), locations, None)
@@ -208,7 +217,7 @@ class Loader:
     def _buffer(self, shape: tuple[int, ...]) -> torch.Tensor:
         """Room for pixels: fresh pages cost as much as decoding, so the memory is used again."""
         side = self.store.patch_size
-        shape = (*shape, len(self._bands), side, side)
+        shape = (*shape, len(self.band_numbers), side, side)
         dtype = getattr(torch, np.dtype(self.store.dtype).name)
         if self._stream is not None:  # from torch's cache of pinned memory, which waits until a copy is done
             return torch.empty(shape, dtype=dtype, pin_memory=True)
@@ -232,7 +241,7 @@ class Loader:
         whole = len(numbers) == len(pixels)
         out = pixels if whole else np.empty((len(numbers), *pixels.shape[1:]), pixels.dtype)
         patches = out.reshape(-1, *out.shape[2:])
-        wrong = self.store.decode(sources, bands=self._bands, threads=self.threads, out=patches) | wrong
+        wrong = self.store.decode(sources, bands=self.band_numbers, threads=self.threads, out=patches) | wrong
         if not whole:
             pixels[numbers] = out
         if not wrong:

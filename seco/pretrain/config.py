@@ -40,6 +40,7 @@ class PretrainConfig:
         band_offset: To each band of an augmented view its own offset in [-o, o] is added, on the scale of [0, 1].
         band_drop: Probability of a band of an augmented view being blacked out.
         precision: ``fp32`` or ``bf16`` (autocast; logits and loss stay fp32).
+        loader: ``native`` or ``dali``: who reads and makes the views, which are the same.
         device: ``auto``, ``cpu`` or ``cuda``.
         compile: Run the encoders through torch.compile.
         threads: Threads of the loader; 0: one a core.
@@ -77,6 +78,7 @@ class PretrainConfig:
     band_offset: float = 0.0
     band_drop: float = 0.0
     precision: str = "fp32"
+    loader: str = "native"
     device: str = "auto"
     compile: bool = False
     threads: int = 0
@@ -93,6 +95,7 @@ class PretrainConfig:
             "method": tuple(RECIPES),
             "schedule": ("step", "cosine"),
             "precision": ("fp32", "bf16"),
+            "loader": ("native", "dali"),
             "device": ("auto", "cpu", "cuda"),
         }
         for name, allowed in choices.items():
@@ -138,6 +141,7 @@ class PretrainConfig:
 FREE_ON_RESUME = (
     "data",
     "steps",
+    "loader",
     "device",
     "compile",
     "threads",

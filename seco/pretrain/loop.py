@@ -100,7 +100,7 @@ class _Trainer:
         store = open_store(config.data)
         bands = select_bands(store.band_names, config.bands)
         recipe = config.recipe.for_bands(bands)
-        self.loader = Loader(
+        self.loader = _loader_class(config.loader)(
             store,
             recipe=recipe,
             normalization=Normalization.from_store(store, bands),
@@ -278,6 +278,14 @@ class _Trainer:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.epoch_loss, self.best_loss = state["step"], state["epoch_loss"], state["best_loss"]
+
+
+def _loader_class(name: str) -> type[Loader]:
+    if name == "native":
+        return Loader
+    from seco.data.dali_loader import DaliLoader
+
+    return DaliLoader
 
 
 def _own_cores() -> int:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from seco.cli.main import main
 
 import seco
-from seco.doctor import covers
+from seco.doctor import _missing_dali, covers
 
 
 def test_json_is_complete():
@@ -88,3 +88,8 @@ def test_runs_where_only_numpy_is_there():
 )
 def test_compiled_architectures_cover_a_card(architectures, capability, expected):
     assert covers(architectures, capability) is expected
+
+
+@pytest.mark.parametrize(("installed", "named"), [(None, False), (seco._core.dali_version, False), ("9.9.9", True)])
+def test_a_plugin_for_another_dali_is_named(installed, named):
+    assert bool(_missing_dali(installed)) == named

@@ -34,6 +34,17 @@ def metrics(path):
     return [{name: value for name, value in line.items() if name not in TIMING} for line in lines]
 
 
+def test_either_loader_goes_on_where_the_other_stopped(store, tmp_path):
+    pytest.importorskip("nvidia.dali", reason="DALI is not installed")
+    train = ["--data", store, *SMALL, "--epochs", 2]
+    run(*train, "--out", tmp_path / "native")
+    run(*train, "--out", tmp_path / "both", "--steps", 3)  # an epoch
+    run(*train, "--out", tmp_path / "both", "--resume", "--loader", "dali")
+    assert metrics(tmp_path / "both") == metrics(tmp_path / "native")
+    weights = [read_checkpoint(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("both", "native")]
+    assert all(torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())
+
+
 def test_two_epochs_are_one_and_one_more(store, tmp_path):
     train = ["--data", store, *SMALL, "--epochs", 2]
     whole, halves = tmp_path / "whole", tmp_path / "halves"

@@ -1,0 +1,42 @@
+# Builds seco/_dali.so, the operators for NVIDIA DALI, against the headers of the DALI that is installed beside this Python.
+# It loads into that version of DALI only; seco/dali.py says so where it meets another.
+set(SECO_DALI AUTO CACHE STRING "Build the DALI plugin: AUTO (when DALI is installed), ON or OFF")
+set_property(CACHE SECO_DALI PROPERTY STRINGS AUTO ON OFF)
+
+function(seco_find_dali)
+  if(SECO_DALI STREQUAL "OFF")
+    return()
+  endif()
+  find_package(Python REQUIRED COMPONENTS Interpreter)
+  # -I looks past the environment that pip builds in, which holds build tools only.
+  execute_process(
+    COMMAND "${Python_EXECUTABLE}" -I -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+    OUTPUT_VARIABLE site OUTPUT_STRIP_TRAILING_WHITESPACE)
+  file(GLOB info "${site}/nvidia_dali_cuda*-*.dist-info")
+  find_path(SECO_CUDA_HEADERS nv/target HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
+  if(info MATCHES "-([0-9.]+)\\.dist-info" AND SECO_CUDA_HEADERS)
+    set(SECO_DALI_VERSION "${CMAKE_MATCH_1}" PARENT_SCOPE)
+    set(SECO_DALI_DIR "${site}/nvidia/dali" PARENT_SCOPE)
+  elseif(SECO_DALI STREQUAL "ON")
+    message(FATAL_ERROR "SECO_DALI=ON, but ${site} holds no nvidia-dali-cuda130, or the CUDA toolkit's headers are missing: "
+                        "pip install nvidia-dali-cuda130, and install the toolkit")
+  endif()
+endfunction()
+
+set(SECO_DALI_VERSION "")
+seco_find_dali()
+message(STATUS "seco: DALI plugin for ${SECO_DALI_VERSION}")
+target_compile_definitions(_core PRIVATE SECO_DALI_VERSION="${SECO_DALI_VERSION}")
+if(SECO_DALI_VERSION)
+  add_library(_dali MODULE
+    csrc/dali/augment_views.cpp
+    csrc/dali/decode_geotiff.cpp
+    csrc/dali/read_range.cpp)
+  # DALI's own headers are not ours to warn about, and it exports what the plugin shares with it.
+  target_include_directories(_dali SYSTEM PRIVATE "${SECO_DALI_DIR}/include" "${SECO_CUDA_HEADERS}")
+  target_link_directories(_dali PRIVATE "${SECO_DALI_DIR}")
+  target_link_libraries(_dali PRIVATE seco_cpu dali)
+  target_compile_options(_dali PRIVATE -Wno-unused-parameter -Wno-pedantic -Wno-free-nonheap-object)
+  set_target_properties(_dali PROPERTIES PREFIX "")
+  install(TARGETS _dali LIBRARY DESTINATION seco)
+endif()

@@ -1,0 +1,136 @@
+"""The loader on NVIDIA DALI: the same batches as the native one, bit for bit, through DALI's operators and threads."""
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import seco.dali  # noqa: F401 - adds the operators
+from seco.data.loader import Batch, Loader
+from seco.errors import ConfigError, StoreError
+from seco.ops.geotiff import FileSlice
+from seco.ops.random import VIEW_DTYPE
+
+_AHEAD = 2  # batches that DALI has in the making
+
+
+class DaliLoader(Loader):
+    """As :class:`seco.data.loader.Loader`, whose arguments it takes.
+
+    Reading, decoding and the views are operators of DALI on its own threads. Python draws the parameters and names the
+    files. A batch with a patch that cannot be read is made by the native loader, which finds the same stand-ins as ever.
+    The views of a batch are DALI's memory: they are good until the next batch is asked for.
+
+    Raises:
+        ConfigError: If DALI or seco's plugin for it is missing, or views on a GPU are asked for.
+        StoreError: As the native loader, and for archives that are read in place, which have no files of patches.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - those of Loader
+        super().__init__(*args, **settings)
+        if self.device.type != "cpu" or self.verify:
+            asked = "verify" if self.verify else "device cuda"
+            raise ConfigError(f"loader: expected device cpu without verify for DALI, got {asked}; take --loader native")
+        if not hasattr(self.store, "sources_of_rows") or not self.store.has_checksums:
+            raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
+        self._inputs: deque[list[Any]] = deque()
+        self._pipeline = _build(self)
+
+    def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
+        """Batches of one epoch from step ``start_step`` on, in order; each is good until the next.
+
+        Raises:
+            DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
+        """
+        order = self.order(epoch)
+        running: deque[NDArray[np.int64]] = deque()  # locations of the batches in the making
+        self._pipeline.reset()
+        try:
+            for step in range(start_step, self.steps_per_epoch):
+                for later in range(step + len(running), min(step + _AHEAD, self.steps_per_epoch)):
+                    running.append(self.locations_of(order, later))
+                    self._inputs.append(self._name(epoch, running[-1]))
+                while self._inputs:  # the first call takes several
+                    self._pipeline.schedule_run()
+                start = time.perf_counter()
+                views, whole = self._pipeline.share_outputs()
+                locations = running.popleft()
+                if np.asarray(whole.as_tensor()).all():
+                    yield Batch(self._as_torch(views), locations, time.perf_counter() - start)
+                else:
+                    made = self._make(epoch, order, step)
+                    yield Batch(made.views, made.locations, time.perf_counter() - start)
+                self._pipeline.release_outputs()
+        except GeneratorExit:
+            self._pipeline.release_outputs()
+            raise
+        finally:
+            for _ in running:  # nothing of this epoch is left for the next
+                self._pipeline.share_outputs()
+                self._pipeline.release_outputs()
+
+    def _name(self, epoch: int, locations: NDArray[np.int64]) -> list[Any]:
+        """What the pipeline takes for a batch: parameters, then paths and ranges for each date."""
+        params, rows = self._draw(epoch, locations)
+        inputs: list[Any] = [params.view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)]
+        for date in range(rows.shape[1]):
+            sources = self.store.sources_of_rows(rows[:, date])
+            slices = [s if isinstance(s, FileSlice) else FileSlice(s, 0, -1) for s in sources]
+            inputs.append([np.frombuffer(bytes(s.path), np.uint8) for s in slices])
+            inputs.append(np.array([(s.offset, s.length) for s in slices], np.int64))
+        return inputs
+
+    def next_inputs(self) -> list[Any]:
+        """The pipeline asks for its next batch; StopIteration where it has all."""
+        if not self._inputs:
+            raise StopIteration
+        return self._inputs.popleft()
+
+    def _as_torch(self, views: Any) -> torch.Tensor:  # noqa: ANN401 - a TensorListCPU
+        """``[V, N, C, size, size]`` of DALI's ``[N, V, size, size, C]``, without a copy."""
+        tensor = torch.from_numpy(np.asarray(views.as_tensor()))
+        if self.dtype == "bfloat16":
+            tensor = tensor.view(torch.bfloat16)
+        return tensor.permute(1, 0, 4, 2, 3)
+
+
+def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
+    from nvidia.dali import fn, pipeline_def
+
+    n = loader.normalization
+    operators: Any = fn.seco  # type: ignore[attr-defined] # the plugin's
+    dates = loader.recipe.num_dates
+
+    @pipeline_def(  # type: ignore[untyped-decorator]
+        batch_size=loader.batch_size,
+        num_threads=loader.threads,
+        device_id=None,
+        prefetch_queue_depth=_AHEAD,
+        exec_dynamic=False,
+    )
+    def views() -> Any:  # noqa: ANN401 - nodes of a pipeline
+        params, *files = fn.external_source(source=loader.next_inputs, num_outputs=1 + 2 * dates, batch=True)
+        encoded = [operators.read_range(path, within) for path, within in zip(files[::2], files[1::2], strict=True)]
+        pixels, whole = operators.decode_geotiff(*encoded, bands=loader.band_numbers, on_error="flag")
+        if dates == 1:
+            pixels = fn.expand_dims(pixels, axes=[0])
+        made = operators.augment_views(
+            pixels,
+            params,
+            size=loader.size,
+            scale=n.scale,
+            offset=n.offset,
+            mean=n.mean,
+            inverse_std=np.reciprocal(np.array(n.std, np.float32)).tolist(),
+            rgb=len(n.bands) == 3,
+            bfloat16=loader.dtype == "bfloat16",
+        )
+        return made, whole
+
+    pipeline = views()
+    pipeline.build()
+    return pipeline

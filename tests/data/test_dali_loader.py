@@ -1,0 +1,82 @@
+"""DALI's loader is the native one, through other hands: the same batches."""
+
+import numpy as np
+import pytest
+
+from seco.data.loader import Loader
+from seco.data.normalization import Normalization
+from seco.data.packing import pack_store
+from seco.data.store import open_store
+from seco.errors import ConfigError
+from seco.ops.recipe import RECIPES
+
+pytest.importorskip("nvidia.dali", reason="DALI is not installed")
+from seco.data.dali_loader import DaliLoader
+
+BANDS = ("B04", "B03", "B02")
+
+
+@pytest.fixture(params=["loose", "packed"])
+def store(make_store, tmp_path, request):
+    dates = tuple(f"2021-0{month}-01T10:00:00" for month in range(1, 6))
+    loose = make_store(locations=tuple(f"{i:02}" for i in range(11)), dates=dates)
+    if request.param == "packed":
+        pack_store(open_store(loose), tmp_path / "packed")
+        return open_store(tmp_path / "packed")
+    return open_store(loose)
+
+
+def make(kind, store, method="seco", **changes):
+    normalization = Normalization.from_store(store, changes.pop("bands", BANDS))
+    recipe = RECIPES[method].for_bands(normalization.bands)
+    settings = {"size": 6, "batch_size": 3, "seed": 9, "threads": 2} | changes
+    return kind(store, recipe=recipe, normalization=normalization, **settings)
+
+
+def batches(loader, epoch=0, start_step=0):
+    return [(b.views.clone(), b.locations) for b in loader.epoch(epoch, start_step)]
+
+
+def compare(store, **settings):
+    for (views, places), (expected, named) in zip(
+        batches(make(DaliLoader, store, **settings)), batches(make(Loader, store, **settings)), strict=True
+    ):
+        np.testing.assert_array_equal(places, named)
+        assert views.dtype == expected.dtype
+        np.testing.assert_array_equal(views.float(), expected.float())
+
+
+@pytest.mark.parametrize("method", ["seco", "moco", "moco_tp"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_batches_are_the_native_loaders(store, method, dtype):
+    compare(store, method=method, dtype=dtype)
+
+
+def test_any_bands_and_ranks(store):
+    compare(store, bands=("B08", "B02", "B12", "B01"))
+    compare(store, batch_size=2, rank=1, world_size=2)
+
+
+def test_it_goes_on_where_it_was(store):
+    loader = make(DaliLoader, store)
+    whole = batches(loader, epoch=1)
+    for _ in loader.epoch(0):
+        break  # two more are in the making; they must not turn up again
+    rest = batches(loader, epoch=1, start_step=1)
+    assert len(rest) == len(whole) - 1
+    for (views, places), (expected, named) in zip(rest, whole[1:], strict=True):
+        np.testing.assert_array_equal(places, named)
+        np.testing.assert_array_equal(views, expected)
+
+
+def test_bad_patches_are_replaced_by_the_same_stand_ins(make_store):
+    store = open_store(make_store(locations=tuple(f"{i:02}" for i in range(11))))
+    for location in (1, 6):
+        for file in store.sources(location)[1:]:
+            file.write_bytes(b"II*\0 and then nothing")
+    compare(store, max_bad_fraction=0.9)
+
+
+def test_what_it_cannot_do_is_said(store):
+    with pytest.raises(ConfigError, match="take --loader native"):
+        make(DaliLoader, store, verify=True)

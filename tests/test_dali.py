@@ -1,0 +1,170 @@
+"""DALI's operators on a CPU; those of the decoder are compared with GDAL bit for bit."""
+
+import io
+import itertools
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+from ops.geotiff_files import encode, pixels_of
+from rasterio.io import MemoryFile
+from rasterio.transform import from_origin
+
+from seco.ops.geotiff import decode_geotiff
+
+pytest.importorskip("nvidia.dali", reason="DALI is not installed")
+import seco.dali
+
+fn = pytest.importorskip("nvidia.dali.fn")
+
+
+def decoder(**options):
+    """A function from lists of encoded files, one a date, to the operator's outputs as lists of arrays."""
+    from nvidia.dali import Pipeline
+
+    built = {}
+
+    def decode(*dates):
+        if len(dates) not in built:
+            pipeline = Pipeline(batch_size=128, num_threads=2, device_id=None, prefetch_queue_depth=1)
+            with pipeline:
+                encoded = [fn.external_source(name=f"date{t}") for t in range(len(dates))]
+                outputs = fn.seco.decode_geotiff(*encoded, **options)
+                pipeline.set_outputs(*(outputs if isinstance(outputs, (list, tuple)) else [outputs]))
+            pipeline.build()
+            built[len(dates)] = pipeline
+        for t, files in enumerate(dates):
+            built[len(dates)].feed_input(f"date{t}", [np.frombuffer(file, np.uint8) for file in files])
+        return [[np.array(sample) for sample in output] for output in built[len(dates)].run()]
+
+    return decode
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
+def test_every_layout_is_gdals_bit_for_bit(dtype):
+    decode = decoder()
+    for bands in (1, 3, 4, 12, 13, 16):
+        layouts = itertools.product(
+            (False, True), ("pixel", "band"), ("none", "deflate", "zstd", "lzw"), (1, 2), ("NO", "YES")
+        )
+        names = ("tiled", "interleave", "compress", "predictor", "big")
+        kinds = [dict(zip(names, layout, strict=True)) for layout in layouts]
+        kinds = [kind for kind in kinds if not (dtype == "float32" and kind["predictor"] == 2)]
+        files = [encode(pixels_of(bands, dtype, seed), **kind) for seed, kind in enumerate(kinds)]
+        (decoded,) = decode(files)
+        for file, pixels, kind in zip(files, decoded, kinds, strict=True):
+            with warnings.catch_warnings(), MemoryFile(file) as memory:
+                warnings.simplefilter("ignore")
+                with memory.open() as dataset:
+                    expected = dataset.read()
+            assert pixels.dtype == expected.dtype
+            np.testing.assert_array_equal(pixels, expected, err_msg=f"{kind} {bands}")
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "zstd", "lzw"])
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+def test_files_of_tifffile_are_read(compression, planar):
+    tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+    pixels = pixels_of(5, "uint16")
+    buffer = io.BytesIO()
+    stored = pixels if planar == "separate" else np.moveaxis(pixels, 0, -1)
+    predictor = 2 if compression else None
+    tifffile.imwrite(buffer, stored, planarconfig=planar, compression=compression, predictor=predictor, rowsperstrip=10)
+    np.testing.assert_array_equal(decoder()([buffer.getvalue()])[0][0], pixels)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "zstd"])
+def test_files_of_libtiff_are_read(compression):
+    image = pytest.importorskip("PIL.Image")
+    pixels = pixels_of(3, "uint8")
+    buffer = io.BytesIO()
+    image.fromarray(np.ascontiguousarray(np.moveaxis(pixels, 0, -1))).save(buffer, "TIFF", compression=compression)
+    np.testing.assert_array_equal(decoder()([buffer.getvalue()])[0][0], pixels)
+
+
+def test_bands_and_dates():
+    dates = [[encode(pixels_of(4, "uint16", seed=10 * t + i)) for i in range(3)] for t in range(2)]
+    (stacked,) = decoder(bands=[3, 0])(*dates)
+    for i, sample in enumerate(stacked):
+        assert sample.shape[:2] == (2, 2)
+        np.testing.assert_array_equal(sample, [pixels_of(4, "uint16", seed=10 * t + i)[[3, 0]] for t in range(2)])
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul")  # rasterio of its own dependency
+@pytest.mark.parametrize("epsg", [32731, 4326])
+def test_georeference_is_gdals(epsg):
+    transform = from_origin(499_980.0, 4_600_020.0, 10.0, 20.0)
+    file = encode(pixels_of(2, "uint8"), crs=f"EPSG:{epsg}", transform=transform)
+    nowhere = encode(pixels_of(2, "uint8"))
+    _, places = decoder(georeference=True)([file, nowhere])
+    with MemoryFile(file) as memory, memory.open() as dataset:
+        assert places[0].tolist() == [*dataset.transform.to_gdal(), dataset.crs.to_epsg()]
+    assert np.isnan(places[1][:6]).all()
+    assert places[1][6] == 0
+
+
+@pytest.mark.filterwarnings("ignore:Use `@` matmul")
+def test_point_tagged_files_lie_half_a_pixel_off(tmp_path):
+    with rasterio.open(
+        tmp_path / "point.tif", "w", driver="GTiff", width=4, height=3, count=1, dtype="uint8", crs="EPSG:32631",
+        transform=from_origin(500_000, 4_600_000, 10, 10),
+    ) as dataset:  # fmt: skip
+        dataset.update_tags(AREA_OR_POINT="Point")
+        dataset.write(np.ones((1, 3, 4), np.uint8))
+    _, places = decoder(georeference=True)([(tmp_path / "point.tif").read_bytes()])
+    with rasterio.open(tmp_path / "point.tif") as dataset:
+        assert places[0][:6].tolist() == list(dataset.transform.to_gdal())
+
+
+def test_a_corrupt_file_is_flagged_and_harms_no_neighbour():
+    good = [encode(pixels_of(2, "uint16", seed)) for seed in range(4)]
+    cut = good[1][: len(good[1]) // 2]
+    other = encode(pixels_of(3, "uint16"))
+    decoded, whole = decoder(on_error="flag")([good[0], cut, good[2], other, good[3], b""])
+    assert [flag.item() for flag in whole] == [True, False, True, False, True, False]
+    for i, seed in ((0, 0), (2, 2), (4, 3)):
+        np.testing.assert_array_equal(decoded[i], pixels_of(2, "uint16", seed))
+    for i in (1, 3, 5):
+        assert not decoded[i].any()
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (lambda f: [f, f[:200]], r"sample 1 of input 0: expected a readable GeoTIFF, got one that ends before"),
+        (lambda f: [f, encode(pixels_of(2, "uint8"))], r"sample 1 of input 0: .* has 2 bands of 37 x 53 px uint8, not"),
+        (lambda _: [encode(pixels_of(2, "uint16"), ENDIANNESS="BIG")], r"not of the fast profile \(big-endian\)"),
+        (lambda _: [b"no tiff at all"], "not of the fast profile"),
+    ],
+)
+def test_a_bad_file_is_named(files, message):
+    with pytest.raises(RuntimeError, match=message):
+        decoder()(files(encode(pixels_of(2, "uint16"))))
+
+
+def test_a_band_that_is_not_there_is_named():
+    with pytest.raises(RuntimeError, match="has 2 bands, none numbered 2"):
+        decoder(bands=[0, 2])([encode(pixels_of(2, "uint16"))])
+
+
+def test_real_files(shared_data):
+    files = sorted(shared_data("bigearthnet").rglob("*.tif"))[:24]
+    assert files
+    read = 0
+    for file in files:
+        pixels, whole = decoder(on_error="flag")([file.read_bytes()])
+        read += whole[0].item()
+        if whole[0]:
+            np.testing.assert_array_equal(pixels[0], decode_geotiff([file])[0])
+    assert read, "none of them is of the fast profile"
+
+
+def test_another_version_of_dali_is_refused_in_one_line():
+    script = "import nvidia.dali as d; d.__version__ = '1.0'; import seco.dali"
+    done = subprocess.run([sys.executable, "-P", "-c", script], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert f"expected {seco._core.dali_version}" in last
+    assert f"pip install nvidia-dali-cuda130=={seco._core.dali_version}" in last
