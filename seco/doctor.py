@@ -69,7 +69,7 @@ def diagnose() -> dict[str, Any]:
         for name in CODECS
         if name not in codecs
     ]
-    missing += _missing_cuda(cuda) + _missing_dali(found["nvidia-dali-cuda130"])
+    missing += _missing_cuda(cuda) + _missing_dali(found.get("nvidia-dali-cuda130"))
     return {
         "versions": found,
         "cuda": cuda,
