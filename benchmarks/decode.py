@@ -1,4 +1,4 @@
-"""Decoding: seco beside rasterio, tifffile and imagecodecs on the same files, one core.
+"""Decoding: seco beside rasterio, tifffile, imagecodecs and DALI on the same files.
 
 Every answer is compared with the pixels that went into the files. A missing peer is left out.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from benchmarks.patches import patch_store
 from benchmarks.record import Record, make_record, time_in_turns
+from seco import _core
 from seco.bands import select_bands
 from seco.data.store import Store
 from seco.errors import ConfigError
@@ -71,6 +72,10 @@ def _measure(files: list[Path], bands: list[int], *, case: str, origin: str, run
         decoders["seco", cores] = lambda files: decode_geotiff(files, bands=bands, threads=cores)
     decoders["rasterio", 1] = lambda files: [_rasterio(file, bands) for file in files]
     decoders |= {(name, 1): peer for name, peer in _peers(bands).items() if importlib.util.find_spec(name)}
+    if _core.dali_version:
+        decoders["seco-dali", cores] = _dali(files, bands, cores, "seco")
+        if "pixel" in case:  # DALI's own decoder refuses files whose bands are apart
+            decoders["nvidia.dali", cores] = _dali(files, bands, cores, "own")
     expected = [_rasterio(file, bands) for file in files]
     for (name, _), decode in decoders.items():
         for got, wanted in zip(decode(files), expected, strict=True):
@@ -99,6 +104,31 @@ def _rasterio(file: Path, bands: list[int]) -> NDArray[Any]:
     with rasterio.open(file) as raster:
         pixels: NDArray[Any] = raster.read([band + 1 for band in bands])
         return pixels
+
+
+def _dali(files: Sequence[Path], bands: list[int], threads: int, whose: str) -> Decoder:
+    """A pipeline of DALI with the plugin's decoder or DALI's own, which knows no bands; the files' bytes are at hand."""
+    from nvidia.dali import fn, pipeline_def, types
+
+    import seco.dali  # noqa: F401 - adds the operators
+
+    encoded = [np.fromfile(file, np.uint8) for file in files]
+
+    @pipeline_def(batch_size=len(files), num_threads=threads, device_id=None, prefetch_queue_depth=1)  # type: ignore[untyped-decorator]
+    def decode() -> Any:  # noqa: ANN401 - a node of the pipeline
+        source = fn.external_source(source=lambda: encoded, batch=True)
+        if whose == "seco":
+            return fn.seco.decode_geotiff(source, bands=bands)  # type: ignore[attr-defined]
+        return fn.experimental.decoders.image(source, output_type=types.ANY_DATA, dtype=types.UINT16)
+
+    pipeline = decode()
+
+    def run(_: Sequence[Path]) -> list[NDArray[Any]]:
+        (pixels,) = pipeline.run()
+        arrays = [np.asarray(sample) for sample in pixels]
+        return arrays if whose == "seco" else [np.moveaxis(array, -1, 0)[bands] for array in arrays]
+
+    return run
 
 
 def _peers(bands: list[int]) -> dict[str, Decoder]:

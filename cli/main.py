@@ -16,6 +16,7 @@ COMMANDS = {
     "inspect": "inspect",
     "pretrain": "pretrain",
     "evaluate": "evaluate",
+    "profile": "profile",
     "doctor": "doctor",
 }
 

@@ -31,7 +31,8 @@ if(SECO_DALI_VERSION)
   add_library(_dali MODULE
     csrc/dali/augment_views.cpp
     csrc/dali/decode_geotiff.cpp
-    csrc/dali/read_range.cpp)
+    csrc/dali/read_range.cpp
+    csrc/dali/stages.cpp)
   # DALI's own headers are not ours to warn about, and it exports what the plugin shares with it.
   target_include_directories(_dali SYSTEM PRIVATE "${SECO_DALI_DIR}/include" "${SECO_CUDA_HEADERS}")
   target_link_directories(_dali PRIVATE "${SECO_DALI_DIR}")

@@ -13,6 +13,7 @@ dali_version: str
 geotiff_max_bytes: int
 view_dtype: np.dtype[np.void]
 
+def stage_totals() -> list[int]: ...
 def philox(counters: NDArray[np.uint32], key: int) -> NDArray[np.uint32]: ...
 def augment_views(
     pixels: NDArray[Any],

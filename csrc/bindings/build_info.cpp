@@ -5,8 +5,21 @@
 #include <vector>
 
 #include "bindings/bindings.hpp"
+#include "common/stages.hpp"
 
 namespace seco::bindings {
+namespace {
+
+// Read, decompress, unpredict, views in nanoseconds; bytes read, bytes decoded.
+std::vector<int64_t> totals() {
+    const StageTotals& all = stage_totals();
+    std::vector<int64_t> out(all.nanoseconds.begin(), all.nanoseconds.end());
+    out.push_back(all.bytes_read);
+    out.push_back(all.bytes_decoded);
+    return out;
+}
+
+}  // namespace
 
 void bind_build_info(pybind11::module_& m) {
     m.attr("__version__") = SECO_VERSION;
@@ -26,6 +39,7 @@ void bind_build_info(pybind11::module_& m) {
     m.attr("built_with_cuda") = false;
     m.attr("cuda_architectures") = "";
 #endif
+    m.def("stage_totals", &totals);
 }
 
 }  // namespace seco::bindings

@@ -10,6 +10,7 @@
 
 #include "bindings/bindings.hpp"
 #include "common/error.hpp"
+#include "common/stages.hpp"
 #include "cpu/decode_geotiff.hpp"
 #include "cpu/parallel_for.hpp"
 #include "geotiff/bound.hpp"
@@ -77,6 +78,13 @@ py::dict read_info(const py::object& source) {
     return info;
 }
 
+std::pair<std::unique_ptr<geotiff::Source>, geotiff::Image> open_and_parse(const Input& input) {
+    const StageTimer timer(Stage::kRead);
+    auto source = input.open();
+    geotiff::Image image = geotiff::parse(*source);
+    return {std::move(source), std::move(image)};
+}
+
 // What became of the sources that were not decoded: (index, why), in order.
 using Reasons = std::vector<std::pair<int64_t, std::string>>;
 
@@ -108,8 +116,7 @@ std::pair<Reasons, Reasons> decode_geotiff(const py::list& sources, const std::v
             const Input& input = inputs[static_cast<size_t>(i)];
             try {
                 naming(input, [&] {
-                    const auto source = input.open();
-                    const geotiff::Image image = geotiff::parse(*source);
+                    const auto [source, image] = open_and_parse(input);
                     foreign[static_cast<size_t>(i)] = image.foreign;
                     if (!image.foreign.empty()) return;
                     if (!(image.shape == expected))

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "common/stages.hpp"
 #include "cpu/parallel_for.hpp"
 #include "cpu/rows.hpp"
 #include "cpu/view_filter.hpp"
@@ -247,6 +248,7 @@ void augment_views(const AugmentBatch& batch, int threads) {
     const int64_t view_bytes =
         int64_t{batch.bands} * batch.size * batch.size * (batch.view_type == ViewType::kFloat32 ? 4 : 2);
     parallel_for(batch.locations * batch.views, threads, [&](int64_t item) {
+        const StageTimer timer(Stage::kViews);
         thread_local Scratch scratch;
         const int64_t n = item / batch.views, v = item % batch.views;
         const ViewParams& params = batch.params[item];

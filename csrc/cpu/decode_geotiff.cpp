@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/error.hpp"
+#include "common/stages.hpp"
 #include "cpu/decompress.hpp"
 #include "cpu/undo_predictor.hpp"
 
@@ -42,12 +43,22 @@ void load_block(const geotiff::Source& source, const Image& image, int64_t index
                 std::vector<uint8_t>& raw, uint8_t* out, size_t room) {
     const geotiff::Block& block = image.blocks[static_cast<size_t>(index)];
     raw.resize(block.bytes);
-    source.read(block.offset, block.bytes, raw.data());
-    const size_t written = decompress(image.compression, raw.data(), raw.size(), out, room);
+    {
+        const StageTimer timer(Stage::kRead);
+        source.read(block.offset, block.bytes, raw.data());
+        stage_totals().bytes_read.fetch_add(static_cast<int64_t>(block.bytes), std::memory_order_relaxed);
+    }
+    size_t written = 0;
+    {
+        const StageTimer timer(Stage::kDecompress);
+        written = decompress(image.compression, raw.data(), raw.size(), out, room);
+        stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(written), std::memory_order_relaxed);
+    }
     if (written < static_cast<size_t>(tile.rows * tile.row_bytes))
         throw GeoTiffError("has a block of " + std::to_string(written) + " bytes where " +
                            std::to_string(tile.rows * tile.row_bytes) + " are needed");
     if (!image.horizontal_predictor) return;
+    const StageTimer timer(Stage::kUnpredict);
     const int64_t samples = samples_of(image);
     for (int64_t y = 0; y < tile.rows; ++y)
         undo_predictor(out + y * tile.row_bytes, image.sample_bytes, image.block_width * samples, samples);
@@ -71,6 +82,7 @@ void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, cons
 
 void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, const std::vector<int64_t>& bands,
                 uint8_t* out) {
+    const StageTimer timer(Stage::kUnpredict);
     switch (image.sample_bytes) {
         case 1:
             return copy_bands<uint8_t>(image, tile, block, bands, out);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/error.hpp"
+#include "common/stages.hpp"
 #include "geotiff/source.hpp"
 
 DALI_SCHEMA(seco__ReadRange)
@@ -63,6 +64,7 @@ class ReadRange : public dali::Operator<CPUBackend> {
 
   private:
     static void read(const std::string& path, int64_t begin, int64_t length, std::vector<uint8_t>& bytes) {
+        const StageTimer timer(Stage::kRead);
         bytes.clear();
         try {
             if (length < 0) {

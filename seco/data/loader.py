@@ -126,7 +126,7 @@ class Loader:
         order = self.order(epoch)
         pending: deque[Future[_Made]] = deque()
         consumed: deque[torch.cuda.Event] = deque()
-        with ThreadPoolExecutor(_AHEAD, thread_name_prefix="seco-loader") as pool:
+        with ThreadPoolExecutor(min(_AHEAD, self.threads), thread_name_prefix="seco-loader") as pool:
             try:
                 for step in range(start_step, self.steps_per_epoch):
                     while len(pending) < _AHEAD and step + len(pending) < self.steps_per_epoch:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seco import _core
 from seco.errors import ArrayError
-from seco.ops.recipe import RECIPES, ViewRecipe
+from seco.ops.recipe import ViewRecipe, find_recipe
 
 VIEW_DTYPE: np.dtype[np.void] = _core.view_dtype
 
@@ -88,7 +88,7 @@ def sample_view_params(
     Raises:
         ArrayError: If the recipe is unknown, a location has too few dates, or a number is out of range.
     """
-    chosen = _find_recipe(recipe)
+    chosen = find_recipe(recipe)
     ids = _checked_ids(sample_ids)
     if height < 1 or width < 1:
         raise ArrayError(f"height, width: expected at least 1, got {height}, {width}; give the size of the patches")
@@ -100,14 +100,6 @@ def sample_view_params(
             _draw_bands(params[:, view], chosen, ids, epoch, seed, view)
         _draw_crop(params[:, view], chosen, ids, epoch, seed, view, height, width)
     return params
-
-
-def _find_recipe(recipe: str | ViewRecipe) -> ViewRecipe:
-    if isinstance(recipe, ViewRecipe):
-        return recipe
-    if recipe not in RECIPES:
-        raise ArrayError(f"recipe: expected one of {', '.join(RECIPES)} or a ViewRecipe, got {recipe!r}")
-    return RECIPES[recipe]
 
 
 def _checked_key(seed: int) -> int:

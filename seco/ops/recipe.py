@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from seco.errors import ArrayError
+
 
 @dataclass(frozen=True, slots=True)
 class ViewRecipe:
@@ -76,3 +78,16 @@ RECIPES: dict[str, ViewRecipe] = {
     "moco": ViewRecipe(names=("q", "k0"), dates=(0, 0), augmented=(True, True)),
     "moco_tp": ViewRecipe(names=("q", "k0"), dates=(0, 1), augmented=(True, True)),
 }
+
+
+def find_recipe(recipe: str | ViewRecipe) -> ViewRecipe:
+    """The recipe of that name, or the recipe itself.
+
+    Raises:
+        ArrayError: If there is none of that name.
+    """
+    if isinstance(recipe, ViewRecipe):
+        return recipe
+    if recipe not in RECIPES:
+        raise ArrayError(f"recipe: expected one of {', '.join(RECIPES)} or a ViewRecipe, got {recipe!r}")
+    return RECIPES[recipe]

@@ -1,0 +1,42 @@
+// What loading costs: time that threads spend in each stage, and bytes. Each module counts its own.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+
+namespace seco {
+
+enum class Stage { kRead, kDecompress, kUnpredict, kViews };
+constexpr int kStages = 4;
+
+struct StageTotals {
+    std::array<std::atomic<int64_t>, kStages> nanoseconds{};
+    std::atomic<int64_t> bytes_read{0}, bytes_decoded{0};
+};
+
+inline StageTotals& stage_totals() {
+    static StageTotals totals;
+    return totals;
+}
+
+// Counts the time until its end.
+class StageTimer {
+  public:
+    explicit StageTimer(Stage stage) : stage_(stage), start_(Clock::now()) {}
+    StageTimer(const StageTimer&) = delete;
+    StageTimer& operator=(const StageTimer&) = delete;
+    ~StageTimer() {
+        const auto spent = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - start_);
+        auto& total = stage_totals().nanoseconds[static_cast<size_t>(stage_)];
+        total.fetch_add(spent.count(), std::memory_order_relaxed);
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+    Stage stage_;
+    Clock::time_point start_;
+};
+
+}  // namespace seco

@@ -1,0 +1,165 @@
+"""Throughput of a loader, and the time of its stages as the native code counts them while it runs."""
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import count
+from typing import Any
+
+import torch
+
+from seco import _core
+from seco.data.loader import Loader
+from seco.data.normalization import Normalization
+from seco.data.store import Store
+from seco.errors import DeviceError
+from seco.ops.recipe import ViewRecipe
+
+STAGES = ("read", "decompress", "unpredict", "views")
+_WARM_UP = 2  # batches
+ADVICE = {
+    "read": "the disk: `seco pack` makes reads long, a faster disk or a warm page cache makes them short",
+    "decompress": "decompression: take fewer --bands or more --threads; `seco import` writes what decodes fastest",
+    "unpredict": "undoing the predictor and sorting bands: take fewer --bands or more --threads",
+    "views": "the views: more --threads, or --device cuda, which makes them on the GPU",
+    "rest": "Python and waiting for one another: a larger --batch-size has fewer batches to organise",
+    "idle": "nothing: threads are idle; raise --batch-size or lower --threads",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoaderProfile:
+    """One run of a loader.
+
+    Attributes:
+        loader: ``native`` or ``dali``.
+        device: ``cpu`` or ``cuda``.
+        threads: Of the loader.
+        batch_size: Locations a batch.
+        batches: That were measured.
+        seconds: That they took.
+        locations_per_s: Locations a second.
+        patches_per_s: Patches decoded a second.
+        read_mb_per_s: Compressed megabytes read a second.
+        decoded_mb_per_s: Megabytes after decompression a second.
+        stages_s: Seconds of all threads together in each stage, by name, on a core or waiting for one; ``rest`` is time on a
+            core beside them.
+        cpu_use: Share of the threads' time that was spent on a core.
+        bottleneck: The longest stage, or ``idle`` where threads wait.
+        advice: What to change.
+    """
+
+    loader: str
+    device: str
+    threads: int
+    batch_size: int
+    batches: int
+    seconds: float
+    locations_per_s: float
+    patches_per_s: float
+    read_mb_per_s: float
+    decoded_mb_per_s: float
+    stages_s: dict[str, float]
+    cpu_use: float
+    bottleneck: str
+    advice: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+
+def profile_loader(
+    store: Store,
+    *,
+    loader: str,
+    device: str,
+    recipe: ViewRecipe,
+    normalization: Normalization,
+    size: int,
+    batch_size: int,
+    threads: int,
+    seconds: float,
+) -> LoaderProfile:
+    """Load batches for some seconds and say where the time went.
+
+    Args:
+        store: Store to load from.
+        loader: ``native`` or ``dali``.
+        device: ``cpu`` or ``cuda``: where the views are made.
+        recipe: What the views are.
+        normalization: Bands to read, and how they are scaled.
+        size: Height and width of a view, pixels.
+        batch_size: Locations a batch.
+        threads: Threads that decode and augment.
+        seconds: To measure at least, after two batches that warm up.
+
+    Raises:
+        SecoError: What the loader raises, such as too few locations for a batch.
+        DeviceError: If there is no such loader.
+    """
+    kind, totals = _kind(loader)
+    settings = {"size": size, "batch_size": batch_size, "seed": 0, "threads": threads, "device": device}
+    batches = _endless(kind(store, recipe=recipe, normalization=normalization, **settings))
+    for _ in range(_WARM_UP):
+        next(batches)
+    before, cpu, start = totals(), time.process_time(), time.perf_counter()
+    done = 0
+    while done == 0 or time.perf_counter() - start < seconds:
+        next(batches)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        done += 1
+    spent, cpu = time.perf_counter() - start, time.process_time() - cpu
+    counted = [later - earlier for later, earlier in zip(totals(), before, strict=True)]
+    batches.close()
+    stages = {name: nanoseconds / 1e9 for name, nanoseconds in zip(STAGES, counted, strict=False)}
+    stages["rest"] = max(0.0, cpu - sum(stages.values()))
+    cpu_use = min(1.0, cpu / (spent * min(threads, len(os.sched_getaffinity(0)))))
+    bottleneck = "idle" if cpu_use < 0.5 else max(stages, key=lambda name: stages[name])
+    return LoaderProfile(
+        loader=loader,
+        device=device,
+        threads=threads,
+        batch_size=batch_size,
+        batches=done,
+        seconds=spent,
+        locations_per_s=done * batch_size / spent,
+        patches_per_s=done * batch_size * recipe.num_dates / spent,
+        read_mb_per_s=counted[len(STAGES)] / spent / 1e6,
+        decoded_mb_per_s=counted[len(STAGES) + 1] / spent / 1e6,
+        stages_s=stages,
+        cpu_use=cpu_use,
+        bottleneck=bottleneck,
+        advice=ADVICE[bottleneck],
+    )
+
+
+def _kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:
+    """The loader's class, and what asks for the counters of the module that does its work."""
+    if loader == "native":
+        return Loader, _core.stage_totals
+    if loader != "dali":
+        raise DeviceError(f"loader: expected native or dali, got {loader!r}")
+    from seco.dali import PLUGIN
+    from seco.data.dali_loader import DaliLoader
+
+    ask = ctypes.CDLL(str(PLUGIN)).seco_stage_totals
+    ask.restype = None
+
+    def totals() -> list[int]:
+        counters = (ctypes.c_int64 * (len(STAGES) + 2))()
+        ask(counters)
+        return list(counters)
+
+    return DaliLoader, totals
+
+
+def _endless(loader: Loader) -> Any:  # noqa: ANN401 - a generator, which can be closed
+    def batches() -> Iterator[Any]:
+        for epoch in count():
+            yield from loader.epoch(epoch)
+
+    return batches()

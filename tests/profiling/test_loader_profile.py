@@ -1,0 +1,56 @@
+"""``seco profile loader``; nothing here looks at how long anything takes."""
+
+import importlib.util
+import json
+
+import pytest
+from click.testing import CliRunner
+from seco.cli.main import main
+
+from seco.profiling.loader import ADVICE, STAGES
+
+
+@pytest.fixture
+def store(make_store):
+    return make_store(locations=tuple("abcdefgh"))
+
+
+def run(*words, code=0):
+    result = CliRunner().invoke(main, ["profile", "loader", "--seconds", "0", *map(str, words)])
+    assert result.exit_code == code, result.output
+    return result
+
+
+LOADERS = ["native"] + ["dali"] * (importlib.util.find_spec("nvidia.dali") is not None)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_profile_says_where_the_time_goes(loader, store, tmp_path):
+    out, figure = tmp_path / "p.json", tmp_path / "p.png"
+    words = ["--data", store, "--loader", loader, "--size", 8, "--batch-size", 2, "--batch-size", 4]
+    result = run(*words, "--threads", 1, "--threads", 2, "--json", out, "--figure", figure)
+    profiles = json.loads(out.read_text())
+    assert [(p["batch_size"], p["threads"]) for p in profiles] == [(2, 1), (2, 2), (4, 1), (4, 2)]
+    for p in profiles:
+        assert p["loader"] == loader
+        assert p["locations_per_s"] * 3 == pytest.approx(p["patches_per_s"])  # three dates a location
+        assert set(p["stages_s"]) == {*STAGES, "rest"}
+        assert all(p["stages_s"][stage] > 0 for stage in ("read", "decompress", "views"))
+        assert p["read_mb_per_s"] > 0 < p["decoded_mb_per_s"]
+        assert p["advice"] == ADVICE[p["bottleneck"]]
+    assert "Its bottleneck is" in result.output
+    assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_bytes_are_counted(store, tmp_path):
+    # Nobody else decodes meanwhile: three bands of 8 × 8 uint16 a patch are 384 bytes, and patches come in whole batches.
+    run("--data", store, "--size", 8, "--batch-size", 2, "--threads", 1, "--json", tmp_path / "p.json")
+    (profile,) = json.loads((tmp_path / "p.json").read_text())
+    decoded = profile["decoded_mb_per_s"] * profile["seconds"] * 1e6
+    assert decoded >= 1
+    assert decoded % 384 == pytest.approx(0, abs=1e-3) or decoded % 384 == pytest.approx(384, abs=1e-3)
+
+
+def test_bad_input_is_one_line(store):
+    assert "recipe: expected one of seco, moco" in run("--data", store, "--method", "x", code=1).output
+    assert "choose a smaller batch size" in run("--data", store, "--batch-size", 100, code=1).output
