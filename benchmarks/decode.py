@@ -119,7 +119,7 @@ def _dali(files: Sequence[Path], bands: list[int], threads: int, whose: str) -> 
         source = fn.external_source(source=lambda: encoded, batch=True)
         if whose == "seco":
             return fn.seco.decode_geotiff(source, bands=bands)  # type: ignore[attr-defined]
-        return fn.experimental.decoders.image(source, output_type=types.ANY_DATA, dtype=types.UINT16)
+        return fn.decoders.image(source, output_type=types.ANY_DATA, dtype=types.UINT16)
 
     pipeline = decode()
 
