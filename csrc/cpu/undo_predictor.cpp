@@ -46,27 +46,20 @@ inline __attribute__((always_inline)) void sum_row(Unsigned* row, int64_t count)
 #else
 template <typename Unsigned>
 inline void sum_row(Unsigned* row, int64_t count) {
-    math::undo_differencing(row, count, 1);
+    math::undo_differencing(row, count);
 }
 #endif
 
-template <typename Unsigned>
-inline __attribute__((always_inline)) void undo(uint8_t* bytes, int64_t count, int64_t stride) {
-    auto* row = reinterpret_cast<Unsigned*>(bytes);
-    if (stride == 1) return sum_row(row, count);
-    math::undo_differencing(row, count, stride);
-}
-
 }  // namespace
 
-SECO_CLONES void undo_predictor(uint8_t* row, int sample_bytes, int64_t count, int64_t stride) {
+SECO_CLONES void undo_predictor(uint8_t* row, int sample_bytes, int64_t count) {
     switch (sample_bytes) {
         case 1:
-            return undo<uint8_t>(row, count, stride);
+            return sum_row(row, count);
         case 2:
-            return undo<uint16_t>(row, count, stride);
+            return sum_row(reinterpret_cast<uint16_t*>(row), count);
         default:
-            return undo<uint32_t>(row, count, stride);
+            return sum_row(reinterpret_cast<uint32_t*>(row), count);
     }
 }
 

@@ -41,6 +41,12 @@ class Source {
 
     bool holds(uint64_t offset, uint64_t count) const { return offset <= size_ && count <= size_ - offset; }
 
+    // Bytes that are in memory already; null if they are in a file.
+    const uint8_t* borrow(uint64_t offset, uint64_t count) const {
+        if (!holds(offset, count)) throw GeoTiffError("ends before its data does (truncated?)");
+        return bytes_ ? bytes_ + offset : nullptr;
+    }
+
     void read(uint64_t offset, uint64_t count, void* to) const {
         if (!holds(offset, count)) throw GeoTiffError("ends before its data does (truncated?)");
         if (bytes_) {

@@ -1,4 +1,5 @@
-// Undoes TIFF's horizontal differencing (predictor 2) of one row. Source: TIFF Revision 6.0, section 14.
+// Undoes TIFF's horizontal differencing (predictor 2) of one row of a band. Source: TIFF Revision 6.0,
+// section 14.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +8,10 @@
 
 namespace seco::math {
 
-// `stride` samples lie between a sample and the one it was differenced with: the bands of a pixel. Wraps, as
-// TIFF does.
+// Each sample is the sum of itself and all before it; wraps, as TIFF does.
 template <typename Unsigned>
-SECO_HOST_DEVICE inline void undo_differencing(Unsigned* row, int64_t samples, int64_t stride) {
-    for (int64_t i = stride; i < samples; ++i) row[i] = static_cast<Unsigned>(row[i] + row[i - stride]);
+SECO_HOST_DEVICE inline void undo_differencing(Unsigned* row, int64_t samples) {
+    for (int64_t i = 1; i < samples; ++i) row[i] = static_cast<Unsigned>(row[i] + row[i - 1]);
 }
 
 }  // namespace seco::math
