@@ -13,7 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
-OPTIONAL = {"rasterio": "reading foreign GeoTIFFs and writing stores", "nvidia.dali": "DALI operators"}
+OPTIONAL = {
+    "rasterio": "reading foreign GeoTIFFs and writing stores",
+    "nvidia.dali": "DALI operators",
+    "pyarrow": "training steps and their tests",
+    "timm": "training steps and their tests",
+    "lightning": "training steps and their tests",
+}
 
 
 def main() -> int:
@@ -52,7 +58,7 @@ def main() -> int:
         ],
         **{
             name: [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{name}.json")]
-            for name in ("views", "step")
+            for name in (("views", "step") if _is_there("pyarrow") and _is_there("timm") else ("views",))
         },
     }
     failed = [name for name, command in steps.items() if _run(name, command, environment)]

@@ -40,6 +40,7 @@ def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
     backbones = ["resnet18", "resnet50"] if device == "cuda" else ["resnet18"]
     if quick:
         size, queue, runs, batch, backbones = 32, 64, 2, 4, ["test_resnet"]
+    torch.backends.cudnn.benchmark = True  # as in training
     records = []
     for backbone in backbones:
         work = Work(backbone, device, batch=batch, size=size, queue=queue)
@@ -88,6 +89,7 @@ class Work:
             coefficients_tensor(per_band, self.device),
         )
         self.given_views = self.make_views(torch.float32)
+        self.plain_views = self.given_views.contiguous()
 
     @staticmethod
     def _sgd(module: nn.Module, *, fused: bool) -> torch.optim.Optimizer:
@@ -130,7 +132,7 @@ class Work:
     def step_2021(self) -> None:
         """The step of the 2021 code, its views given."""
         self.other.follow()
-        loss = self.other.loss(self.given_views, push=True)
+        loss = self.other.loss(self.plain_views, push=True)
         self.other_optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.other_optimizer.step()

@@ -10,7 +10,7 @@
 #include "cpu/parallel_for.hpp"
 #include "cpu/rows.hpp"
 #include "cpu/view_filter.hpp"
-#include "math/colour.hpp"
+#include "math/colour_chain.hpp"
 #include "math/half.hpp"
 #include "math/resample.hpp"
 
@@ -41,7 +41,7 @@ struct Line {
 class View {
   public:
     View(const AugmentBatch& batch, const ViewParams& params, const void* patch, Scratch& scratch)
-        : batch_(batch), params_(params), patch_(patch), scratch_(scratch) {
+        : batch_(batch), params_(params), chain_(params, batch.rgb), patch_(patch), scratch_(scratch) {
         scratch.blur.tabulate(params.blur_sigma);
         const int halo = scratch.blur.radius;
         const int left = params.flip ? batch.width - params.crop_left - params.crop_width : params.crop_left;
@@ -107,26 +107,23 @@ class View {
     // Operations [first, end) of the drawn order on one line.
     void colour(const Line& line, int width, int first, int end, float contrast_pole) {
         for (int i = first; i < end; ++i) {
-            switch (static_cast<ColourStep>(params_.order[i])) {
+            if (!chain_.acts(chain_.step(i), batch_.bands)) continue;
+            switch (chain_.step(i)) {
                 case ColourStep::kBrightness:
-                    if (params_.brightness == 1.0f) break;
                     for (int c = 0; c < batch_.bands; ++c)
                         brighten_row(line.band(c), width, params_.brightness);
                     break;
                 case ColourStep::kContrast:
-                    if (params_.contrast == 1.0f) break;
                     for (int c = 0; c < batch_.bands; ++c)
                         blend_row(line.band(c), width, contrast_pole, params_.contrast);
                     break;
                 case ColourStep::kSaturation: {
-                    if (params_.saturation == 1.0f || batch_.bands == 1) break;
                     const float* pole = grey(line, width);
                     for (int c = 0; c < batch_.bands; ++c)
                         blend_row_with(line.band(c), pole, width, params_.saturation);
                     break;
                 }
                 case ColourStep::kHue:
-                    if (params_.hue == 0.0f) break;
                     turn_hue_row(line.band(0), line.band(1), line.band(2), width, params_.hue);
                     break;
             }
@@ -136,9 +133,7 @@ class View {
     // Contrast blends with the mean grey of the whole patch at its point of the order, so every line goes
     // through what comes before it; those of the region are kept.
     void colour_around_contrast() {
-        const auto* end = params_.order + 4;
-        const int before = static_cast<int>(
-            std::find(params_.order, end, static_cast<int8_t>(ColourStep::kContrast)) - params_.order);
+        const int before = chain_.before_contrast();
         const int width = padded(batch_.width);
         const Line whole{scratch_.patch_line.reserve(int64_t{width} * batch_.bands), width};
         uint64_t sum = 0;
@@ -233,6 +228,7 @@ class View {
 
     const AugmentBatch& batch_;
     const ViewParams& params_;
+    const math::ColourChain chain_;
     const void* patch_;
     Scratch& scratch_;
     Region crop_, region_;

@@ -28,32 +28,16 @@ __global__ void __launch_bounds__(kSumThreads)
 }
 
 template <int kBands, typename Pixel>
-__global__ void __launch_bounds__(kMaxThreads, kBands ? 5 : 4)
+__global__ void __launch_bounds__(kMaxThreads, 4)
     views_kernel(const __grid_constant__ AugmentBatch batch, const __grid_constant__ ViewPlan plan,
                  const uint64_t* grey_sums) {
     extern __shared__ __align__(kAlignment) float shared[];
     const ViewTile<kBands, Pixel, DeviceRounding> tile(batch, plan, grey_sums, shared, blockIdx.x);
     if (!tile.is_made()) return;
-    const int thread = static_cast<int>(threadIdx.x);
-    tile.tabulate(thread);
-    __syncthreads();
-    if (tile.is_blurred()) {
-        tile.normalise_blur(thread);
+    tile.make([](const auto& work) {
+        work(static_cast<int>(threadIdx.x));
         __syncthreads();
-    }
-    for (int y = tile.top(); y < tile.bottom(); y += kGroup) {
-        tile.tabulate_rows(thread, y);
-        __syncthreads();
-        tile.filter_down(thread, y);
-        __syncthreads();
-        if (tile.is_blurred()) {
-            tile.blur_across(thread, y);
-            __syncthreads();
-        }
-        tile.resize_across(thread, y);
-        __syncthreads();
-        tile.copy_out(thread, y);
-    }
+    });
 }
 
 unsigned grid(int64_t blocks) {
@@ -74,10 +58,12 @@ int64_t half_a_multiprocessor() {
 
 template <int kBands, typename Pixel>
 void launch_views(const AugmentBatch& batch, int radius, const uint64_t* sums, cudaStream_t stream) {
-    const ViewPlan plan(batch, radius, half_a_multiprocessor());
+    const int64_t limit = half_a_multiprocessor();
+    const ViewPlan plan(batch, radius, limit);
     const auto kernel = views_kernel<kBands, Pixel>;
-    SECO_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                         static_cast<int>(plan.shared_bytes)));
+    // The same number each time: it belongs to the kernel, and other threads launch it too.
+    SECO_CUDA_CHECK(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(limit)));
     kernel<<<grid(plan.blocks(batch)), static_cast<unsigned>(plan.threads),
              static_cast<size_t>(plan.shared_bytes), stream>>>(batch, plan, sums);
     SECO_CUDA_CHECK(cudaGetLastError());

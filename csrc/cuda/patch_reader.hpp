@@ -20,11 +20,16 @@ struct SafeView {
         : date(within(view.date, 0, static_cast<int>(batch.dates) - 1)),
           height(within(view.crop_height, 1, batch.height)),
           width(within(view.crop_width, 1, batch.width)),
-          flip(view.flip),
+          flip(is_set(view.flip)),
           sigma(view.blur_sigma) {
         top = within(view.crop_top, 0, batch.height - height);
         left = within(view.crop_left, 0, batch.width - width);
         if (flip) left = batch.width - left - width;
+    }
+
+    // Of a byte that may be anything, which a bool may not.
+    SECO_HOST_DEVICE static bool is_set(const bool& flag) {
+        return reinterpret_cast<const uint8_t&>(flag) != 0;
     }
 
     SECO_HOST_DEVICE static int within(int value, int low, int high) {

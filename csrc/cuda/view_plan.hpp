@@ -19,11 +19,11 @@ constexpr int kAlignment = 16;    // of what is copied out of shared memory
 
 SECO_HOST_DEVICE inline int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
-// Greatest number of samples that one output of a resize is made of.
+// Greatest number of samples that one output of a resize is made of: those under a triangle that is as wide
+// as two samples, or two outputs.
 inline int most_taps(int in_size, int out_size) {
-    return in_size <= out_size
-               ? 2
-               : static_cast<int>(2.0f * static_cast<float>(in_size) / static_cast<float>(out_size)) + 2;
+    const float ratio = static_cast<float>(in_size) / static_cast<float>(out_size);
+    return static_cast<int>(2.0f * std::max(1.0f, ratio)) + 1;
 }
 
 struct ViewPlan {

@@ -45,10 +45,22 @@ class ViewTile {
     SECO_HOST_DEVICE bool is_made() const {
         return plan_.radius ? radius_ > 0 && radius_ <= plan_.radius : radius_ == 0;
     }
-    SECO_HOST_DEVICE bool is_blurred() const { return radius_ > 0; }
-    SECO_HOST_DEVICE int top() const { return top_; }
-    SECO_HOST_DEVICE int bottom() const { return bottom_; }
+    // The tile, in phases: `phase` runs a function on every thread and lets none go on before all
+    // are done.
+    template <typename Phase>
+    SECO_HOST_DEVICE void make(const Phase& phase) const {
+        phase([&](int thread) { tabulate(thread); });
+        if (radius_ > 0) phase([&](int thread) { normalise_blur(thread); });
+        for (int y = top_; y < bottom_; y += kGroup) {
+            phase([&](int thread) { tabulate_rows(thread, y); });
+            phase([&](int thread) { filter_down(thread, y); });
+            if (radius_ > 0) phase([&](int thread) { blur_across(thread, y); });
+            phase([&](int thread) { resize_across(thread, y); });
+            phase([&](int thread) { copy_out(thread, y); });
+        }
+    }
 
+  private:
     // Blur weights before normalisation, columns, the mean grey of the patch.
     SECO_HOST_DEVICE void tabulate(int thread) const {
         for (int k = thread; k < 2 * radius_ + 1; k += plan_.threads)
@@ -122,7 +134,6 @@ class ViewTile {
         }
     }
 
-  private:
     struct alignas(kAlignment) Sixteen {
         uint32_t words[4];
     };
@@ -180,7 +191,7 @@ class ViewTile {
             const float* weights = shared_ + plan_.down_at + g * plan_.down;
             float* between = shared_ + plan_.between_at + g * bands * reach + j;
             float sums[kBands ? kBands : 1] = {};
-            int slot = (first + ring * kMaxRadius) % ring;
+            int slot = (first + ring * math::kBlurRadius) % ring;
             for (int k = 0; k < count; ++k) {
                 float* kept = shared_ + plan_.ring_at + slot * bands * reach + j;
                 if (first + k > newest) {
@@ -199,8 +210,6 @@ class ViewTile {
             for (int c = 0; c < kBands; ++c) between[c * reach] = sums[c];
         }
     }
-
-    static constexpr int kMaxRadius = math::kBlurRadius;
 
     // The last row that earlier groups of this strip have put into the ring.
     SECO_HOST_DEVICE int newest_before(int y) const {

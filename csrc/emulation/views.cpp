@@ -73,16 +73,7 @@ void make_views(const AugmentBatch& batch, int radius, int64_t shared_limit, boo
         const ViewTile<kBands, Pixel, HostRounding> tile(batch, plan, sums.data(), shared.data(),
                                                          static_cast<uint32_t>(block));
         if (!tile.is_made()) continue;
-        const auto phase = [&](const auto& work) { run(plan.threads, backwards, work); };
-        phase([&](int t) { tile.tabulate(t); });
-        if (tile.is_blurred()) phase([&](int t) { tile.normalise_blur(t); });
-        for (int y = tile.top(); y < tile.bottom(); y += kGroup) {
-            phase([&](int t) { tile.tabulate_rows(t, y); });
-            phase([&](int t) { tile.filter_down(t, y); });
-            if (tile.is_blurred()) phase([&](int t) { tile.blur_across(t, y); });
-            phase([&](int t) { tile.resize_across(t, y); });
-            phase([&](int t) { tile.copy_out(t, y); });
-        }
+        tile.make([&](const auto& work) { run(plan.threads, backwards, work); });
         shared.check();
     }
 }
@@ -98,6 +89,8 @@ void emulate(const AugmentBatch& batch, float max_sigma, int64_t shared_limit, b
 
 }  // namespace
 }  // namespace seco::cuda
+
+extern "C" int64_t seco_batch_bytes() { return sizeof(seco::AugmentBatch); }
 
 // Returns null, or what went wrong; valid until the next call.
 extern "C" const char* seco_emulate_views(const seco::AugmentBatch* batch, float max_sigma,

@@ -44,27 +44,38 @@ struct ColourChain {
         return i;
     }
 
+    // Whether a step changes anything.
+    SECO_HOST_DEVICE bool acts(ColourStep step, int bands) const {
+        switch (step) {
+            case ColourStep::kBrightness:
+                return brightness != 1.0f;
+            case ColourStep::kContrast:
+                return contrast != 1.0f;
+            case ColourStep::kSaturation:
+                return saturation != 1.0f && bands > 1;
+            default:
+                return hue != 0.0f && rgb;
+        }
+    }
+
     // The first `end` operations. `pole` is the mean grey of the patch where contrast begins.
     template <typename Samples>
     SECO_HOST_DEVICE void apply(Samples& x, int bands, int end, float pole) const {
         for (int i = 0; i < end; ++i) {
+            if (!acts(step(i), bands)) continue;
             switch (step(i)) {
                 case ColourStep::kBrightness:
-                    if (brightness == 1.0f) break;
                     for (int c = 0; c < bands; ++c) x[c] = brighten(x[c], brightness);
                     break;
                 case ColourStep::kContrast:
-                    if (contrast == 1.0f) break;
                     for (int c = 0; c < bands; ++c) x[c] = blend(x[c], pole, contrast);
                     break;
                 case ColourStep::kSaturation: {
-                    if (saturation == 1.0f || bands == 1) break;
                     const float grey_pole = grey_of(x, bands, rgb);
                     for (int c = 0; c < bands; ++c) x[c] = blend(x[c], grey_pole, saturation);
                     break;
                 }
                 case ColourStep::kHue: {
-                    if (hue == 0.0f || !rgb) break;
                     const Rgb turned = turn_hue({x[0], x[1], x[2]}, hue);
                     x[0] = turned.red;
                     x[1] = turned.green;

@@ -150,7 +150,7 @@ class Loader:
         first = (step * self.world_size + self.rank) * self.batch_size
         return order[first : first + self.batch_size].copy()
 
-    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> "_Made":
+    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> _Made:
         locations = self.locations_of(order, step)
         params, pixels = self._read(epoch, locations)
         if self._stream is None:
@@ -165,12 +165,14 @@ class Loader:
         views = augment_views(pixels, params, size=self.size, dtype=self.dtype, threads=self.threads, **settings)  # type: ignore[arg-type]
         return torch.as_tensor(views)
 
-    def _hand_over(self, made: "_Made", consumed: "deque[torch.cuda.Event]") -> None:
+    def _hand_over(self, made: _Made, consumed: deque[torch.cuda.Event]) -> None:
         """Let the consumer's stream, which nobody waits for, go on when the views are made."""
         assert made.ready is not None
         current = torch.cuda.current_stream(self.device)
         # The host may run ahead of the GPU by few batches only, for each takes memory there.
-        consumed.append(current.record_event())
+        done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
+        done.record(current)
+        consumed.append(done)
         if len(consumed) > _AHEAD:
             consumed.popleft().synchronize()
         current.wait_event(made.ready)

@@ -67,7 +67,8 @@ def augment_views(
     check_pixels(pixels)
     bands = pixels.shape[2]
     is_rgb = bands == 3 if rgb is None else rgb
-    _check_output(size, dtype, threads, from_torch=from_torch)
+    check_numbers(size, bands, is_rgb=is_rgb)
+    _check_output(dtype, threads, from_torch=from_torch)
     check_params(pixels.shape, params, is_rgb=is_rgb)
     coefficients = {"scale": scale, "offset": offset, "mean": mean, "std": std}
     per_band = {name: _per_band(name, value, bands) for name, value in coefficients.items()}
@@ -143,9 +144,15 @@ def check_pixels(pixels: Any) -> None:  # noqa: ANN401 - numpy or torch, or what
         raise ArrayError("pixels: expected a contiguous array, got strides; call numpy.ascontiguousarray first")
 
 
-def _check_output(size: int, dtype: str, threads: int | None, *, from_torch: bool) -> None:
+def check_numbers(size: int, bands: int, *, is_rgb: bool) -> None:
+    """Raise ArrayError unless there can be such views of so many bands."""
     if size < 1:
         raise ArrayError(f"size: expected at least 1, got {size}; give the height and width of a view")
+    if is_rgb and bands != 3:
+        raise ArrayError(f"rgb: expected 3 bands, got {bands}; set rgb=False")
+
+
+def _check_output(dtype: str, threads: int | None, *, from_torch: bool) -> None:
     if dtype not in _DTYPES:
         raise ArrayError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
     if dtype == "bfloat16" and not from_torch:
@@ -180,8 +187,6 @@ def check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: bool
         raise ArrayError("params: expected finite factors and blur_sigma ≥ 0, got others; draw them again")
     if (np.abs(params["hue"]) > 0.5).any():
         raise ArrayError("params: expected hue within -0.5 … 0.5, got one outside; turn by less")
-    if is_rgb and bands != 3:
-        raise ArrayError(f"rgb: expected 3 bands, got {bands}; set rgb=False")
     if not is_rgb and params["hue"].any():
         raise ArrayError(f"params: expected hue 0 for {bands} bands that are not red, green, blue; use recipe.for_bands")
 

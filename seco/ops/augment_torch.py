@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seco import _core
 from seco.errors import ArrayError, DeviceError
-from seco.ops.augment import check_params, check_pixels, views_on_cpu
+from seco.ops.augment import check_numbers, check_params, check_pixels, views_on_cpu
 from seco.ops.random import VIEW_DTYPE
 
 _COEFFICIENTS = ("scale", "offset", "mean", "inverse_std")
@@ -73,6 +73,7 @@ def augment_views_op(
     """
     check_pixels(pixels)
     _check_tensors(pixels, params, coefficients, dtype)
+    check_numbers(size, pixels.shape[2], is_rgb=rgb)
     if pixels.device.type == "cpu":
         records = params.numpy().view(VIEW_DTYPE)[..., 0]
         check_params(pixels.shape, records, is_rgb=rgb)
@@ -90,7 +91,7 @@ def augment_views_op(
         lend = torch.utils.dlpack.to_dlpack  # type: ignore[attr-defined]
         # 16-bit numbers travel as integers of their size: only their addresses matter to the kernels.
         _core.augment_views_cuda(
-            lend(pixels.detach() if pixels.dtype == torch.uint8 else pixels.detach().view(torch.int16)),
+            lend(pixels if pixels.dtype == torch.uint8 else pixels.view(torch.int16)),
             lend(params),
             lend(coefficients),
             lend(grey_sums),

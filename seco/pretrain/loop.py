@@ -137,14 +137,14 @@ class _Trainer:
             fused=fabric.device.type == "cuda",
         )
         self.step, self.epoch_loss, self.best_loss = 0, 0.0, math.inf
-        if run.state is not None:
-            self._restore(run.state)
         if config.compile:
             self.model.query.compile()
             self.model.key.compile()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch 2.14 renames an option that 2.11 knows by its old name only
             self.forward, self.wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
+        if run.state is not None:  # now that the parameters are where their momentum belongs
+            self._restore(run.state)
         self.model.train()
         self.interval = _Interval()
 
@@ -275,8 +275,16 @@ class _Trainer:
                 f"{self.run.path}: expected {ranks_then} processes as in the run to resume, got "
                 f"{self.fabric.world_size}: another number sees other batches; start as many, or give another --out"
             )
-        self.model.load_state_dict(state["model"])
+        try:
+            self.model.load_state_dict(state["model"])
+        except RuntimeError as error:
+            raise RunError(
+                f"{self.run.path}: expected a run of this version of seco, got one with other weights; begin a new one"
+            ) from error
+        fused = [group["fused"] for group in self.optimizer.param_groups]  # of this device, not of the one then
         self.optimizer.load_state_dict(state["optimizer"])
+        for group, value in zip(self.optimizer.param_groups, fused, strict=True):
+            group["fused"] = value
         self.step, self.epoch_loss, self.best_loss = state["step"], state["epoch_loss"], state["best_loss"]
 
 

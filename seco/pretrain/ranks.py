@@ -17,7 +17,7 @@ from seco.ops.random import permutation
 
 
 def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publishes types that strict mypy refuses
-    """Join the processes that torchrun or srun started, or stand alone.
+    """Join the processes that torchrun or srun started, or stand alone; on a GPU, set up cuDNN for this process.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -32,6 +32,7 @@ def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publ
     if device == "cuda":
         # Views have one size: the fastest convolution for it is worth looking for.
         torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = precision != "fp32"
     ranks, nodes = started_with()
     # Queues are alike on all ranks, and batch-norm statistics are not used in training: there is nothing to broadcast.
     strategy = DDPStrategy(broadcast_buffers=False) if ranks > 1 else "auto"

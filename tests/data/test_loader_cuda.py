@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import torch
+
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 from memory_store import LOCATIONS, MemoryStore
 
 from seco.data.loader import Loader

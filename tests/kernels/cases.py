@@ -88,5 +88,8 @@ CASES = [
     Case((2, 3, 12, 90, 90), 32, "uint16"),
     Case((2, 3, 3, 100, 90), 3),  # each value out of up to 60 rows
     Case((1, 3, 3, 20, 700), 240),  # wider than a block has threads
+    # Rounding gives some rows a third sample although the view is larger than the crop.
+    Case((2, 1, 3, 29, 29), 29, only=(), method="moco", box=(0, 0, 15, 15)),
+    Case((2, 1, 3, 42, 42), 50, only=("flip", "blur_sigma"), method="moco", sigma=1.0),
     Case((1, 3, 3, 30, 30), 130),  # more than one strip, none of them whole
 ]

@@ -47,6 +47,8 @@ def _library() -> ctypes.CDLL:
         source = ROOT / "csrc" / "emulation" / "views.cpp"
         subprocess.run([os.environ.get("CXX", "g++"), *flags, str(source), "-o", str(built)], check=True)
         library = ctypes.CDLL(str(built))
+    library.seco_batch_bytes.restype = ctypes.c_int64
+    assert library.seco_batch_bytes() == ctypes.sizeof(AugmentBatch), "the structure of C++ has changed"
     library.seco_emulate_views.restype = ctypes.c_char_p
     library.seco_emulate_views.argtypes = [ctypes.POINTER(AugmentBatch), ctypes.c_float, ctypes.c_int64, ctypes.c_bool]
     return library

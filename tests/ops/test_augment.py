@@ -12,8 +12,8 @@ from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
 
 # float32 carries 24 bits: a chain of about 40 operations on values up to 1 stays within 40 * 2**-24 = 2.4e-6 of exact
-# arithmetic where it does not amplify. Hue divides by the chroma, which magnifies what came before: three digits are left
-# for that, still 1/100 of a grey level of 8 bits.
+# arithmetic where it does not amplify. Peers divide by the chroma for hue, which magnifies what came before: three digits
+# are left for that, still 1/100 of a grey level of 8 bits.
 TOLERANCE = 1 / 255 / 100
 NEUTRAL = {"brightness": 1, "contrast": 1, "saturation": 1, "hue": 0, "grey": False, "blur_sigma": 0, "flip": False}
 IDENTITY = {"scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0}

@@ -4,6 +4,10 @@ import json
 
 import pytest
 import torch
+
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytest.importorskip("timm", reason="timm is not installed")
+pytest.importorskip("lightning", reason="lightning is not installed")
 from memory_store import MemoryStore
 
 from seco.pretrain import loop
