@@ -19,6 +19,7 @@ from seco.ops.recipe import ViewRecipe
 
 STAGES = ("read", "decompress", "unpredict", "views")
 _WARM_UP = 2  # batches
+_LEAST = 8  # batches to measure: more than a loader has made ahead when the clock starts
 ADVICE = {
     "read": "the disk: `seco pack` makes reads long, a faster disk or a warm page cache makes them short",
     "decompress": "decompression: take fewer --bands or more --threads; `seco import` writes what decodes fastest",
@@ -94,7 +95,7 @@ def profile_loader(
         size: Height and width of a view, pixels.
         batch_size: Locations a batch.
         threads: Threads that decode and augment.
-        seconds: To measure at least, after two batches that warm up.
+        seconds: To measure at least, after two batches that warm up; eight batches are measured in any case.
 
     Raises:
         SecoError: What the loader raises, such as too few locations for a batch.
@@ -107,7 +108,7 @@ def profile_loader(
         next(batches)
     before, cpu, start = totals(), time.process_time(), time.perf_counter()
     done = 0
-    while done == 0 or time.perf_counter() - start < seconds:
+    while done < _LEAST or time.perf_counter() - start < seconds:
         next(batches)
         if device == "cuda":
             torch.cuda.synchronize()
