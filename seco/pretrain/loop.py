@@ -84,7 +84,9 @@ def pretrain(
         fabric.barrier()  # every rank has seen what is there before one changes it
         if fabric.is_global_zero:
             run.open()
-        return trainer.fit(watcher)
+        ended_by = trainer.fit(watcher)
+        ranks.leave()
+        return ended_by
     except OSError as error:
         raise RunError(
             f"{error.filename or out}: expected a place to read and write, got: {error.strerror or error}; free some space "

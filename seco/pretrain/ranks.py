@@ -49,6 +49,12 @@ def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publ
     return fabric
 
 
+def leave() -> None:
+    """Part from the other processes; threads that still serve them when Python ends would abort the process."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
 def started_with() -> tuple[int, int]:
     """Processes and nodes that torchrun or srun says there are.
 
