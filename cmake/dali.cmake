@@ -31,13 +31,27 @@ if(SECO_DALI_VERSION)
   add_library(_dali MODULE
     csrc/dali/augment_views.cpp
     csrc/dali/decode_geotiff.cpp
+    csrc/dali/geotiff_batch.cpp
     csrc/dali/read_range.cpp
-    csrc/dali/stages.cpp)
+    csrc/dali/stages.cpp
+    csrc/dali/view_arguments.cpp)
   # DALI's own headers are not ours to warn about, and it exports what the plugin shares with it.
   target_include_directories(_dali SYSTEM PRIVATE "${SECO_DALI_DIR}/include" "${SECO_CUDA_HEADERS}")
   target_link_directories(_dali PRIVATE "${SECO_DALI_DIR}")
-  target_link_libraries(_dali PRIVATE seco_cpu dali)
+  target_link_libraries(_dali PRIVATE seco_cpu dali dali_core)
   target_compile_options(_dali PRIVATE -Wno-unused-parameter -Wno-pedantic -Wno-free-nonheap-object)
   set_target_properties(_dali PROPERTIES PREFIX "")
+  if(SECO_WITH_CUDA)
+    target_sources(_dali PRIVATE
+      csrc/cuda/decode_geotiff.cu
+      csrc/cuda/nvcomp.cpp
+      csrc/cuda/staging.cpp
+      csrc/dali/augment_views_gpu.cpp
+      csrc/dali/decode_geotiff_mixed.cpp)
+    # nvCOMP comes with DALI: its headers are needed here, its library when something is decoded on the GPU.
+    target_include_directories(_dali SYSTEM PRIVATE "${SECO_DALI_DIR}/../libnvcomp/include")
+    target_link_libraries(_dali PRIVATE seco_cuda)
+    set_target_properties(_dali PROPERTIES INSTALL_RPATH "$ORIGIN/../nvidia/libnvcomp/lib64")
+  endif()
   install(TARGETS _dali LIBRARY DESTINATION seco)
 endif()

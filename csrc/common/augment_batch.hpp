@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "common/host_device.hpp"
 #include "common/view_params.hpp"
 
 namespace seco {
@@ -22,6 +23,12 @@ struct AugmentBatch {
     void* out;                                         // [views, locations, bands, size, size], or bands last
     ViewType view_type;
     bool channels_last;
+    bool locations_first = false;  // out is [locations, views, ...]
+
+    // Number of a view in the output.
+    SECO_HOST_DEVICE int64_t place(int64_t location, int64_t view) const {
+        return locations_first ? location * views + view : view * locations + location;
+    }
 };
 
 // Whether the view's date and crop lie inside the pixels.

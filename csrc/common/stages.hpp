@@ -14,6 +14,7 @@ constexpr int kStages = 4;
 struct StageTotals {
     std::array<std::atomic<int64_t>, kStages> nanoseconds{};
     std::atomic<int64_t> bytes_read{0}, bytes_decoded{0};
+    std::atomic<int64_t> files_decoded_again{0};  // on the CPU, for they failed a check on the GPU
 };
 
 inline StageTotals& stage_totals() {

@@ -250,7 +250,7 @@ void augment_views(const AugmentBatch& batch, int threads) {
         const ViewParams& params = batch.params[item];
         const auto* patch =
             static_cast<const char*>(batch.pixels) + (n * batch.dates + params.date) * patch_bytes;
-        auto* out = static_cast<char*>(batch.out) + (v * batch.locations + n) * view_bytes;
+        auto* out = static_cast<char*>(batch.out) + batch.place(n, v) * view_bytes;
         View(batch, params, patch, scratch).write(out);
     });
 }

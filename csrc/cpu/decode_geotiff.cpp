@@ -7,18 +7,13 @@
 #include "common/stages.hpp"
 #include "cpu/decompress.hpp"
 #include "cpu/undo_predictor.hpp"
+#include "geotiff/tile.hpp"
 
 namespace seco::cpu {
 namespace {
 
 using geotiff::Image;
-
-// A block's place in the image.
-struct Tile {
-    int64_t top, left;
-    int64_t rows, columns;  // inside the image
-    int64_t row_bytes;      // of the block
-};
+using geotiff::Tile;
 
 // Buffers of one thread; they grow to the largest block and are kept.
 struct Buffers {
@@ -33,19 +28,6 @@ struct Window {
         return data && block.offset >= begin && block.offset - begin + block.bytes <= size;
     }
 };
-
-int64_t samples_of(const Image& image) { return image.planar ? 1 : image.shape.bands; }
-
-Tile place(const Image& image, int64_t index) {
-    const int64_t within = index % (image.blocks_down * image.blocks_across);
-    Tile tile{};
-    tile.top = within / image.blocks_across * image.block_height;
-    tile.left = within % image.blocks_across * image.block_width;
-    tile.rows = std::min(image.block_height, image.shape.height - tile.top);
-    tile.columns = std::min(image.block_width, image.shape.width - tile.left);
-    tile.row_bytes = image.block_width * samples_of(image) * image.sample_bytes;
-    return tile;
-}
 
 // Reads bytes of the source to `raw`, or says where they are in memory.
 Window fetch(const geotiff::Source& source, uint64_t begin, uint64_t size, std::vector<uint8_t>& raw) {

@@ -298,7 +298,7 @@ class ViewTile {
         const auto* staged = reinterpret_cast<const Unit*>(shared_ + plan_.staged_at);
         const int64_t n = item_ / static_cast<uint32_t>(batch_.views),
                       v = item_ % static_cast<uint32_t>(batch_.views);
-        const int64_t planes = (v * batch_.locations + n) * (last ? 1 : bands);
+        const int64_t planes = batch_.place(n, v) * (last ? 1 : bands);
         for (int i = thread; i < segments * count; i += plan_.threads) {
             const int s = i / count, at = i % count;
             // Bands of a row follow one another in shared memory, and are planes apart in the view.

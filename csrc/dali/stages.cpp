@@ -6,4 +6,5 @@ extern "C" __attribute__((visibility("default"))) void seco_stage_totals(int64_t
     for (const auto& total : all.nanoseconds) *out++ = total;
     *out++ = all.bytes_read;
     *out++ = all.bytes_decoded;
+    *out++ = all.files_decoded_again;
 }

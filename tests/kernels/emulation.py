@@ -1,10 +1,11 @@
-"""The CUDA views on the CPU: the kernels' own functions, run thread by thread by ``csrc/emulation``."""
+"""The CUDA half on the CPU: the kernels' own functions, run thread by thread by ``csrc/emulation``."""
 
 import ctypes
 import functools
 import os
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -36,21 +37,29 @@ class AugmentBatch(ctypes.Structure):
         ("out", ctypes.c_void_p),
         ("view_type", ctypes.c_int),
         ("channels_last", ctypes.c_bool),
+        ("locations_first", ctypes.c_bool),
     )
 
 
 @functools.cache
 def _library() -> ctypes.CDLL:
+    csrc = ROOT / "csrc"
+    sources = [*(csrc / "emulation").glob("*.cpp"), *(csrc / "geotiff").glob("*.cpp")]
+    sources += [csrc / "cuda" / "staging.cpp", csrc / "cpu" / "decompress.cpp"]
     with tempfile.TemporaryDirectory() as folder:
-        built = Path(folder) / "emulation.so"
-        flags = ["-std=c++17", "-O2", "-ffp-contract=off", "-shared", "-fPIC", f"-I{ROOT / 'csrc'}"]
-        source = ROOT / "csrc" / "emulation" / "views.cpp"
-        subprocess.run([os.environ.get("CXX", "g++"), *flags, str(source), "-o", str(built)], check=True)
+        built, parser = Path(folder) / "emulation.so", Path(folder) / "parse.o"
+        compiler = [os.environ.get("CXX", "g++"), "-std=c++17", "-O2", "-ffp-contract=off", "-fPIC", f"-I{csrc}"]
+        # The parser lets files of these codecs pass; Python decompresses them.
+        codecs = ["-DSECO_WITH_DEFLATE", "-DSECO_WITH_ZSTD"]
+        sources.remove(csrc / "geotiff" / "parse.cpp")
+        subprocess.run([*compiler, *codecs, "-c", csrc / "geotiff" / "parse.cpp", "-o", parser], check=True)
+        subprocess.run([*compiler, "-shared", *sources, parser, "-o", built], check=True)
         library = ctypes.CDLL(str(built))
     library.seco_batch_bytes.restype = ctypes.c_int64
     assert library.seco_batch_bytes() == ctypes.sizeof(AugmentBatch), "the structure of C++ has changed"
     library.seco_emulate_views.restype = ctypes.c_char_p
     library.seco_emulate_views.argtypes = [ctypes.POINTER(AugmentBatch), ctypes.c_float, ctypes.c_int64, ctypes.c_bool]
+    library.seco_emulate_decode.restype = ctypes.c_char_p
     return library
 
 
@@ -99,3 +108,44 @@ def emulate_views(
     if error is not None:
         raise RuntimeError(error.decode())
     return out.permute(0, 1, 4, 2, 3) if channels_last else out
+
+
+_DECOMPRESS = ctypes.CFUNCTYPE(
+    ctypes.c_int64, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64
+)
+
+
+@_DECOMPRESS
+def _decompress(group, data, size, out, room):
+    """One block as nvCOMP takes it: raw DEFLATE or a frame of ZSTD. The bytes written, or -1."""
+    import imagecodecs
+
+    block = ctypes.string_at(data, size)
+    try:
+        decoded = zlib.decompressobj(-15).decompress(block) if group == 0 else imagecodecs.zstd_decode(block)
+    except (zlib.error, imagecodecs.ZstdError):
+        return -1
+    if len(decoded) > room:
+        return -1
+    ctypes.memmove(out, decoded, len(decoded))
+    return len(decoded)
+
+
+def emulate_decode(files, *, bands, shape, dtype):
+    """As ``fn.seco.decode_geotiff`` from the CPU to the GPU: pixels ``[N, *shape]``, and whether each file is whole."""
+    data = [np.frombuffer(file, np.uint8) for file in files]
+    out = np.full((len(files), *shape), 77, dtype)
+    whole = np.zeros(len(files), bool)
+    error = _library().seco_emulate_decode(
+        (ctypes.c_void_p * len(files))(*[d.ctypes.data for d in data]),
+        (ctypes.c_uint64 * len(files))(*map(len, files)),
+        ctypes.c_int64(len(files)),
+        (ctypes.c_int64 * len(bands))(*bands),
+        ctypes.c_int64(len(bands)),
+        _decompress,
+        ctypes.c_void_p(out.ctypes.data),
+        ctypes.c_void_p(whole.ctypes.data),
+    )
+    if error is not None:
+        raise RuntimeError(error.decode())
+    return out, whole

@@ -1,0 +1,160 @@
+// fn.seco.decode_geotiff from the CPU to the GPU: headers here, blocks there.
+#include <dali/kernels/dynamic_scratchpad.h>
+
+#include <atomic>
+
+#include "common/stages.hpp"
+#include "cpu/parallel_for.hpp"
+#include "cuda/check.cuh"
+#include "cuda/decode_geotiff.hpp"
+#include "dali/geotiff_batch.hpp"
+
+namespace seco::dali_ops {
+
+using dali::GPUBackend;
+namespace mm = dali::mm;
+
+class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
+  public:
+    explicit DecodeGeotiffMixed(const dali::OpSpec& spec) : Operator(spec), batch_(spec) {}
+
+  protected:
+    bool SetupImpl(std::vector<dali::OutputDesc>& outputs, const dali::Workspace& ws) override {
+        batch_.parse(ws, [this](int64_t count, const std::function<void(int64_t)>& body) {
+            cpu::parallel_for(count, num_threads_, body);
+        });
+        outputs = batch_.outputs();
+        return true;
+    }
+
+    void RunImpl(dali::Workspace& ws) override {
+        auto& pixels = ws.Output<GPUBackend>(0);
+        dali::kernels::DynamicScratchpad memory{dali::AccessOrder(ws.stream())};
+        find_places(pixels);
+        while (!decode(memory, ws.stream())) {}  // again without a file that cannot even be staged
+        finish(ws.stream());
+        pixels.SetLayout(batch_.layout());
+        if (!batch_.flag()) batch_.refuse_wrong();
+        int next = 1;
+        if (batch_.georeference()) {
+            auto* places = on_host<double>(memory, batch_.files().size() * 7);
+            batch_.write_places(places);
+            scatter(places, ws.Output<GPUBackend>(next++), ws.stream());
+        }
+        if (batch_.flag()) {
+            auto* flags = on_host<bool>(memory, batch_.files().size());
+            batch_.write_flags(flags);
+            scatter(flags, ws.Output<GPUBackend>(next), ws.stream());
+        }
+    }
+
+  private:
+    using Memory = dali::kernels::DynamicScratchpad;
+
+    template <typename Value>
+    static Value* on_host(Memory& memory, size_t count) {
+        return memory.Allocate<mm::memory_kind::pinned, Value>(count, kAlignment);
+    }
+
+    static uint8_t* on_device(Memory& memory, size_t bytes) {
+        return memory.Allocate<mm::memory_kind::device, uint8_t>(bytes, kAlignment);
+    }
+
+    void find_places(dali::TensorList<GPUBackend>& pixels) {
+        places_.clear();
+        for (int i = 0; i < pixels.num_samples(); ++i)
+            for (int t = 0; t < batch_.dates(); ++t)
+                places_.push_back(static_cast<uint8_t*>(pixels.raw_mutable_tensor(i)) +
+                                  t * batch_.file_bytes());
+    }
+
+    // False if a file turned out wrong before anything was sent to the GPU.
+    bool decode(Memory& memory, cudaStream_t stream) {
+        std::vector<const geotiff::Image*> images;
+        for (const File& file : batch_.files()) images.push_back(file.wrong.empty() ? &file.image : nullptr);
+        const cuda::Staging staging(images, batch_.bands());
+        const size_t chunks = staging.chunks.size(), bands = batch_.bands().size();
+        const size_t head = cuda::Tables::bytes(chunks, bands), bytes = head + staging.staged_bytes;
+        auto* host = on_host<uint8_t>(memory, bytes);
+        auto* device = on_device(memory, bytes);
+        const cuda::DecodeScratch scratch(staging, on_device(memory, cuda::DecodeScratch::bytes(staging)));
+        const cuda::Tables tables(host, chunks, bands);
+        fill_tables(staging, batch_.bands(), device + head, scratch.decoded, places_, tables);
+        if (!stage_files(staging, host + head, tables)) return false;
+
+        const geotiff::Image& model = batch_.model();
+        const cuda::Planes planes{model.sample_bytes, model.shape.height, model.shape.width};
+        auto* whole = on_host<bool>(memory, staging.compressed());
+        SECO_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
+        cuda::decode_geotiff(staging, cuda::Tables(device, chunks, bands), scratch, planes, stream);
+        SECO_CUDA_CHECK(
+            cudaMemcpyAsync(whole, scratch.whole, staging.compressed(), cudaMemcpyDeviceToHost, stream));
+        {
+            const StageTimer timer(Stage::kDecompress);
+            SECO_CUDA_CHECK(cudaStreamSynchronize(stream));
+        }
+        decode_again(staging, whole, stream);
+        return true;
+    }
+
+    bool stage_files(const cuda::Staging& staging, uint8_t* staged, const cuda::Tables& tables) {
+        std::atomic<bool> all{true};
+        cpu::parallel_for(static_cast<int64_t>(staging.images.size()), num_threads_, [&](int64_t f) {
+            File& file = batch_.files()[static_cast<size_t>(f)];
+            const geotiff::Source source(file.bytes, file.size);
+            const size_t first = staging.first_of_file[static_cast<size_t>(f)],
+                         count = staging.chunks_of_file[static_cast<size_t>(f)];
+            try {
+                for (size_t c = first; c < first + count; ++c)
+                    cuda::stage(source, staging, c, staged, tables);
+            } catch (const GeoTiffError& error) {
+                file.wrong = error.what();
+                all = false;
+            }
+        });
+        return all;
+    }
+
+    // The CPU has the last word on files that failed on the GPU: it says why, or decodes them.
+    void decode_again(const cuda::Staging& staging, const bool* whole, cudaStream_t stream) {
+        std::vector<uint8_t> pixels;
+        for (size_t f = 0; f < staging.images.size(); ++f) {
+            const size_t first = staging.first_of_file[f], end = first + staging.chunks_of_file[f];
+            const auto failed = [&](size_t c) { return c < staging.compressed() && !whole[c]; };
+            bool again = false;
+            for (size_t c = first; c < end; ++c) again = again || failed(c);
+            if (!again) continue;
+            pixels.resize(static_cast<size_t>(batch_.file_bytes()));
+            batch_.decode(batch_.files()[f], pixels.data());
+            stage_totals().files_decoded_again.fetch_add(1, std::memory_order_relaxed);
+            SECO_CUDA_CHECK(cudaMemcpyAsync(places_[f], pixels.data(), pixels.size(), cudaMemcpyHostToDevice, stream));
+            SECO_CUDA_CHECK(cudaStreamSynchronize(stream));
+        }
+    }
+
+    // Files that are wrong hold zeros.
+    void finish(cudaStream_t stream) {
+        for (size_t f = 0; f < places_.size(); ++f)
+            if (!batch_.files()[f].wrong.empty())
+                SECO_CUDA_CHECK(cudaMemsetAsync(places_[f], 0, static_cast<size_t>(batch_.file_bytes()), stream));
+    }
+
+    template <typename Value>
+    static void scatter(const Value* from, dali::TensorList<GPUBackend>& to, cudaStream_t stream) {
+        for (int i = 0; i < to.num_samples(); ++i) {
+            const auto count = static_cast<size_t>(to.tensor_shape(i).num_elements());
+            SECO_CUDA_CHECK(cudaMemcpyAsync(to.raw_mutable_tensor(i), from, count * sizeof(Value),
+                                            cudaMemcpyHostToDevice, stream));
+            from += count;
+        }
+    }
+
+    static constexpr size_t kAlignment = 256;
+
+    GeotiffBatch batch_;
+    std::vector<uint8_t*> places_;  // of the files' pixels on the device
+};
+
+}  // namespace seco::dali_ops
+
+DALI_REGISTER_OPERATOR(seco__DecodeGeotiff, ::seco::dali_ops::DecodeGeotiffMixed, ::dali::Mixed);

@@ -1,0 +1,125 @@
+// Runs the host half of the GPU's GeoTIFF decoder, and its kernels thread by thread, on the CPU. nvCOMP's place
+// is taken by a function of the caller. Built and called by tests/kernels, not part of the module.
+#include <cstring>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "common/error.hpp"
+#include "cuda/unpack.hpp"
+
+namespace seco::cuda {
+namespace {
+
+// Bytes that were written to `out`, or -1. `group` 0 is raw DEFLATE, 1 ZSTD.
+using Decompress = int64_t (*)(int group, const uint8_t* in, uint64_t bytes, uint8_t* out, uint64_t room);
+
+struct HostWarp {
+    template <typename Value>
+    struct Lanes {
+        Value values[kWarp];
+        Value& operator[](int lane) { return values[lane]; }
+    };
+
+    template <typename Body>
+    void each(const Body& body) const {
+        for (int lane = 0; lane < kWarp; ++lane) body(lane);
+    }
+
+    template <typename Value>
+    Value add_up(Lanes<Value>& values, Value before) const {
+        for (Value& value : values.values) value = before = static_cast<Value>(before + value);
+        return before;
+    }
+};
+
+bool is_whole(const Staging& staging, const Tables& tables, size_t chunk, int64_t written) {
+    const auto count = static_cast<uint64_t>(written);
+    if (written < 0 || count < tables.needed[chunk] || count > tables.room[chunk]) return false;
+    if (chunk >= staging.count(kDeflateGroup)) return true;
+    math::AdlerSums all;
+    for (int t = 0; t < kUnpackThreads; ++t) {
+        const auto part = sum_bytes(static_cast<const uint8_t*>(tables.decoded[chunk]), count, t);
+        all.bytes += part.bytes;
+        all.weighted += part.weighted;
+    }
+    return all.checksum(count) == tables.checksums[chunk];
+}
+
+template <typename Value>
+void unpack_all(const Staging& staging, const Tables& tables, const geotiff::Shape& shape) {
+    for (size_t chunk = 0; chunk < staging.chunks.size(); ++chunk)
+        for (int warp = 0; warp < kUnpackThreads / kWarp; ++warp)
+            unpack<Value>(tables.slabs[chunk], tables.bands, shape.height * shape.width, shape.width, warp,
+                          HostWarp{});
+}
+
+// What goes to the GPU in one copy, made on the host: its bytes are moved afterwards, as they would be.
+struct Staged {
+    std::vector<uint8_t> device, decoded;
+    size_t head;
+
+    Staged(const Staging& staging, const std::vector<const geotiff::Source*>& sources,
+           const std::vector<int64_t>& bands, const std::vector<uint8_t*>& outputs)
+        : decoded(staging.decoded_bytes, uint8_t{0xcd}) {
+        head = Tables::bytes(staging.chunks.size(), bands.size());
+        std::vector<uint8_t> host(head + staging.staged_bytes);
+        device.resize(host.size());
+        const Tables tables(host.data(), staging.chunks.size(), bands.size());
+        fill_tables(staging, bands, device.data() + head, decoded.data(), outputs, tables);
+        for (size_t chunk = 0; chunk < staging.chunks.size(); ++chunk)
+            stage(*sources[staging.chunks[chunk].file], staging, chunk, host.data() + head, tables);
+        std::memcpy(device.data(), host.data(), host.size());
+    }
+};
+
+void decode(const std::vector<const geotiff::Source*>& sources, const std::vector<int64_t>& bands,
+            Decompress decompress, uint8_t* out, bool* whole) {
+    std::vector<geotiff::Image> images;
+    for (const auto* source : sources) images.push_back(geotiff::parse(*source));
+    const geotiff::Shape& shape = images.front().shape;
+    const int sample_bytes = images.front().sample_bytes;
+    const auto file_bytes = static_cast<int64_t>(bands.size()) * shape.height * shape.width * sample_bytes;
+    std::vector<const geotiff::Image*> all;
+    std::vector<uint8_t*> outputs;
+    for (size_t f = 0; f < images.size(); ++f) {
+        if (!images[f].foreign.empty()) throw GeoTiffError("is foreign: " + images[f].foreign);
+        all.push_back(&images[f]);
+        outputs.push_back(out + static_cast<int64_t>(f) * file_bytes);
+        whole[f] = true;
+    }
+    const Staging staging(all, bands);
+    Staged staged(staging, sources, bands, outputs);
+    const Tables tables(staged.device.data(), staging.chunks.size(), bands.size());
+    for (size_t chunk = 0; chunk < staging.compressed(); ++chunk) {
+        const int64_t written =
+            decompress(chunk < staging.first[kZstdGroup] ? 0 : 1,
+                       static_cast<const uint8_t*>(tables.compressed[chunk]), tables.compressed_bytes[chunk],
+                       static_cast<uint8_t*>(tables.decoded[chunk]), tables.room[chunk]);
+        if (!is_whole(staging, tables, chunk, written)) whole[staging.chunks[chunk].file] = false;
+    }
+    (sample_bytes == 1   ? unpack_all<uint8_t>
+     : sample_bytes == 2 ? unpack_all<uint16_t>
+                         : unpack_all<uint32_t>)(staging, tables, shape);
+}
+
+}  // namespace
+}  // namespace seco::cuda
+
+// Files of one shape to [files, bands, height, width] at `out`, and for each whether it is whole. Returns null,
+// or what went wrong; valid until the next call.
+extern "C" const char* seco_emulate_decode(const uint8_t* const* files, const uint64_t* sizes, int64_t count,
+                                           const int64_t* bands, int64_t band_count,
+                                           seco::cuda::Decompress decompress, uint8_t* out, bool* whole) {
+    static std::string message;
+    try {
+        std::vector<const seco::geotiff::Source*> sources;
+        for (int64_t f = 0; f < count; ++f)
+            sources.push_back(new seco::geotiff::Source(files[f], sizes[f]));  // a few bytes of a test
+        seco::cuda::decode(sources, {bands, bands + band_count}, decompress, out, whole);
+        return nullptr;
+    } catch (const std::exception& error) {
+        message = error.what();
+        return message.c_str();
+    }
+}
