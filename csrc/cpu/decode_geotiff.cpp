@@ -31,9 +31,9 @@ struct Window {
 
 // Reads bytes of the source to `raw`, or says where they are in memory.
 Window fetch(const geotiff::Source& source, uint64_t begin, uint64_t size, std::vector<uint8_t>& raw) {
+    if (const uint8_t* data = source.borrow(begin, size)) return {data, begin, size};
     const StageTimer timer(Stage::kRead);
     stage_totals().bytes_read.fetch_add(static_cast<int64_t>(size), std::memory_order_relaxed);
-    if (const uint8_t* data = source.borrow(begin, size)) return {data, begin, size};
     raw.resize(size);
     source.read(begin, size, raw.data());
     return {raw.data(), begin, size};

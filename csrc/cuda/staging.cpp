@@ -140,8 +140,7 @@ void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, cons
         tables.needed[c] = chunk.needed;
         Slab& slab = tables.slabs[c];
         slab.from = plain ? staged + chunk.staged : decoded + chunk.decoded;
-        const int64_t pixel =
-            (chunk.plane * image.shape.height + tile.top) * image.shape.width + tile.left;
+        const int64_t pixel = (chunk.plane * image.shape.height + tile.top) * image.shape.width + tile.left;
         slab.to = outputs[chunk.file] + pixel * image.sample_bytes;
         slab.pitch = tile.row_bytes / image.sample_bytes;
         slab.rows = static_cast<int32_t>(tile.rows);
@@ -155,9 +154,7 @@ void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, cons
 void stage(const geotiff::Source& source, const Staging& staging, size_t index, uint8_t* staged,
            const Tables& tables) {
     const Chunk& chunk = staging.chunks[index];
-    StageTotals& totals = stage_totals();
-    totals.bytes_read.fetch_add(static_cast<int64_t>(chunk.bytes), std::memory_order_relaxed);
-    totals.bytes_decoded.fetch_add(static_cast<int64_t>(chunk.needed), std::memory_order_relaxed);
+    stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(chunk.needed), std::memory_order_relaxed);
     uint8_t* to = staged + chunk.staged;
     if (index >= staging.compressed()) return stage_plain(source, *staging.images[chunk.file], chunk, to);
     const StageTimer timer(Stage::kRead);

@@ -36,9 +36,9 @@ struct Staging {
 
     std::vector<const geotiff::Image*> images;  // null: the file is left out
     std::vector<Chunk> chunks;
-    std::array<size_t, kGroups + 1> first{};            // chunk of each group
-    std::array<uint64_t, kGroups> largest{}, total{};   // bytes of decompressed blocks
-    std::vector<size_t> first_of_file;                  // chunk; a file's chunks follow one another
+    std::array<size_t, kGroups + 1> first{};           // chunk of each group
+    std::array<uint64_t, kGroups> largest{}, total{};  // bytes of decompressed blocks
+    std::vector<size_t> first_of_file;                 // chunk; a file's chunks follow one another
     std::vector<size_t> chunks_of_file;
     uint64_t staged_bytes = 0, decoded_bytes = 0;
 

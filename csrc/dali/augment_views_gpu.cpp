@@ -66,7 +66,8 @@ class AugmentViewsGpu : public dali::Operator<GPUBackend> {
         auto* host = memory.Allocate<mm::memory_kind::pinned, Value>(values.size());
         auto* device = memory.Allocate<mm::memory_kind::device, Value>(values.size());
         std::copy(values.begin(), values.end(), host);
-        SECO_CUDA_CHECK(cudaMemcpyAsync(device, host, values.size() * sizeof(Value), cudaMemcpyHostToDevice, stream));
+        SECO_CUDA_CHECK(
+            cudaMemcpyAsync(device, host, values.size() * sizeof(Value), cudaMemcpyHostToDevice, stream));
         return device;
     }
 

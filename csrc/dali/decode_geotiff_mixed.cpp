@@ -31,7 +31,8 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
         auto& pixels = ws.Output<GPUBackend>(0);
         dali::kernels::DynamicScratchpad memory{dali::AccessOrder(ws.stream())};
         find_places(pixels);
-        while (!decode(memory, ws.stream())) {}  // again without a file that cannot even be staged
+        while (!decode(memory, ws.stream())) {
+        }  // again without a file that cannot even be staged
         finish(ws.stream());
         pixels.SetLayout(batch_.layout());
         if (!batch_.flag()) batch_.refuse_wrong();
@@ -127,7 +128,8 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
             pixels.resize(static_cast<size_t>(batch_.file_bytes()));
             batch_.decode(batch_.files()[f], pixels.data());
             stage_totals().files_decoded_again.fetch_add(1, std::memory_order_relaxed);
-            SECO_CUDA_CHECK(cudaMemcpyAsync(places_[f], pixels.data(), pixels.size(), cudaMemcpyHostToDevice, stream));
+            SECO_CUDA_CHECK(
+                cudaMemcpyAsync(places_[f], pixels.data(), pixels.size(), cudaMemcpyHostToDevice, stream));
             SECO_CUDA_CHECK(cudaStreamSynchronize(stream));
         }
     }
@@ -136,7 +138,8 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
     void finish(cudaStream_t stream) {
         for (size_t f = 0; f < places_.size(); ++f)
             if (!batch_.files()[f].wrong.empty())
-                SECO_CUDA_CHECK(cudaMemsetAsync(places_[f], 0, static_cast<size_t>(batch_.file_bytes()), stream));
+                SECO_CUDA_CHECK(
+                    cudaMemsetAsync(places_[f], 0, static_cast<size_t>(batch_.file_bytes()), stream));
     }
 
     template <typename Value>

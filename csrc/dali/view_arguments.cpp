@@ -4,7 +4,7 @@ DALI_SCHEMA(seco__AugmentViews)
     .DocStr(R"(Makes the views of each location.
 
 Takes pixels, uint8 or uint16 [T, C, H, W], and parameters on the CPU, uint8 [V, bytes]: the records of
-seco.ops.sample_view_params. Gives [V, size, size, C]: float32, or the bits of bfloat16 as uint16.)")
+seco.ops.sample_view_params. Gives [V, size, size, C]: float32, or the bits of float16 or bfloat16 as uint16.)")
     .NumInput(2)
     .InputDevice(1, dali::InputDevice::CPU)
     .NumOutput(1)
@@ -14,13 +14,21 @@ seco.ops.sample_view_params. Gives [V, size, size, C]: float32, or the bits of b
     .AddArg("mean", "Of each band: (x - mean) * inverse_std comes last.", DALI_FLOAT_VEC)
     .AddArg("inverse_std", "Of each band.", DALI_FLOAT_VEC)
     .AddOptionalArg("rgb", "The bands are red, green, blue.", false)
-    .AddOptionalArg("bfloat16", "Gives the bits of bfloat16 instead of float32.", false);
+    .AddOptionalArg<std::string>("dtype", "float32, float16 or bfloat16.", "float32");
 
 namespace seco::dali_ops {
 
 ViewArguments::ViewArguments(const dali::OpSpec& spec)
     : rgb_(spec.GetArgument<bool>("rgb")), size_(spec.GetArgument<int>("size")) {
-    view_type_ = spec.GetArgument<bool>("bfloat16") ? ViewType::kBfloat16 : ViewType::kFloat32;
+    const auto dtype = spec.GetArgument<std::string>("dtype");
+    if (dtype == "float32")
+        view_type_ = ViewType::kFloat32;
+    else if (dtype == "float16")
+        view_type_ = ViewType::kFloat16;
+    else if (dtype == "bfloat16")
+        view_type_ = ViewType::kBfloat16;
+    else
+        throw std::invalid_argument("dtype: expected float32, float16 or bfloat16, got " + dtype);
     for (const char* name : {"scale", "offset", "mean", "inverse_std"})
         coefficients_.push_back(spec.GetRepeatedArgument<float>(name));
     if (size_ < 1) throw std::invalid_argument("size: expected at least 1, got " + std::to_string(size_));

@@ -1,5 +1,5 @@
-// Runs the host half of the GPU's GeoTIFF decoder, and its kernels thread by thread, on the CPU. nvCOMP's place
-// is taken by a function of the caller. Built and called by tests/kernels, not part of the module.
+// Runs the host half of the GPU's GeoTIFF decoder, and its kernels thread by thread, on the CPU. nvCOMP's
+// place is taken by a function of the caller. Built and called by tests/kernels, not part of the module.
 #include <cstring>
 #include <exception>
 #include <string>
@@ -92,10 +92,9 @@ void decode(const std::vector<const geotiff::Source*>& sources, const std::vecto
     Staged staged(staging, sources, bands, outputs);
     const Tables tables(staged.device.data(), staging.chunks.size(), bands.size());
     for (size_t chunk = 0; chunk < staging.compressed(); ++chunk) {
-        const int64_t written =
-            decompress(chunk < staging.first[kZstdGroup] ? 0 : 1,
-                       static_cast<const uint8_t*>(tables.compressed[chunk]), tables.compressed_bytes[chunk],
-                       static_cast<uint8_t*>(tables.decoded[chunk]), tables.room[chunk]);
+        const int64_t written = decompress(
+            chunk < staging.first[kZstdGroup] ? 0 : 1, static_cast<const uint8_t*>(tables.compressed[chunk]),
+            tables.compressed_bytes[chunk], static_cast<uint8_t*>(tables.decoded[chunk]), tables.room[chunk]);
         if (!is_whole(staging, tables, chunk, written)) whole[staging.chunks[chunk].file] = false;
     }
     (sample_bytes == 1   ? unpack_all<uint8_t>
@@ -106,8 +105,8 @@ void decode(const std::vector<const geotiff::Source*>& sources, const std::vecto
 }  // namespace
 }  // namespace seco::cuda
 
-// Files of one shape to [files, bands, height, width] at `out`, and for each whether it is whole. Returns null,
-// or what went wrong; valid until the next call.
+// Files of one shape to [files, bands, height, width] at `out`, and for each whether it is whole. Returns
+// null, or what went wrong; valid until the next call.
 extern "C" const char* seco_emulate_decode(const uint8_t* const* files, const uint64_t* sizes, int64_t count,
                                            const int64_t* bands, int64_t band_count,
                                            seco::cuda::Decompress decompress, uint8_t* out, bool* whole) {

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 import seco.dali  # noqa: F401 - adds the operators
-from seco.data.loader import Batch, Loader
+from seco.data.loader import Batch, Loader, _Made
 from seco.errors import ConfigError, StoreError
 from seco.ops.geotiff import FileSlice
 from seco.ops.random import VIEW_DTYPE
@@ -21,20 +21,19 @@ _AHEAD = 2  # batches that DALI has in the making
 class DaliLoader(Loader):
     """As :class:`seco.data.loader.Loader`, whose arguments it takes.
 
-    Reading, decoding and the views are operators of DALI on its own threads. Python draws the parameters and names the
-    files. A batch with a patch that cannot be read is made by the native loader, which finds the same stand-ins as ever.
-    The views of a batch are DALI's memory: they are good until the next batch is asked for.
+    Reading, decoding and the views are operators of DALI on its own threads; on CUDA, patches are decoded and augmented on
+    the GPU. Python draws the parameters and names the files. A batch with a patch that cannot be read is made by the native
+    loader, which finds the same stand-ins as ever.
 
     Raises:
-        ConfigError: If DALI or seco's plugin for it is missing, or views on a GPU are asked for.
+        ConfigError: If DALI or seco's plugin for it is missing, or ``verify`` is asked for.
         StoreError: As the native loader, and for archives that are read in place, which have no files of patches.
     """
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - those of Loader
         super().__init__(*args, **settings)
-        if self.device.type != "cpu" or self.verify:
-            asked = "verify" if self.verify else "device cuda"
-            raise ConfigError(f"loader: expected device cpu without verify for DALI, got {asked}; take --loader native")
+        if self.verify:
+            raise ConfigError("loader: expected no verify for DALI, got it; take --loader native")
         if not hasattr(self.store, "sources_of_rows") or not self.store.has_checksums:
             raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
         self._inputs: deque[list[Any]] = deque()
@@ -48,6 +47,7 @@ class DaliLoader(Loader):
         """
         order = self.order(epoch)
         running: deque[NDArray[np.int64]] = deque()  # locations of the batches in the making
+        handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
         self._pipeline.reset()
         try:
             for step in range(start_step, self.steps_per_epoch):
@@ -59,19 +59,20 @@ class DaliLoader(Loader):
                 start = time.perf_counter()
                 views, whole = self._pipeline.share_outputs()
                 locations = running.popleft()
-                if np.asarray(whole.as_tensor()).all():
-                    yield Batch(self._as_torch(views), locations, time.perf_counter() - start)
-                else:
+                self._pipeline.release_outputs()  # to their owners, which are here
+                made = _Made(self._as_torch(views), locations, None)
+                if not np.asarray(whole.as_cpu().as_tensor()).all():
                     made = self._make(epoch, order, step)
-                    yield Batch(made.views, made.locations, time.perf_counter() - start)
-                self._pipeline.release_outputs()
-        except GeneratorExit:
-            self._pipeline.release_outputs()
-            raise
+                waited = time.perf_counter() - start
+                if self._stream is not None:
+                    self._hand_over(made, handed_over)
+                yield Batch(made.views, made.locations, waited)
         finally:
             for _ in running:  # nothing of this epoch is left for the next
                 self._pipeline.share_outputs()
                 self._pipeline.release_outputs()
+            if self._stream is not None:  # DALI takes its memory back, and does not know torch's streams
+                torch.cuda.current_stream(self.device).synchronize()
 
     def _name(self, epoch: int, locations: NDArray[np.int64]) -> list[Any]:
         """What the pipeline takes for a batch: parameters, then paths and ranges for each date."""
@@ -90,11 +91,11 @@ class DaliLoader(Loader):
             raise StopIteration
         return self._inputs.popleft()
 
-    def _as_torch(self, views: Any) -> torch.Tensor:  # noqa: ANN401 - a TensorListCPU
+    def _as_torch(self, views: Any) -> torch.Tensor:  # noqa: ANN401 - a list of DALI's tensors
         """``[V, N, C, size, size]`` of DALI's ``[N, V, size, size, C]``, without a copy."""
-        tensor = torch.from_numpy(np.asarray(views.as_tensor()))
-        if self.dtype == "bfloat16":
-            tensor = tensor.view(torch.bfloat16)
+        tensor = torch.utils.dlpack.from_dlpack(views.as_tensor())
+        if self.dtype != "float32":
+            tensor = tensor.view(getattr(torch, self.dtype))
         return tensor.permute(1, 0, 4, 2, 3)
 
 
@@ -104,18 +105,23 @@ def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
     n = loader.normalization
     operators: Any = fn.seco  # type: ignore[attr-defined] # the plugin's
     dates = loader.recipe.num_dates
+    on_gpu = loader.device.type == "cuda"
 
     @pipeline_def(  # type: ignore[untyped-decorator]
         batch_size=loader.batch_size,
         num_threads=loader.threads,
-        device_id=None,
+        device_id=torch.empty(0, device=loader.device).get_device() if on_gpu else None,
         prefetch_queue_depth=_AHEAD,
-        exec_dynamic=False,
     )
     def views() -> Any:  # noqa: ANN401 - nodes of a pipeline
         params, *files = fn.external_source(source=loader.next_inputs, num_outputs=1 + 2 * dates, batch=True)
-        encoded = [operators.read_range(path, within) for path, within in zip(files[::2], files[1::2], strict=True)]
-        pixels, whole = operators.decode_geotiff(*encoded, bands=loader.band_numbers, on_error="flag")
+        encoded = [
+            operators.read_range(path, within, bands=loader.band_numbers)
+            for path, within in zip(files[::2], files[1::2], strict=True)
+        ]
+        pixels, whole = operators.decode_geotiff(
+            *encoded, bands=loader.band_numbers, on_error="flag", device="mixed" if on_gpu else "cpu"
+        )
         if dates == 1:
             pixels = fn.expand_dims(pixels, axes=[0])
         made = operators.augment_views(
@@ -127,7 +133,8 @@ def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
             mean=n.mean,
             inverse_std=np.reciprocal(np.array(n.std, np.float32)).tolist(),
             rgb=len(n.bands) == 3,
-            bfloat16=loader.dtype == "bfloat16",
+            dtype=loader.dtype,
+            device="gpu" if on_gpu else "cpu",
         )
         return made, whole
 

@@ -26,7 +26,7 @@ _AHEAD = 3  # batches in the making besides the one that the model works on
 
 
 class _Made(NamedTuple):
-    """A batch as a thread leaves it, and on CUDA when its views are made."""
+    """A batch as a thread leaves it, and when its views are made where a stream of the loader's is still at it."""
 
     views: torch.Tensor
     locations: NDArray[np.int64]
@@ -125,7 +125,7 @@ class Loader:
         """
         order = self.order(epoch)
         pending: deque[Future[_Made]] = deque()
-        consumed: deque[torch.cuda.Event] = deque()
+        handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
         with ThreadPoolExecutor(min(_AHEAD, self.threads), thread_name_prefix="seco-loader") as pool:
             try:
                 for step in range(start_step, self.steps_per_epoch):
@@ -135,7 +135,7 @@ class Loader:
                     made = pending.popleft().result()
                     waited = time.perf_counter() - start
                     if self._stream is not None:
-                        self._hand_over(made, consumed)
+                        self._hand_over(made, handed_over)
                     yield Batch(made.views, made.locations, waited)
             finally:
                 for future in pending:
@@ -165,18 +165,22 @@ class Loader:
         views = augment_views(pixels, params, size=self.size, dtype=self.dtype, threads=self.threads, **settings)  # type: ignore[arg-type]
         return torch.as_tensor(views)
 
-    def _hand_over(self, made: _Made, consumed: deque[torch.cuda.Event]) -> None:
-        """Let the consumer's stream, which nobody waits for, go on when the views are made."""
-        assert made.ready is not None
+    def _hand_over(self, made: _Made, handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]]) -> None:
+        """Let the consumer's stream, which nobody waits for, go on when the views are made.
+
+        The host may run ahead of the GPU by few batches only, for each takes memory there: ``handed_over`` holds their
+        views, and when all views before them are consumed.
+        """
         current = torch.cuda.current_stream(self.device)
-        # The host may run ahead of the GPU by few batches only, for each takes memory there.
         done = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]
         done.record(current)
-        consumed.append(done)
-        if len(consumed) > _AHEAD:
-            consumed.popleft().synchronize()
-        current.wait_event(made.ready)
-        made.views.record_stream(current)
+        handed_over.append((done, made.views))
+        if len(handed_over) > _AHEAD:
+            handed_over[1][0].synchronize()
+            handed_over.popleft()
+        if made.ready is not None:
+            current.wait_event(made.ready)
+            made.views.record_stream(current)
 
     def _read(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], torch.Tensor]:
         """View parameters ``[N, V]`` and pixels ``[N, T, C, H, W]``; replaces locations that cannot be read, in place."""

@@ -151,7 +151,7 @@ def _kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:
     ask.restype = None
 
     def totals() -> list[int]:
-        counters = (ctypes.c_int64 * (len(STAGES) + 2))()
+        counters = (ctypes.c_int64 * len(_core.stage_totals()))()  # of the same kind
         ask(counters)
         return list(counters)
 

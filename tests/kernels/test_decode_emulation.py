@@ -14,9 +14,7 @@ tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
 
 def layouts(dtype):
     names = ("tiled", "interleave", "compress", "predictor", "big")
-    every = itertools.product(
-        (False, True), ("pixel", "band"), ("none", "deflate", "zstd", "lzw"), (1, 2), ("NO", "YES")
-    )
+    every = itertools.product((False, True), ("pixel", "band"), ("none", "deflate", "zstd", "lzw"), (1, 2), ("NO", "YES"))
     kinds = [dict(zip(names, layout, strict=True)) for layout in every]
     return [kind for kind in kinds if not (dtype == "float32" and kind["predictor"] == 2)]
 
