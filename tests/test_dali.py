@@ -1,5 +1,7 @@
-"""DALI's operators on a CPU; those of the decoder are compared with GDAL bit for bit."""
+"""DALI's operators; those of the decoder are compared with GDAL bit for bit, on the CPU and on a GPU where there is one."""
 
+import ctypes
+import functools
 import io
 import itertools
 import subprocess
@@ -13,6 +15,7 @@ from ops.geotiff_files import encode, pixels_of
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
+from seco import _core
 from seco.ops.geotiff import decode_geotiff
 
 pytest.importorskip("nvidia.dali", reason="DALI is not installed")
@@ -21,30 +24,36 @@ import seco.dali
 fn = pytest.importorskip("nvidia.dali.fn")
 
 
-def decoder(**options):
-    """A function from lists of encoded files, one a date, to the operator's outputs as lists of arrays."""
+@pytest.fixture(params=["cpu", pytest.param("mixed", marks=pytest.mark.gpu)])
+def decoder(request):
+    """Makes functions from lists of encoded files, one a date, to the operator's outputs as lists of arrays."""
+    return functools.partial(make_decoder, device=request.param)
+
+
+def make_decoder(*, device="cpu", **options):
     from nvidia.dali import Pipeline
 
     built = {}
 
     def decode(*dates):
         if len(dates) not in built:
-            pipeline = Pipeline(batch_size=128, num_threads=2, device_id=None, prefetch_queue_depth=1)
+            device_id = None if device == "cpu" else 0
+            pipeline = Pipeline(batch_size=128, num_threads=2, device_id=device_id, prefetch_queue_depth=1)
             with pipeline:
                 encoded = [fn.external_source(name=f"date{t}") for t in range(len(dates))]
-                outputs = fn.seco.decode_geotiff(*encoded, **options)
+                outputs = fn.seco.decode_geotiff(*encoded, device=device, **options)
                 pipeline.set_outputs(*(outputs if isinstance(outputs, (list, tuple)) else [outputs]))
             pipeline.build()
             built[len(dates)] = pipeline
         for t, files in enumerate(dates):
             built[len(dates)].feed_input(f"date{t}", [np.frombuffer(file, np.uint8) for file in files])
-        return [[np.array(sample) for sample in output] for output in built[len(dates)].run()]
+        return [[np.array(sample) for sample in output.as_cpu()] for output in built[len(dates)].run()]
 
     return decode
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32"])
-def test_every_layout_is_gdals_bit_for_bit(dtype):
+def test_every_layout_is_gdals_bit_for_bit(decoder, dtype):
     decode = decoder()
     for bands in (1, 3, 4, 12, 13, 16):
         layouts = itertools.product(
@@ -66,7 +75,7 @@ def test_every_layout_is_gdals_bit_for_bit(dtype):
 
 @pytest.mark.parametrize("compression", [None, "zlib", "zstd", "lzw"])
 @pytest.mark.parametrize("planar", ["contig", "separate"])
-def test_files_of_tifffile_are_read(compression, planar):
+def test_files_of_tifffile_are_read(decoder, compression, planar):
     tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
     pixels = pixels_of(5, "uint16")
     buffer = io.BytesIO()
@@ -77,7 +86,7 @@ def test_files_of_tifffile_are_read(compression, planar):
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "zstd"])
-def test_files_of_libtiff_are_read(compression):
+def test_files_of_libtiff_are_read(decoder, compression):
     image = pytest.importorskip("PIL.Image")
     pixels = pixels_of(3, "uint8")
     buffer = io.BytesIO()
@@ -85,7 +94,7 @@ def test_files_of_libtiff_are_read(compression):
     np.testing.assert_array_equal(decoder()([buffer.getvalue()])[0][0], pixels)
 
 
-def test_bands_and_dates():
+def test_bands_and_dates(decoder):
     dates = [[encode(pixels_of(4, "uint16", seed=10 * t + i)) for i in range(3)] for t in range(2)]
     (stacked,) = decoder(bands=[3, 0])(*dates)
     for i, sample in enumerate(stacked):
@@ -95,7 +104,7 @@ def test_bands_and_dates():
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul")  # rasterio of its own dependency
 @pytest.mark.parametrize("epsg", [32731, 4326])
-def test_georeference_is_gdals(epsg):
+def test_georeference_is_gdals(decoder, epsg):
     transform = from_origin(499_980.0, 4_600_020.0, 10.0, 20.0)
     file = encode(pixels_of(2, "uint8"), crs=f"EPSG:{epsg}", transform=transform)
     nowhere = encode(pixels_of(2, "uint8"))
@@ -107,7 +116,7 @@ def test_georeference_is_gdals(epsg):
 
 
 @pytest.mark.filterwarnings("ignore:Use `@` matmul")
-def test_point_tagged_files_lie_half_a_pixel_off(tmp_path):
+def test_point_tagged_files_lie_half_a_pixel_off(decoder, tmp_path):
     with rasterio.open(
         tmp_path / "point.tif", "w", driver="GTiff", width=4, height=3, count=1, dtype="uint8", crs="EPSG:32631",
         transform=from_origin(500_000, 4_600_000, 10, 10),
@@ -119,7 +128,7 @@ def test_point_tagged_files_lie_half_a_pixel_off(tmp_path):
         assert places[0][:6].tolist() == list(dataset.transform.to_gdal())
 
 
-def test_a_corrupt_file_is_flagged_and_harms_no_neighbour():
+def test_a_corrupt_file_is_flagged_and_harms_no_neighbour(decoder):
     good = [encode(pixels_of(2, "uint16", seed)) for seed in range(4)]
     cut = good[1][: len(good[1]) // 2]
     other = encode(pixels_of(3, "uint16"))
@@ -140,17 +149,17 @@ def test_a_corrupt_file_is_flagged_and_harms_no_neighbour():
         (lambda _: [b"no tiff at all"], "not of the fast profile"),
     ],
 )
-def test_a_bad_file_is_named(files, message):
+def test_a_bad_file_is_named(decoder, files, message):
     with pytest.raises(RuntimeError, match=message):
         decoder()(files(encode(pixels_of(2, "uint16"))))
 
 
-def test_a_band_that_is_not_there_is_named():
+def test_a_band_that_is_not_there_is_named(decoder):
     with pytest.raises(RuntimeError, match="has 2 bands, none numbered 2"):
         decoder(bands=[0, 2])([encode(pixels_of(2, "uint16"))])
 
 
-def test_real_files(shared_data):
+def test_real_files(decoder, shared_data):
     files = sorted(shared_data("bigearthnet").rglob("*.tif"))[:24]
     assert files
     read = 0
@@ -168,3 +177,41 @@ def test_another_version_of_dali_is_refused_in_one_line():
     last = done.stderr.strip().splitlines()[-1]
     assert f"expected {seco._core.dali_version}" in last
     assert f"pip install nvidia-dali-cuda130=={seco._core.dali_version}" in last
+
+
+def test_a_strip_that_is_not_what_its_checksum_says_is_refused(decoder):
+    tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+    files = [bytearray(encode(pixels_of(2, "uint16", seed))) for seed in range(3)]
+    with tifffile.TiffFile(io.BytesIO(bytes(files[1]))) as tiff:
+        files[1][tiff.pages[0].dataoffsets[0] + tiff.pages[0].databytecounts[0] - 1] ^= 1
+    decoded, whole = decoder(on_error="flag")(files)
+    assert [flag.item() for flag in whole] == [True, False, True]
+    for i in (0, 2):
+        np.testing.assert_array_equal(decoded[i], pixels_of(2, "uint16", i))
+    assert not decoded[1].any()
+
+
+@pytest.mark.parametrize("interleave", ["band", "pixel"])
+def test_blocks_of_unwanted_bands_are_not_read(interleave, tmp_path):
+    from nvidia.dali import Pipeline
+
+    file = encode(pixels_of(12, "uint16"), interleave=interleave)
+    (tmp_path / "12.tif").write_bytes(b"before" + file + b"behind")
+    pipeline = Pipeline(batch_size=1, num_threads=1, device_id=None, prefetch_queue_depth=1)
+    with pipeline:
+        path = fn.external_source(source=lambda: [np.frombuffer(bytes(tmp_path / "12.tif"), np.uint8)])
+        within = fn.external_source(source=lambda: [np.array([6, len(file)])])
+        pipeline.set_outputs(fn.seco.decode_geotiff(fn.seco.read_range(path, within, bands=[7, 2]), bands=[7, 2]))
+    before = bytes_read()
+    (decoded,) = pipeline.run()
+    np.testing.assert_array_equal(np.array(decoded[0]), pixels_of(12, "uint16")[[7, 2]])
+    if interleave == "band":
+        assert bytes_read() - before < len(file) / 2
+    else:
+        assert bytes_read() - before == len(file)
+
+
+def bytes_read():
+    totals = (ctypes.c_int64 * len(_core.stage_totals()))()
+    ctypes.CDLL(str(seco.dali.PLUGIN)).seco_stage_totals(totals)
+    return totals[4]

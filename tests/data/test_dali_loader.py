@@ -37,24 +37,29 @@ def batches(loader, epoch=0, start_step=0):
     return [(b.views.clone(), b.locations) for b in loader.epoch(epoch, start_step)]
 
 
-def compare(store, **settings):
-    for (views, places), (expected, named) in zip(
-        batches(make(DaliLoader, store, **settings)), batches(make(Loader, store, **settings)), strict=True
-    ):
+def compare(store, device="cpu", **settings):
+    made = batches(make(DaliLoader, store, device=device, **settings))
+    for (views, places), (expected, named) in zip(made, batches(make(Loader, store, **settings)), strict=True):
         np.testing.assert_array_equal(places, named)
         assert views.dtype == expected.dtype
-        np.testing.assert_array_equal(views.float(), expected.float())
+        assert views.device.type == device
+        np.testing.assert_array_equal(views.cpu().float(), expected.float())
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request):
+    return request.param
 
 
 @pytest.mark.parametrize("method", ["seco", "moco", "moco_tp"])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_batches_are_the_native_loaders(store, method, dtype):
-    compare(store, method=method, dtype=dtype)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_batches_are_the_native_loaders(store, method, dtype, device):
+    compare(store, method=method, dtype=dtype, device=device)
 
 
-def test_any_bands_and_ranks(store):
-    compare(store, bands=("B08", "B02", "B12", "B01"))
-    compare(store, batch_size=2, rank=1, world_size=2)
+def test_any_bands_and_ranks(store, device):
+    compare(store, bands=("B08", "B02", "B12", "B01"), device=device)
+    compare(store, batch_size=2, rank=1, world_size=2, device=device)
 
 
 def test_it_goes_on_where_it_was(store):
@@ -69,12 +74,12 @@ def test_it_goes_on_where_it_was(store):
         np.testing.assert_array_equal(views, expected)
 
 
-def test_bad_patches_are_replaced_by_the_same_stand_ins(make_store):
+def test_bad_patches_are_replaced_by_the_same_stand_ins(make_store, device):
     store = open_store(make_store(locations=tuple(f"{i:02}" for i in range(11))))
     for location in (1, 6):
         for file in store.sources(location)[1:]:
             file.write_bytes(b"II*\0 and then nothing")
-    compare(store, max_bad_fraction=0.9)
+    compare(store, max_bad_fraction=0.9, device=device)
 
 
 def test_what_it_cannot_do_is_said(store):
