@@ -87,29 +87,48 @@ def _stderr() -> Any:  # noqa: ANN401 - a Console
     return Console(stderr=True)
 
 
+_NUMBERS = ("batch", "threads")
+
+
+def _what(profile: Any) -> tuple[str, str, str]:  # noqa: ANN401 - a LoaderProfile
+    return profile.loader, str(profile.batch_size), str(profile.threads)
+
+
+def _shares(caption: str, profiles: list[Any], of_profiles: list[dict[str, float]]) -> Any:  # noqa: ANN401 - a Table
+    from rich.table import Table
+
+    table = Table(caption=caption, caption_justify="left")
+    for name in ("loader", *_NUMBERS, *of_profiles[0]):
+        table.add_column(name, justify="left" if name == "loader" else "right")
+    for profile, seconds in zip(profiles, of_profiles, strict=True):
+        total = sum(seconds.values()) or 1.0
+        table.add_row(*_what(profile), *(f"{value / total:.0%}" for value in seconds.values()))
+    return table
+
+
 def _print(profiles: list[Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    rates, shares = Table(), Table(caption="Share of the time that threads spend.", caption_justify="left")
-    for table in (rates, shares):
-        table.add_column("loader")
-    stages = list(profiles[0].stages_s)
-    for name in ("batch", "threads", "locations/s", "patches/s", "MB/s read", "decoded", "cores in use"):
-        rates.add_column(name, justify="right")
-    for name in ("batch", "threads", *stages):
-        shares.add_column(name, justify="right")
+    rates = Table()
+    tables = {"Share of the time that threads spend.": [p.stages_s for p in profiles]}
+    if profiles[0].gpu_stages_s:
+        tables["Share of the GPU's time."] = [p.gpu_stages_s for p in profiles]
+    names = ("locations\n/s", "patches\n/s", "MB/s\nread", "MB/s\ndecoded", "CPU\nuse", "GPU\nuse")
+    for name in ("loader", *_NUMBERS, *names):
+        rates.add_column(name, justify="left" if name == "loader" else "right")
     for p in profiles:
-        what = (p.loader, str(p.batch_size), str(p.threads))
         numbers = (p.locations_per_s, p.patches_per_s, p.read_mb_per_s, p.decoded_mb_per_s)
-        rates.add_row(*what, *(f"{number:,.0f}" for number in numbers), f"{p.cpu_use:.0%}")
-        total = sum(p.stages_s.values()) or 1.0
-        shares.add_row(*what, *(f"{p.stages_s[stage] / total:.0%}" for stage in stages))
+        gpu = f"{p.gpu_use:.0%}" if p.gpu_stages_s else ""
+        rates.add_row(*_what(p), *(f"{number:,.0f}" for number in numbers), f"{p.cpu_use:.0%}", gpu)
     console = Console()
     console.print(rates)
-    console.print(shares)
+    for caption, of_profiles in tables.items():
+        console.print(_shares(caption, profiles, of_profiles))
     best = max(profiles, key=lambda p: p.locations_per_s)
     click.echo(
         f"Fastest: {best.loader}, batch {best.batch_size}, threads {best.threads}, {best.locations_per_s:.0f} locations/s. "
         f"Its bottleneck is {best.advice}."
     )
+    if again := sum(p.decoded_again for p in profiles):
+        click.echo(f"{again} patches failed a check on the GPU and were decoded on the CPU.", err=True)

@@ -16,6 +16,7 @@ from seco.data.normalization import Normalization
 from seco.data.store import Store
 from seco.errors import DeviceError
 from seco.ops.recipe import ViewRecipe
+from seco.profiling.gpu import GpuWatch
 
 STAGES = ("read", "decompress", "unpredict", "views")
 _WARM_UP = 2  # batches
@@ -27,6 +28,11 @@ ADVICE = {
     "views": "the views: more --threads, or --device cuda, which makes them on the GPU",
     "rest": "Python and waiting for one another: a larger --batch-size has fewer batches to organise",
     "idle": "nothing: threads are idle; raise --batch-size or lower --threads",
+    "gpu copy": "copies to the GPU: take fewer --bands, or --loader dali, which copies compressed patches",
+    "gpu decompress": "decompression on the GPU: take fewer --bands, or --loader native where many cores are idle",
+    "gpu unpredict": "sorting bands on the GPU: take fewer --bands",
+    "gpu views": "the views on the GPU, which is as it should be: smaller --size, or another GPU",
+    "gpu rest": "kernels of other libraries on the GPU: a larger --batch-size has fewer to start",
 }
 
 
@@ -48,6 +54,10 @@ class LoaderProfile:
         stages_s: Seconds of all threads together in each stage, by name, on a core or waiting for one; ``rest`` is time on a
             core beside them.
         cpu_use: Share of the threads' time that was spent on a core.
+        wait_s: Seconds that the consumer, which does nothing else, waited for batches.
+        gpu_stages_s: Seconds of the GPU in each stage, by name; empty on the CPU.
+        gpu_use: Share of the time in which the GPU worked, its stages one after the other.
+        decoded_again: Patches that failed a check on the GPU and were decoded on the CPU.
         bottleneck: The longest stage, or ``idle`` where threads wait.
         advice: What to change.
     """
@@ -64,6 +74,10 @@ class LoaderProfile:
     decoded_mb_per_s: float
     stages_s: dict[str, float]
     cpu_use: float
+    wait_s: float
+    gpu_stages_s: dict[str, float]
+    gpu_use: float
+    decoded_again: int
     bottleneck: str
     advice: str
 
@@ -106,20 +120,22 @@ def profile_loader(
     batches = _endless(kind(store, recipe=recipe, normalization=normalization, **settings))
     for _ in range(_WARM_UP):
         next(batches)
-    before, cpu, start = totals(), time.process_time(), time.perf_counter()
-    done = 0
-    while done < _LEAST or time.perf_counter() - start < seconds:
-        next(batches)
-        if device == "cuda":
-            torch.cuda.synchronize()
-        done += 1
-    spent, cpu = time.perf_counter() - start, time.process_time() - cpu
-    counted = [later - earlier for later, earlier in zip(totals(), before, strict=True)]
+    with GpuWatch(device) as gpu:
+        before, cpu, start = totals(), time.process_time(), time.perf_counter()
+        done, waited = 0, 0.0
+        while done < _LEAST or time.perf_counter() - start < seconds:
+            waited += next(batches).wait_s
+            if device == "cuda":
+                torch.cuda.synchronize()
+            done += 1
+        spent, cpu = time.perf_counter() - start, time.process_time() - cpu
+        counted = [later - earlier for later, earlier in zip(totals(), before, strict=True)]
     batches.close()
     stages = {name: nanoseconds / 1e9 for name, nanoseconds in zip(STAGES, counted, strict=False)}
     stages["rest"] = max(0.0, cpu - sum(stages.values()))
     cpu_use = min(1.0, cpu / (spent * min(threads, len(os.sched_getaffinity(0)))))
-    bottleneck = "idle" if cpu_use < 0.5 else max(stages, key=lambda name: stages[name])
+    gpu_use = min(1.0, sum(gpu.stages_s.values()) / spent)
+    bottleneck = _bottleneck(stages, cpu_use, gpu.stages_s, gpu_use)
     return LoaderProfile(
         loader=loader,
         device=device,
@@ -133,9 +149,22 @@ def profile_loader(
         decoded_mb_per_s=counted[len(STAGES) + 1] / spent / 1e6,
         stages_s=stages,
         cpu_use=cpu_use,
+        wait_s=waited,
+        gpu_stages_s=gpu.stages_s,
+        gpu_use=gpu_use,
+        decoded_again=counted[len(STAGES) + 2],
         bottleneck=bottleneck,
         advice=ADVICE[bottleneck],
     )
+
+
+def _bottleneck(stages: dict[str, float], cpu_use: float, gpu_stages: dict[str, float], gpu_use: float) -> str:
+    """The longest stage of the processor that is busier, or that both are idle."""
+    if max(cpu_use, gpu_use) < 0.5:
+        return "idle"
+    if gpu_use > cpu_use:
+        return "gpu " + max(gpu_stages, key=lambda name: gpu_stages[name])
+    return max(stages, key=lambda name: stages[name])
 
 
 def _kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:

@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner
 from seco.cli.main import main
 
-from seco.profiling.loader import ADVICE, STAGES
+from seco.profiling.gpu import sum_stages
+from seco.profiling.loader import ADVICE, STAGES, _bottleneck
 
 
 @pytest.fixture
@@ -54,3 +55,38 @@ def test_bytes_are_counted(store, tmp_path):
 def test_bad_input_is_one_line(store):
     assert "recipe: expected one of seco, moco" in run("--data", store, "--method", "x", code=1).output
     assert "choose a smaller batch size" in run("--data", store, "--batch-size", 100, code=1).output
+
+
+@pytest.mark.parametrize(
+    ("name", "stage"),
+    [
+        ("Memcpy HtoD (Pinned -> Device)", "copy"),
+        ("Memcpy DtoH (Device -> Pinned)", "rest"),
+        ("void seco::cuda::(anonymous namespace)::views_kernel<3, unsigned char>(seco::AugmentBatch)", "views"),
+        ("void seco::cuda::(anonymous namespace)::unpack_kernel<unsigned short>(seco::cuda::Tables)", "unpredict"),
+        ("void nvcomp::inflate_kernel(unsigned long)", "decompress"),
+    ],
+)
+def test_kernels_are_told_apart_by_name(name, stage):
+    assert sum_stages([(name, 2e6), ("Memset (Device)", 1e6)])[stage] == (2 if stage != "rest" else 3)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "expected"), [(0.9, 0.1, "views"), (0.2, 0.9, "gpu copy"), (0.2, 0.3, "idle"), (0.7, 0.0, "views")]
+)
+def test_the_bottleneck_is_the_longest_stage_of_the_busier_processor(cpu, gpu, expected):
+    stages, on_gpu = {"read": 1.0, "views": 2.0}, {"copy": 3.0, "views": 1.0} if gpu else {}
+    assert _bottleneck(stages, cpu, on_gpu, gpu) == expected
+    assert expected in ADVICE
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("loader", LOADERS)
+def test_the_gpus_stages_are_seen(loader, store, tmp_path):
+    words = ["--data", store, "--loader", loader, "--device", "cuda", "--size", 8, "--batch-size", 4]
+    result = run(*words, "--json", tmp_path / "p.json")
+    for profile in json.loads((tmp_path / "p.json").read_text()):
+        assert profile["gpu_stages_s"]["views"] > 0
+        assert profile["gpu_stages_s"]["copy"] > 0
+        assert profile["decoded_again"] == 0
+    assert "Share of the GPU's time." in result.output
