@@ -15,7 +15,7 @@ SECONDS ?= 1800
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo | test | lint | format | bench | wheel | gpu-check [RECORDS=DIR] | fuzz [SECONDS=N] | clean"
+	@echo "make demo | test | lint | format | bench | wheel | gpu-check [RECORDS=DIR] [WHEELS=DIR] | fuzz [SECONDS=N] | clean"
 
 demo: $(VENV)/.ready
 	$(BIN)/python -m seco.demo --out build/demo
@@ -46,8 +46,9 @@ wheel: $(VENV)/.ready
 	$(BIN)/auditwheel --quiet repair --plat auto --exclude 'libdali*.so' --wheel-dir dist build/wheel/*.whl
 	@ls dist/*.whl
 
+# WHEELS: a folder of `python -m benchmarks.gpu_wheels collect`, for a machine without a package index.
 gpu-check:
-	$(PYTHON) benchmarks/gpu_check.py --records $(RECORDS)
+	$(PYTHON) -m benchmarks.gpu_check --records $(RECORDS) $(if $(WHEELS),--wheels $(WHEELS))
 
 fuzz: export PATH := $(abspath $(BIN)):$(PATH)
 fuzz: $(VENV)/.ready

@@ -1,7 +1,8 @@
 """``make gpu-check``: build for the card present, run the gpu-marked tests and the GPU benchmarks, write records.
 
 Works with a python3 that holds torch, numpy, pybind11, scikit-build-core, pytest and nvcc but no package index, no rasterio
-and no DALI: what needs those is skipped by name. A test that finds no GPU fails instead of skipping.
+and no DALI: what needs those is skipped by name, or they come in parts (``--wheels``, see gpu_wheels.py). A test that finds
+no GPU fails instead of skipping.
 """
 
 import argparse
@@ -10,6 +11,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from benchmarks import gpu_wheels
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
@@ -26,7 +29,13 @@ def main() -> int:
     """Run every step and return the number of those that failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=Path, default=ROOT / "build" / "gpu-check")
-    records: Path = parser.parse_args().records.resolve()
+    parser.add_argument("--wheels", type=Path, help="folder of gpu_wheels.py: installed beside seco, not in the environment")
+    arguments = parser.parse_args()
+    records: Path = arguments.records.resolve()
+    site = ROOT / "build" / "gpu-check-site"
+    if arguments.wheels:
+        gpu_wheels.install(arguments.wheels, site)
+        sys.path.append(str(site))
     missing = [name for name in NEEDED if not _is_there(name)]
     if missing:
         print(f"Error: {sys.executable} lacks {', '.join(missing)}: install them, or say make gpu-check PYTHON=...")
@@ -34,7 +43,6 @@ def main() -> int:
     for name, what in OPTIONAL.items():
         if not _is_there(name):
             print(f"skipped: {what} ({name} is not installed)")
-    site = ROOT / "build" / "gpu-check-site"
     environment = os.environ | {"PYTHONPATH": str(site), "SECO_REQUIRE_CUDA": "1"}
     if _run("build", _build_command(site), os.environ.copy()):
         return 1
@@ -82,6 +90,8 @@ def _is_there(name: str) -> bool:
 def _build_command(site: Path) -> list[str]:
     """A wheel's content for this card alone, in a folder of its own: the environment is left as it is."""
     options = ["-C", "cmake.define.SECO_CUDA=ON", "-C", "cmake.define.SECO_CUDA_ARCHITECTURES=native"]
+    if (site / "nvidia" / "dali").is_dir():
+        options += ["-C", "cmake.define.SECO_DALI=ON", "-C", f"cmake.define.SECO_DALI_SITE={site}"]
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(site)]
     return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
 

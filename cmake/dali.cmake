@@ -2,6 +2,7 @@
 # It loads into that version of DALI only; seco/dali.py says so where it meets another.
 set(SECO_DALI AUTO CACHE STRING "Build the DALI plugin: AUTO (when DALI is installed), ON or OFF")
 set_property(CACHE SECO_DALI PROPERTY STRINGS AUTO ON OFF)
+set(SECO_DALI_SITE "" CACHE PATH "Folder of packages that holds DALI, if it is not that of this Python")
 
 function(seco_find_dali)
   if(SECO_DALI STREQUAL "OFF")
@@ -9,9 +10,12 @@ function(seco_find_dali)
   endif()
   find_package(Python REQUIRED COMPONENTS Interpreter)
   # -I looks past the environment that pip builds in, which holds build tools only.
-  execute_process(
-    COMMAND "${Python_EXECUTABLE}" -I -c "import sysconfig; print(sysconfig.get_path('purelib'))"
-    OUTPUT_VARIABLE site OUTPUT_STRIP_TRAILING_WHITESPACE)
+  set(site "${SECO_DALI_SITE}")
+  if(NOT site)
+    execute_process(
+      COMMAND "${Python_EXECUTABLE}" -I -c "import sysconfig; print(sysconfig.get_path('purelib'))"
+      OUTPUT_VARIABLE site OUTPUT_STRIP_TRAILING_WHITESPACE)
+  endif()
   file(GLOB info "${site}/nvidia_dali_cuda*-*.dist-info")
   find_path(SECO_CUDA_HEADERS nv/target HINTS ${CUDAToolkit_INCLUDE_DIRS} /usr/local/cuda/include)
   if(info MATCHES "-([0-9.]+)\\.dist-info" AND SECO_CUDA_HEADERS)
