@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from benchmarks import decode_cuda
 from benchmarks.patches import patch_store
 from benchmarks.record import Record, make_record, time_in_turns
 from seco import _core
@@ -21,10 +22,12 @@ from seco.data.store import Store
 from seco.errors import ConfigError
 from seco.ops.geotiff import decode_geotiff
 
-# GDAL's creation options; `store` is what seco writes.
+# GDAL's creation options, and rows of a strip where it is not all of a band; `store` is what seco writes.
 LAYOUTS: dict[str, dict[str, Any]] = {
     "store": {},
+    "zstd-planar-88-rows": {"compress": "zstd", "zstd_level": 1, "predictor": 2, "interleave": "band", "blockysize": 88},
     "deflate-planar": {"compress": "deflate", "predictor": 2, "interleave": "band"},
+    "deflate-planar-88-rows": {"compress": "deflate", "predictor": 2, "interleave": "band", "blockysize": 88},
     "deflate-pixel": {"compress": "deflate", "predictor": 2, "interleave": "pixel"},
     "zstd-pixel": {"compress": "zstd", "predictor": 2, "interleave": "pixel"},
 }
@@ -33,9 +36,9 @@ Decoder = Callable[[Sequence[Path]], Any]
 
 
 def run(*, device: str, quick: bool) -> list[Record]:
-    """Records of all layouts and implementations; ``device`` is cpu."""
-    if device != "cpu":
-        raise ConfigError(f"device: expected cpu, got {device}; decoding on the GPU has its own benchmark")
+    """Records of all layouts and implementations; on CUDA those of DALI."""
+    if device == "cuda" and not _core.dali_version:
+        raise ConfigError("device: expected DALI and seco's plugin for decoding on a GPU, got none; see `seco doctor`")
     records = []
     with patch_store(quick=quick) as (store, origin):
         rgb = [store.band_names.index(name) for name in select_bands(store.band_names, "rgb")]
@@ -43,7 +46,11 @@ def run(*, device: str, quick: bool) -> list[Record]:
         for layout, options in LAYOUTS.items():
             files = _write_layout(store, layout, options, count=4 if quick else 20)
             for case, bands in (("all", every), ("rgb", rgb)):
-                records += _measure(files, bands, case=f"{layout}-{case}", origin=origin, runs=2 if quick else 15)
+                name = f"{layout}-{case}"
+                if device == "cuda":
+                    records += decode_cuda.measure(files, bands, case=name, origin=origin, quick=quick)
+                else:
+                    records += _measure(files, bands, case=name, origin=origin, runs=2 if quick else 15)
     return records
 
 
@@ -60,7 +67,7 @@ def _write_layout(store: Store, layout: str, options: dict[str, Any], *, count: 
         profile = {"driver": "GTiff", "dtype": "uint16", "count": len(pixels), "height": pixels.shape[1]}
         strip = {"blockysize": pixels.shape[1]} if options["interleave"] == "band" else {}
         place = {"width": pixels.shape[2], "crs": "EPSG:32631", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 4.6e6)}
-        with rasterio.open(files[-1], "w", **profile, **options, **strip, **place) as raster:
+        with rasterio.open(files[-1], "w", **profile, **(strip | options), **place) as raster:
             raster.write(pixels)
     return files
 

@@ -66,7 +66,7 @@ def main() -> int:
         ],
         **{
             name: [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{name}.json")]
-            for name in (("views", "step") if _is_there("pyarrow") and _is_there("timm") else ("views",))
+            for name in _benchmarks()
         },
     }
     failed = [name for name, command in steps.items() if _run(name, command, environment)]
@@ -78,6 +78,12 @@ def _gpu_tests() -> list[str]:
     """Files with tests that are marked gpu: others may import what this python3 lacks."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     return [str(file.relative_to(ROOT)) for file in files if "mark.gpu" in file.read_text(encoding="utf-8")]
+
+
+def _benchmarks() -> list[str]:
+    """Those whose packages are there."""
+    needed = {"views": (), "step": ("pyarrow", "timm"), "decode": ("pyarrow", "rasterio", "nvidia.dali")}
+    return [name for name, packages in needed.items() if all(map(_is_there, packages))]
 
 
 def _is_there(name: str) -> bool:

@@ -15,6 +15,9 @@ GPU_ROWS = (
     ("four views of a location, RGB uint8 → bfloat16", "views", "seco-rgb-uint8-bfloat16", ()),
     ("the same, 12 bands of uint16", "views", "seco-12-bands-uint16-bfloat16", ()),
     ("one view, RGB uint8 → float32", "views", "moco-rgb-uint8-float32", ("kornia", "torchvision", "nvidia.dali")),
+    ("decoding patches of 12 bands in DALI, DEFLATE", "decode", "deflate-planar-all", ()),
+    ("the same, bands together", "decode", "deflate-pixel-all", ("nvidia.dali", "nvidia.dali-mixed")),
+    ("the same, as stores are written: ZSTD", "decode", "store-all", ()),
     ("a training step, ResNet-18, batch 256", "step", "resnet18-224px-batch-256", ("seco-2021",)),
     ("a training step, ResNet-50, batch 256", "step", "resnet50-224px-batch-256", ("seco-2021",)),
 )

@@ -4,9 +4,11 @@ import ctypes
 import functools
 import io
 import itertools
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -215,3 +217,16 @@ def bytes_read():
     totals = (ctypes.c_int64 * len(_core.stage_totals()))()
     ctypes.CDLL(str(seco.dali.PLUGIN)).seco_stage_totals(totals)
     return totals[4]
+
+
+def test_the_readmes_example_runs(tmp_path, monkeypatch):
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    (example,) = [code for code in re.findall(r"```python\n(.*?)```", readme, re.S) if "pipeline_def" in code]
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("a.tif", "b.tif")):
+        Path(name).write_bytes(encode(pixels_of(13, "uint16", seed)))
+    names = {}
+    exec(compile(example, "README.md", "exec"), names)
+    for seed, pixels in enumerate(names["pixels"]):
+        # The reader goes round until the batch is full.
+        np.testing.assert_array_equal(np.array(pixels), pixels_of(13, "uint16", seed % 2)[[3, 2, 1]])

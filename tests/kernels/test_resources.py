@@ -14,11 +14,18 @@ NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc")
 
 @pytest.mark.skipif(NVCC is None, reason="no nvcc here")
 @pytest.mark.parametrize("architecture", ["80", "90"])
-def test_kernels_stay_in_registers(architecture, tmp_path):
+@pytest.mark.parametrize(
+    ("source", "kernels"),
+    [
+        ("augment", 8),
+        ("decode_geotiff", 4),
+    ],  # two for each of two pixel types and two ways to hold bands; one check, three sizes
+)
+def test_kernels_stay_in_registers(source, kernels, architecture, tmp_path):
     flags = ["-std=c++17", "-O3", "-fmad=false", "-lineinfo", f"-I{ROOT / 'csrc'}", "-Xptxas", "-v"]
-    target = ["-gencode", f"arch=compute_{architecture},code=sm_{architecture}", "-c", "-o", str(tmp_path / "augment.o")]
-    command = [str(NVCC), *flags, *target, str(ROOT / "csrc" / "cuda" / "augment.cu")]
+    target = ["-gencode", f"arch=compute_{architecture},code=sm_{architecture}", "-c", "-o", str(tmp_path / "kernels.o")]
+    command = [str(NVCC), *flags, *target, str(ROOT / "csrc" / "cuda" / f"{source}.cu")]
     report = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     stacks = re.findall(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", report)
-    assert len(stacks) == 8, report  # two kernels, each for two pixel types and two ways to hold bands
+    assert len(stacks) == kernels, report
     assert set(stacks) == {("0", "0", "0")}, report
