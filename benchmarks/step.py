@@ -23,11 +23,11 @@ from seco.data.store import open_store
 from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
-from seco.pretrain.method import MomentumContrast
+from seco.pretrain.method import ContrastOutput, MomentumContrast
+from seco.pretrain.step import PARTS, train_step
 
 PATCH = 264
 TEMPERATURE = 0.07
-PARTS = ("views", "forward q", "forward k", "loss", "backward", "optimiser", "EMA and queue")
 
 
 def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
@@ -112,22 +112,12 @@ class Work:
         if views is None:
             views = self.make_views(self.dtype)
         lap("views")
-        self.model.update_key_encoder()
-        lap("EMA and queue")
+        train_step(self.model, views, forward=self._forward, backward=Tensor.backward, optimizer=self.optimizer, lap=lap)
+
+    def _forward(self, views: Tensor, step: int, lap: Callable[[str], None]) -> ContrastOutput:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            query = self.model.query(views[0])
-            lap("forward q")
-            keys = self.model.encode_keys(views[1:])
-            lap("forward k")
-            output = self.model.compare(query, keys)
-        self.optimizer.zero_grad()
-        lap("loss")
-        output.loss.backward()  # type: ignore[no-untyped-call]
-        lap("backward")
-        self.optimizer.step()
-        lap("optimiser")
-        self.model.push_keys(output.keys)
-        lap("EMA and queue")
+            output: ContrastOutput = self.model(views, step, lap)
+            return output
 
     def step_2021(self) -> None:
         """The step of the 2021 code, its views given."""
@@ -139,14 +129,14 @@ class Work:
 
     def time_parts(self, *, runs: int) -> dict[str, float]:
         """Median seconds of each part of our step; on a GPU by its own clock."""
-        seconds: dict[str, list[float]] = {part: [] for part in PARTS}
+        seconds: dict[str, list[float]] = {part: [] for part in ("views", *PARTS)}
         for _ in range(runs):
             marks: list[tuple[str, Mark]] = []
             begin = self._mark()
             self.step(lap=lambda part, marks=marks: marks.append((part, self._mark())))  # type: ignore[misc]
             if self.device.type == "cuda":
                 torch.cuda.synchronize()
-            of_run = dict.fromkeys(PARTS, 0.0)
+            of_run = dict.fromkeys(seconds, 0.0)
             for part, end in marks:
                 of_run[part] += begin.seconds_to(end)
                 begin = end

@@ -42,9 +42,14 @@ def read_records(*, device: str) -> Records:
 
 
 def gpu_table(records: Records) -> str:
-    """Rate of ours, its share of a copy of the same bytes, and the rates of peers in the same run."""
+    """For each card, the rate of ours, its share of a copy of the same bytes, and the rates of peers in the same run."""
     cards = sorted({str(record["machine"]) for record in records})
-    lines = [f"| {', '.join(cards) or 'GPU'} | seco | share of copy bandwidth | peers |", "|---|---|---|---|"]
+    tables = [_table_of(card, [record for record in records if record["machine"] == card]) for card in cards]
+    return "\n\n".join(tables or [_table_of("GPU", [])])
+
+
+def _table_of(card: str, records: Records) -> str:
+    lines = [f"| {card} | seco | share of copy bandwidth | peers |", "|---|---|---|---|"]
     for label, benchmark, case, peers in GPU_ROWS:
         of_case = {r["implementation"]: r for r in records if r["benchmark"] == benchmark and r["case"] == case}
         ours, copy = of_case.get("seco"), of_case.get("copy")

@@ -1,5 +1,8 @@
 """Views: seco beside torchvision, kornia and albumentations on the same pixels.
 
+On a GPU the kernels alone are `seco`, beside a copy of the bytes that they must move; `seco-call` is augment_views as it is
+called from Python, with its checks and the upload of parameters.
+
 Peers draw their own parameters, so the answers are compared on parameters that all can be given: crop-only views against
 torchvision, within the tolerance of the tests. A missing peer is left out.
 """
@@ -13,6 +16,7 @@ import torch
 
 from benchmarks.record import Record, make_record, time_in_turns, time_runs
 from seco.ops.augment import augment_views
+from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
 
@@ -63,8 +67,11 @@ def _run_cuda(*, quick: bool) -> list[Record]:
     works: dict[tuple[str, str], tuple[Callable[[], object], int, int]] = {}
 
     def add(case: str, source: torch.Tensor, drawn: np.ndarray, dtype: str) -> int:
-        moved = source.nbytes + _ours(source, drawn, dtype=dtype).nbytes
-        works[case, "seco"] = (lambda: _ours(source, drawn, dtype=dtype)), drawn.size, moved
+        kernels = _kernels(source, drawn, dtype)
+        assert torch.equal(kernels(), _ours(source, drawn, dtype=dtype))
+        moved = source.nbytes + kernels().nbytes
+        works[case, "seco"] = kernels, drawn.size, moved
+        works[case, "seco-call"] = (lambda: _ours(source, drawn, dtype=dtype)), drawn.size, moved
         half = torch.empty(2, moved // 2, dtype=torch.uint8, device="cuda").random_()
         works[case, "copy"] = (lambda: half[1].copy_(half[0])), drawn.size, moved
         return moved
@@ -78,10 +85,32 @@ def _run_cuda(*, quick: bool) -> list[Record]:
             works["moco-rgb-uint8-float32", name] = peer(images), moco.size, moved
     records = []
     for (case, name), (work, items, moved) in works.items():
-        count = 5 if name == "torchvision" else runs  # one image after the other: seconds a run
-        seconds = time_runs(work, runs=count, synchronise=torch.cuda.synchronize)
+        if name == "torchvision":  # one image after the other: seconds a run
+            seconds = time_runs(work, runs=5, synchronise=torch.cuda.synchronize)
+        else:
+            seconds = _time_queued(work, runs=runs)
         records.append(_record(case, name, "cuda", 0, items, seconds, bytes_moved=moved))
     return records
+
+
+def _time_queued(work: Callable[[], object], *, runs: int) -> list[float]:
+    """Seconds of a call that follows others on the GPU, whose queue never runs empty, as in training."""
+    calls = 8
+
+    def several() -> None:
+        for _ in range(calls):
+            work()
+
+    return [seconds / calls for seconds in time_runs(several, runs=runs, synchronise=torch.cuda.synchronize)]
+
+
+def _kernels(pixels: torch.Tensor, params: np.ndarray, dtype: str) -> Callable[[], torch.Tensor]:
+    """The operator on tensors that lie on the GPU already, told what the parameters ask for."""
+    numbers = {"scale": 1 / np.iinfo(_dtype(pixels)).max, "offset": 0.0, "mean": 0.0, "inverse_std": 1.0}
+    values = {name: np.full(pixels.shape[2], number, np.float32) for name, number in numbers.items()}
+    tensors = pixels, params_tensor(params, pixels.device), coefficients_tensor(values, pixels.device)
+    settings = {"size": SIZE, "dtype": getattr(torch, dtype), "rgb": pixels.shape[2] == 3} | view_extremes(params)
+    return lambda: augment_views_op(*tensors, **settings)
 
 
 def _is_there(module: str) -> bool:

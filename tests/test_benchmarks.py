@@ -51,3 +51,15 @@ def test_gpu_table_compares_within_its_records():
     assert table[0].startswith("| Card |")
     assert "| one view, RGB uint8 → float32 | 1,000 views/s | 25% | kornia 10 views/s |" in table
     assert table[-1].count("not yet measured") == 3
+
+
+def test_cards_are_not_mixed():
+    common = {"benchmark": "views", "case": "moco-rgb-uint8-float32", "unit": "views", "implementation": "seco"}
+    rates = {"Card A": 1000.0, "Card B": 2000.0}
+    tables = gpu_table([common | {"machine": m, "items_per_s": r, "median_s": 1 / r} for m, r in rates.items()]).split(
+        "\n\n"
+    )
+    assert [table.split(" | ")[0] for table in tables] == ["| Card A", "| Card B"]
+    assert "1,000 views/s" in tables[0]
+    assert "2,000" not in tables[0]
+    assert "2,000 views/s" in tables[1]

@@ -5,6 +5,7 @@ takes is a tensor or a plain number; :func:`seco.ops.augment.augment_views` is t
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -147,11 +148,18 @@ def augment_on_cuda(
         dtype=getattr(torch, dtype),
         channels_last=channels_last,
         rgb=rgb,
-        any_contrast=bool((params["contrast"] != 1).any()),
-        any_sharp=bool((params["blur_sigma"] == 0).any()),
-        max_sigma=float(params["blur_sigma"].max(initial=0)),
+        **view_extremes(params),
     )
     return views
+
+
+def view_extremes(params: NDArray[np.void]) -> dict[str, Any]:
+    """What :func:`augment_views_op` may be told of parameters that are on a GPU then: kernels that need not run."""
+    return {
+        "any_contrast": bool((params["contrast"] != 1).any()),
+        "any_sharp": bool((params["blur_sigma"] == 0).any()),
+        "max_sigma": float(params["blur_sigma"].max(initial=0)),
+    }
 
 
 def _empty_views(

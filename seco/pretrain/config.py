@@ -5,10 +5,20 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seco.errors import ConfigError
 from seco.ops.recipe import RECIPES, ViewRecipe
+
+
+class Precision(NamedTuple):
+    """What a precision is called by Lightning Fabric, and the type of views that goes with it."""
+
+    fabric: str
+    views: str
+
+
+PRECISIONS = {"fp32": Precision("32-true", "float32"), "bf16": Precision("bf16-mixed", "bfloat16")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ class PretrainConfig:
         choices = {
             "method": tuple(RECIPES),
             "schedule": ("step", "cosine"),
-            "precision": ("fp32", "bf16"),
+            "precision": tuple(PRECISIONS),
             "loader": ("native", "dali"),
             "device": ("auto", "cpu", "cuda"),
         }

@@ -20,12 +20,13 @@ from seco.errors import RunError
 
 from . import ranks
 from .checkpoint import BEST, LAST
-from .config import PretrainConfig
+from .config import PRECISIONS, PretrainConfig
 from .events import tensorboard, write_events
 from .method import ContrastOutput, MomentumContrast
 from .run_directory import RunDirectory
 from .schedule import learning_rate
 from .signals import interruptible
+from .step import train_step
 
 
 class Watcher(Protocol):
@@ -115,7 +116,7 @@ class _Trainer:
             max_bad_fraction=config.max_bad_fraction,
             verify=config.verify,
             device=fabric.device,
-            dtype={"fp32": "float32", "bf16": "bfloat16"}[config.precision],
+            dtype=PRECISIONS[config.precision].views,
         )
         self.warned: set[str] = set()
         self.total_steps = config.epochs * self.loader.steps_per_epoch
@@ -208,12 +209,14 @@ class _Trainer:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.model.update_key_encoder()
-        output: ContrastOutput = self.forward(views, self.step)
-        self.optimizer.zero_grad()
-        self.fabric.backward(output.loss)
-        self.wrapped_optimizer.step()
-        self.model.push_keys(output.keys)
+        output = train_step(
+            self.model,
+            views,
+            forward=self.forward,
+            backward=self.fabric.backward,
+            optimizer=self.wrapped_optimizer,
+            step=self.step,
+        )
         self.interval.add(output, wait_s)
         self.step += 1
 

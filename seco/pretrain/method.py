@@ -3,6 +3,7 @@
 Source: Mañas et al., Seasonal Contrast, ICCV 2021, section 3.2; MoCo-v2 (He et al. 2020, Chen et al. 2020).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,10 @@ from torch.nn import functional as F
 from . import ranks
 from .encoder import build_backbone
 from .queue import KeyQueue
+
+
+def no_lap(part: str) -> None:
+    """Nobody times the parts of a step."""
 
 
 class ContrastOutput(NamedTuple):
@@ -87,14 +92,19 @@ class MomentumContrast(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         self.queue = KeyQueue(sub_spaces, queue_length, dim, generator=generator)
 
-    def forward(self, views: Tensor, step: int = 0) -> ContrastOutput:
+    def forward(self, views: Tensor, step: int = 0, lap: Callable[[str], None] = no_lap) -> ContrastOutput:
         """Loss of one batch.
 
         Args:
             views: ``[1 + M, N, C, H, W]``: the query view, then one key view a sub-space.
             step: Number of the step, from which the ranks draw how they mix their keys.
+            lap: Told when the queries and when the keys are there.
         """
-        return self.compare(self.query(views[0]), self.encode_keys(views[1:], step))
+        query = self.query(views[0])
+        lap("forward q")
+        keys = self.encode_keys(views[1:], step)
+        lap("forward k")
+        return self.compare(query, keys)
 
     @torch.no_grad()
     def encode_keys(self, views: Tensor, step: int = 0) -> Tensor:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from seco.device import resolve_device
 from seco.ops.random import permutation
+from seco.pretrain.config import PRECISIONS
 
 
 def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publishes types that strict mypy refuses
@@ -43,7 +44,7 @@ def launch(device: str, precision: str) -> Any:  # noqa: ANN401 - lightning publ
             devices=ranks // nodes,
             num_nodes=nodes,
             strategy=strategy,
-            precision={"fp32": "32-true", "bf16": "bf16-mixed"}[precision],
+            precision=PRECISIONS[precision].fabric,
         )
         fabric.launch()
     return fabric

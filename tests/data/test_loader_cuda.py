@@ -14,11 +14,15 @@ from seco.ops.recipe import RECIPES
 BANDS = ("B04", "B03", "B02")
 
 
-def batches(device, epochs=2, consume=lambda views: views.clone()):
+def make_loader(device):
     store = MemoryStore()
     normalization = Normalization.from_store(store, BANDS)
     settings = {"size": 32, "batch_size": 4, "seed": 1, "threads": 2, "dtype": "bfloat16"}
-    loader = Loader(store, recipe=RECIPES["seco"], normalization=normalization, device=device, **settings)
+    return Loader(store, recipe=RECIPES["seco"], normalization=normalization, device=device, **settings)
+
+
+def batches(device, epochs=2, consume=lambda views: views.clone()):
+    loader = make_loader(device)
     return [(consume(batch.views), batch.locations) for epoch in range(epochs) for batch in loader.epoch(epoch)]
 
 
@@ -40,3 +44,12 @@ def test_batches_are_the_cpus():
     for (on_cuda, places), (on_cpu, expected) in zip(batches("cuda", consume=consume), batches("cpu"), strict=True):
         np.testing.assert_array_equal(places, expected)
         assert torch.equal(on_cuda.cpu(), on_cpu)
+
+
+@pytest.mark.gpu
+def test_a_batch_is_made_while_the_model_works():
+    loader = make_loader("cuda")
+    loader._make(0, loader.order(0), 0).ready.synchronize()  # whatever is set up once
+    torch.cuda._sleep(20_000_000_000)  # the model: ten seconds or so on the stream that everybody uses
+    loader._make(0, loader.order(0), 1).ready.synchronize()
+    assert not torch.cuda.current_stream().query(), "the views waited for the model"
