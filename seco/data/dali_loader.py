@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 import seco.dali  # noqa: F401 - adds the operators
+from seco import _core
 from seco.data.loader import Batch, Loader, _Made
-from seco.errors import ConfigError, StoreError
+from seco.errors import ConfigError, DeviceError, StoreError
 from seco.ops.geotiff import FileSlice
 from seco.ops.random import VIEW_DTYPE
 
@@ -27,6 +28,7 @@ class DaliLoader(Loader):
 
     Raises:
         ConfigError: If DALI or seco's plugin for it is missing, or ``verify`` is asked for.
+        DeviceError: If the device is CUDA and seco was built without it.
         StoreError: As the native loader, and for archives that are read in place, which have no files of patches.
     """
 
@@ -34,6 +36,8 @@ class DaliLoader(Loader):
         super().__init__(*args, **settings)
         if self.verify:
             raise ConfigError("loader: expected no verify for DALI, got it; take --loader native")
+        if self.device.type == "cuda" and not _core.built_with_cuda:
+            raise DeviceError("loader: expected seco built with CUDA for DALI on a GPU, got one without; see `seco doctor`")
         if not hasattr(self.store, "sources_of_rows") or not self.store.has_checksums:
             raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
         self._inputs: deque[list[Any]] = deque()
