@@ -6,32 +6,13 @@
 #include <vector>
 
 #include "common/error.hpp"
-#include "cuda/unpack.hpp"
+#include "emulation/host_warp.hpp"
 
 namespace seco::cuda {
 namespace {
 
 // Bytes that were written to `out`, or -1. `group` 0 is raw DEFLATE, 1 ZSTD.
 using Decompress = int64_t (*)(int group, const uint8_t* in, uint64_t bytes, uint8_t* out, uint64_t room);
-
-struct HostWarp {
-    template <typename Value>
-    struct Lanes {
-        Value values[kWarp];
-        Value& operator[](int lane) { return values[lane]; }
-    };
-
-    template <typename Body>
-    void each(const Body& body) const {
-        for (int lane = 0; lane < kWarp; ++lane) body(lane);
-    }
-
-    template <typename Value>
-    Value add_up(Lanes<Value>& values, Value before) const {
-        for (Value& value : values.values) value = before = static_cast<Value>(before + value);
-        return before;
-    }
-};
 
 bool is_whole(const Staging& staging, const Tables& tables, size_t chunk, int64_t written) {
     const auto count = static_cast<uint64_t>(written);
@@ -44,14 +25,6 @@ bool is_whole(const Staging& staging, const Tables& tables, size_t chunk, int64_
         all.weighted += part.weighted;
     }
     return all.checksum(count) == tables.checksums[chunk];
-}
-
-template <typename Value>
-void unpack_all(const Staging& staging, const Tables& tables, const geotiff::Shape& shape) {
-    for (size_t chunk = 0; chunk < staging.chunks.size(); ++chunk)
-        for (int warp = 0; warp < kUnpackThreads / kWarp; ++warp)
-            unpack<Value>(tables.slabs[chunk], tables.bands, shape.height * shape.width, shape.width, warp,
-                          HostWarp{});
 }
 
 // What goes to the GPU in one copy, made on the host: its bytes are moved afterwards, as they would be.
@@ -97,9 +70,7 @@ void decode(const std::vector<const geotiff::Source*>& sources, const std::vecto
             tables.compressed_bytes[chunk], static_cast<uint8_t*>(tables.decoded[chunk]), tables.room[chunk]);
         if (!is_whole(staging, tables, chunk, written)) whole[staging.chunks[chunk].file] = false;
     }
-    (sample_bytes == 1   ? unpack_all<uint8_t>
-     : sample_bytes == 2 ? unpack_all<uint16_t>
-                         : unpack_all<uint32_t>)(staging, tables, shape);
+    unpack_all(staging, tables, images.front());
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Fuzz target: a whole TIFF file, parsed and decoded. GeoTiffError is the expected end of a hostile one;
-// every other exception, report of a sanitizer, slow or large run is a finding.
+// Fuzz target: a whole TIFF file, parsed, decoded, and staged for a GPU. GeoTiffError is the expected end of
+// a hostile one; every other exception, report of a sanitizer, slow or large run is a finding.
 #include "cpu/decode_geotiff.hpp"
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "emulation/host_warp.hpp"
 #include "geotiff/georeference.hpp"
 #include "geotiff/parse.hpp"
 #include "geotiff/source.hpp"
@@ -22,6 +23,30 @@ void decode(const geotiff::Source& source, const geotiff::Image& image, const st
     const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
     std::vector<uint8_t> out(bands.size() * static_cast<size_t>(plane_bytes));
     cpu::decode_geotiff(source, image, bands, out.data());
+}
+
+// As for the GPU, where nothing would see an access beside the buffers; nvCOMP is left out.
+void stage(const geotiff::Source& source, const geotiff::Image& image, const std::vector<int64_t>& bands) {
+    const cuda::Staging staging({&image}, bands);
+    const size_t chunks = staging.chunks.size();
+    std::vector<uint8_t> head(cuda::Tables::bytes(chunks, bands.size())), staged(staging.staged_bytes),
+        decoded(staging.decoded_bytes);
+    const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
+    std::vector<uint8_t> out(bands.size() * static_cast<size_t>(plane_bytes));
+    const cuda::Tables tables(head.data(), chunks, bands.size());
+    cuda::fill_tables(staging, bands, staged.data(), decoded.data(), {out.data()}, tables);
+    cuda::unpack_all(staging, tables, image);
+    for (size_t chunk = 0; chunk < chunks; ++chunk)
+        cuda::stage(source, staging, chunk, staged.data(), tables);
+}
+
+// A refusal of one is no reason to spare the others.
+template <typename Work>
+void attempt(const Work& work) {
+    try {
+        work();
+    } catch (const GeoTiffError&) {
+    }
 }
 
 bool small(const geotiff::Image& image) {
@@ -40,8 +65,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         if (!image.foreign.empty() || !small(image)) return 0;
         std::vector<int64_t> bands(static_cast<size_t>(image.shape.bands));
         std::iota(bands.begin(), bands.end(), 0);
-        decode(source, image, bands);
-        decode(source, image, {bands.back(), bands.front(), bands.back()});
+        const std::vector<int64_t> some{bands.back(), bands.front(), bands.back()};
+        attempt([&] { stage(source, image, some); });
+        attempt([&] { decode(source, image, bands); });
+        attempt([&] { decode(source, image, some); });
     } catch (const GeoTiffError&) {
     }
     return 0;
