@@ -125,21 +125,21 @@ size_t Tables::bytes(size_t chunks, size_t wanted) {
     return lay_out(tables, nullptr, chunks, wanted);
 }
 
-void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, const uint8_t* staged,
-                 uint8_t* decoded, const std::vector<uint8_t*>& outputs, const Tables& tables) {
+void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint8_t* staged, uint8_t* decoded,
+                 const std::vector<uint8_t*>& outputs, const Tables& tables) {
     for (size_t b = 0; b < bands.size(); ++b) tables.bands[b] = static_cast<int32_t>(bands[b]);
     for (size_t c = 0; c < staging.chunks.size(); ++c) {
         const Chunk& chunk = staging.chunks[c];
         const Image& image = *staging.images[chunk.file];
         const geotiff::Tile tile = place(image, static_cast<int64_t>(chunk.block));
-        const bool plain = c >= staging.compressed();
+        uint8_t* rows = c < staging.compressed() ? decoded + chunk.decoded : staged + chunk.staged;
         tables.compressed[c] = staged + chunk.staged;
         tables.compressed_bytes[c] = chunk.bytes;
-        tables.decoded[c] = decoded + chunk.decoded;
+        tables.decoded[c] = rows;
         tables.room[c] = chunk.room;
         tables.needed[c] = chunk.needed;
         Slab& slab = tables.slabs[c];
-        slab.from = plain ? staged + chunk.staged : decoded + chunk.decoded;
+        slab.from = rows;
         const int64_t pixel = (chunk.plane * image.shape.height + tile.top) * image.shape.width + tile.left;
         slab.to = outputs[chunk.file] + pixel * image.sample_bytes;
         slab.pitch = tile.row_bytes / image.sample_bytes;

@@ -73,8 +73,8 @@ struct Tables {
 
 // Fills the tables on the host: `staged` and `decoded` are where those memories lie on the device, outputs[f]
 // is where file f goes there: planes of wanted bands.
-void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, const uint8_t* staged,
-                 uint8_t* decoded, const std::vector<uint8_t*>& outputs, const Tables& tables);
+void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint8_t* staged, uint8_t* decoded,
+                 const std::vector<uint8_t*>& outputs, const Tables& tables);
 
 // Puts one chunk into the buffer at `staged` and its checksum into the tables. Throws GeoTiffError.
 void stage(const geotiff::Source& source, const Staging& staging, size_t chunk, uint8_t* staged,
