@@ -29,5 +29,13 @@ class RunError(SecoError, RuntimeError):
     """A run directory is in the way, incomplete or of another run."""
 
 
+class SourceError(SecoError, RuntimeError):
+    """A source of scenes does not answer, or refuses; ``retriable`` says whether asking again may help."""
+
+    def __init__(self, message: str, *, retriable: bool = False) -> None:
+        super().__init__(message)
+        self.retriable = retriable
+
+
 class StoreError(DataError):
     """A patch store is missing, damaged, of another version or lacks what was asked of it."""
