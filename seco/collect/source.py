@@ -23,6 +23,7 @@ class Scene:
         tile: MGRS tile, such as ``31TDG``.
         cloud_percent: Of the whole scene, 0 to 100; NaN where the catalogue does not say.
         baseline: Processing baseline as a number such as 4.0; NaN where unknown.
+        patch_cloud: Share of the patch under cloud, 0 to 1, where the listing says; None asks ``cloud_fractions``.
         handle: What its source needs to read it; of no meaning to others.
     """
 
@@ -31,6 +32,7 @@ class Scene:
     tile: str
     cloud_percent: float
     baseline: float
+    patch_cloud: float | None = None
     handle: Any = None
 
 
@@ -58,4 +60,5 @@ class SceneSource(Protocol):
 
         Raises:
             SourceError: As :meth:`list_scenes`.
+            SceneError: If a scene cannot be read at all.
         """

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seco.bands import Band
 from seco.errors import DataError
 
 
@@ -83,3 +84,11 @@ class DigitalNumberHistogram:
         cumulative = np.cumsum(counts)
         q02, q98 = (float(np.searchsorted(cumulative, share * total)) for share in (0.02, 0.98))
         return BandStatistics(mean=mean, std=float(np.sqrt(variance)), q02=q02, q98=q98)
+
+    def by_band(self, bands: Sequence[Band]) -> dict[str, BandStatistics]:
+        """Statistics of every band, by name.
+
+        Raises:
+            DataError: As :meth:`statistics`.
+        """
+        return {band.name: self.statistics(i) for i, band in enumerate(bands)}

@@ -158,12 +158,11 @@ class StoreWriter:
         unknown = sorted(set(self._labels) - {location_id for location_id, _ in self._keys})
         if unknown:
             raise DataError(f"label: expected a location of the store, got {unknown[0]}; add its patches first")
-        statistics = {band.name: self._histogram.statistics(i) for i, band in enumerate(self._bands)}
         description = StoreDescription(
             bands=self._bands,
             dtype=self._dtype.name,
             patch_size=self._patch_size,
-            statistics=statistics,
+            statistics=self._histogram.by_band(self._bands),
             **self._settings,
         )
         commit_store(self.path, description, self._rows, self._labels)
