@@ -6,11 +6,13 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from seco.collect.choose import Rejected
 from seco.collect.fetch import Candidate, Patches, choose_for
 from seco.collect.gate import RequestGate
+from seco.collect.journal import Journal
 from seco.collect.ledger import Ledger
 from seco.collect.locations import Location
 from seco.collect.settings import Settings
@@ -20,6 +22,19 @@ from seco.errors import RunError, SourceError
 
 HOPELESS = 20  # locations without a place, and no fewer than those with one: the settings ask too much
 LOST = 10  # requests in a row that failed for good: the line is down, or the quota used up
+
+
+class Books(Protocol):
+    """Where patches go and what became of candidates: a :class:`seco.collect.ledger.Ledger`, or one that keeps nothing."""
+
+    journal: Journal
+    accepted: set[str]  # names of the locations that are there already
+
+    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+        """Read and write the patches of a candidate, in any thread."""
+
+    def accept(self, patches: Patches) -> None:
+        """Note the patches of a location."""
 
 
 class Sampler(Protocol):
@@ -78,7 +93,7 @@ class Collector:
         settings: Settings,
         source: SceneSource,
         sampler: Sampler,
-        ledger: Ledger,
+        ledger: Books,
         *,
         gate: RequestGate | None = None,
         report: Callable[[Progress], None] = lambda progress: None,
@@ -226,6 +241,35 @@ class Collector:
         self.progress.given_up += 1
         if self.progress.given_up >= max(HOPELESS, self.progress.accepted):
             raise RunError(explain_rejections(self.progress, self._settings))
+
+
+def collect(
+    folder: Path,
+    settings: Settings,
+    source: SceneSource,
+    sampler: Sampler,
+    *,
+    gate: RequestGate | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress | None:
+    """Write the store of ``settings``, or go on where another call with the same settings ended.
+
+    Returns:
+        What became of the candidates; None if the store was complete already.
+
+    Raises:
+        StoreError: If the folder is in use, or of a collection with other settings.
+        SourceError: As :meth:`Collector.run`; what was collected stays, for the next call.
+        RunError: If no place or hardly any will do.
+    """
+    with Ledger(folder, settings, source) as ledger:
+        if ledger.finished:
+            return None
+        progress = Collector(settings, source, sampler, ledger, gate=gate, report=report).run()
+        if not progress.accepted:
+            raise RunError(explain_rejections(progress, settings))
+        ledger.finish()
+    return progress
 
 
 def location_id(number: int) -> str:

@@ -40,6 +40,7 @@ class SceneSource(Protocol):
     """A catalogue of scenes and their pixels; its methods are called from many threads at once."""
 
     name: str  # as in --source
+    collection: str  # what it asks for, by the catalogue's name
     bands: tuple[Band, ...]
     product_level: str  # "L2A" or "L1C"
     licence: str

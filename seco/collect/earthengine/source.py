@@ -11,11 +11,12 @@ from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
 from seco.collect.earthengine.answers import RequestRefusedError, asking
 from seco.collect.earthengine.credentials import load_credentials, project_of
 from seco.collect.earthengine.expressions import grid, listing, scenes_of, stack
+from seco.collect.earthengine.pixels import parse_pixels
 from seco.collect.earthengine.transport import Transport
 from seco.collect.gate import MOST_IN_FLIGHT
 from seco.collect.locations import Location
 from seco.collect.source import Scene, Window
-from seco.errors import ConfigError, SceneError, SourceError
+from seco.errors import ConfigError, SceneError
 
 COLLECTIONS = {"COPERNICUS/S2_SR_HARMONIZED": ("L2A", SENTINEL2_L2A), "COPERNICUS/S2_HARMONIZED": ("L1C", SENTINEL2_L1C)}
 DEFAULT_COLLECTION = next(iter(COLLECTIONS))
@@ -61,7 +62,7 @@ class EarthEngineSource:
             raise ConfigError(f"collection: expected {' or '.join(COLLECTIONS)}, got {collection}; choose one of them")
         self.product_level, self.bands = COLLECTIONS[collection]
         self._ids = [band.name.replace("B0", "B") for band in self.bands]
-        self._collection, self._patch_size, self._cloud_percent = collection, patch_size, cloud_percent
+        self.collection, self._patch_size, self._cloud_percent = collection, patch_size, cloud_percent
         if self._bytes(1) > MOST_BYTES or patch_size > MOST_SIDE:
             raise ConfigError(
                 f"patch_size: expected at most {MOST_BYTES >> 20} MiB a date, which Earth Engine gives at once, got "
@@ -88,7 +89,7 @@ class EarthEngineSource:
         try:
             with asking(self._project):
                 value = listing(
-                    self._collection,
+                    self.collection,
                     locations,
                     windows,
                     patch_size=self._patch_size,
@@ -121,24 +122,13 @@ class EarthEngineSource:
     def _read_at_once(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:
         with asking(self._project):
             request = {
-                "expression": stack(self._collection, scenes, self._ids),
-                "fileFormat": "NUMPY_NDARRAY",
+                "expression": stack(self.collection, scenes, self._ids),
+                "fileFormat": "NPY",
                 "grid": grid(location, self._patch_size),
             }
-            try:
-                table = ee.data.computePixels(request)
-            except (ValueError, EOFError):  # NumPy, of something that is no array
-                table = np.empty(0)
-        size, count = self._patch_size, len(scenes) * len(self._ids)
-        kinds = {kind[0] for kind in (table.dtype.fields or {}).values()}
-        if table.shape != (size, size) or len(table.dtype) != count or kinds != {np.dtype("<u2")}:
-            raise SourceError(
-                f"earthengine: expected {count} uint16 bands of {size} x {size} px, got {len(table.dtype)} of "
-                f"{sorted(map(str, kinds))} and shape {table.shape}; run the same command again",
-                retriable=True,
-            )
-        pixels = table.view("<u2").reshape(size, size, len(scenes), len(self._ids))
-        return np.ascontiguousarray(pixels.transpose(2, 3, 0, 1))
+            answer = ee.data.computePixels(request)
+        size = self._patch_size
+        return parse_pixels(answer, (len(scenes), len(self._ids), size, size))
 
     def _bytes(self, scenes: int) -> int:
         return 2 * scenes * len(self._ids) * self._patch_size**2
