@@ -34,7 +34,7 @@ class RequestGate:
         self.most = most
         self.requests = 0
         self._tries, self._backoff_s = tries, backoff_s
-        self._limit = float(min(FIRST_IN_FLIGHT, most))
+        self.limit = float(min(FIRST_IN_FLIGHT, most))
         self._in_flight = 0
         self._closed_until = self._last_cut = 0.0
         self._stopped = False
@@ -57,7 +57,7 @@ class RequestGate:
                 self._back_off(error, attempt, started)
             else:
                 with self._change:
-                    self._limit = min(self._limit + 1.0 / self._limit, self.most)
+                    self.limit = min(self.limit + 1.0 / self.limit, self.most)
                     self._change.notify()
                 return answer
         raise ValueError(f"tries: expected at least 1, got {self._tries}; raise it")
@@ -71,7 +71,7 @@ class RequestGate:
     @contextmanager
     def _slot(self) -> Iterator[float]:
         with self._change:
-            self._wait_while(lambda: self._in_flight >= int(self._limit) or time.monotonic() < self._closed_until)
+            self._wait_while(lambda: self._in_flight >= int(self.limit) or time.monotonic() < self._closed_until)
             self._in_flight += 1
             self.requests += 1
         try:
@@ -88,7 +88,7 @@ class RequestGate:
             if error.quota:
                 # Answers to requests made before the last cut say nothing about the limit that it set.
                 if started > self._last_cut:
-                    self._limit, self._last_cut = max(1.0, self._limit / 2.0), time.monotonic()
+                    self.limit, self._last_cut = max(1.0, self.limit / 2.0), time.monotonic()
                 self._closed_until = max(self._closed_until, time.monotonic() + error.retry_after_s)
             self._wait_while(lambda: time.monotonic() < again)
 

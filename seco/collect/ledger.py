@@ -18,7 +18,7 @@ from seco.data.atomic import write_atomic
 from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
 from seco.data.geotiff_writer import NODATA
 from seco.data.statistics import DigitalNumberHistogram
-from seco.data.writer import commit_store
+from seco.data.writer import commit_store, make_index
 from seco.ops.geotiff import decode_geotiff
 
 KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
@@ -91,7 +91,7 @@ class Ledger:
         )
         write_atomic(self.folder / REJECTED_FILE, _encode_rejected(self.journal.rejected()))
         write_atomic(self.folder / HISTOGRAM_FILE, self._histogram.to_bytes())
-        commit_store(self.folder, description, list(self.journal.rows()), {})
+        commit_store(self.folder, description, make_index(list(self.journal.rows())), {})
         self.finished = True
         self.journal.close()
         _remove_journal(self.folder)

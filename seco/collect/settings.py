@@ -3,17 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import seco
 from seco.collect.dates import Calendar
 from seco.data.atomic import write_atomic
+from seco.data.description import SETTINGS_FILE, read_settings
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
-SETTINGS_FILE = "collection.json"
 # First acquisitions: Sentinel-2A's, and the first that ESA processed to level 2A as a product.
 FIRST_DAYS = {"L1C": np.datetime64("2015-06-27"), "L2A": np.datetime64("2017-03-28")}
 
@@ -94,7 +93,8 @@ def claim_folder(path: Path, settings: Settings) -> None:
         StoreError: If the folder holds something else, or a collection with other settings.
     """
     file = path / SETTINGS_FILE
-    if not file.is_file():
+    written = read_settings(path)
+    if not written:
         (path / f".{SETTINGS_FILE}.part").unlink(missing_ok=True)  # of a program that was killed at once
         check_new_folder(path)
         try:
@@ -104,26 +104,9 @@ def claim_folder(path: Path, settings: Settings) -> None:
         content = {"tool_version": f"seco {seco.__version__}"} | asdict(settings)
         write_atomic(file, (json.dumps(content, indent=2) + "\n").encode())
         return
-    written = read_settings(path)
     for name, value in asdict(settings).items():
         if written.get(name) != value:
             raise StoreError(
                 f"{path}: expected a collection with {name} {value}, got one begun with {written.get(name)}; "
                 "give the same settings or choose another folder"
             )
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """Content of a store's ``collection.json``; empty if it has none.
-
-    Raises:
-        StoreError: If the file is damaged.
-    """
-    file = path / SETTINGS_FILE
-    if not file.is_file():
-        return {}
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise StoreError(f"{file}: expected JSON, got {error}; delete the folder and collect again") from error
-    return content

@@ -165,7 +165,7 @@ class StoreWriter:
             statistics=self._histogram.by_band(self._bands),
             **self._settings,
         )
-        commit_store(self.path, description, self._rows, self._labels)
+        commit_store(self.path, description, make_index(self._rows), self._labels)
 
     def _check_patch(self, location_id: str, time: np.datetime64, pixels: np.ndarray, transform: tuple[float, ...]) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", location_id):
@@ -231,27 +231,26 @@ def write_patch(
     }
 
 
-def commit_store(folder: Path, description: StoreDescription, rows: Sequence[Row], labels: dict[str, str]) -> None:
-    """Make a store of written patches: labels and ``dataset.json``, then the index, without which no store opens."""
-    index = _encode_index(rows)
-    if labels:
-        write_atomic(folder / LABELS_FILE, _encode_labels(labels))
-    write_atomic(folder / DATASET_FILE, description.to_json().encode())
-    sync_directory(folder)
-    write_atomic(folder / INDEX_FILE, index)
-    sync_directory(folder)
-
-
-def _encode_index(rows: Sequence[Row]) -> bytes:
+def make_index(rows: Sequence[Row]) -> Any:  # noqa: ANN401 - geopandas publishes no types
+    """The index of patches as a GeoDataFrame, from the rows that :func:`write_patch` gave, one or more."""
     import geopandas
 
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     points = geopandas.points_from_xy(columns.pop("longitude"), columns.pop("latitude"), crs="EPSG:4326")
     frame = geopandas.GeoDataFrame(columns, geometry=points)
-    frame = frame.astype({name: dtype for name, dtype in INDEX_DTYPES.items() if name in columns})
+    return frame.astype({name: dtype for name, dtype in INDEX_DTYPES.items() if name in columns})
+
+
+def commit_store(folder: Path, description: StoreDescription, index: Any, labels: dict[str, str]) -> None:  # noqa: ANN401
+    """Make a store of written patches: labels and ``dataset.json``, then the index, without which no store opens."""
     buffer = io.BytesIO()
-    frame.sort_values(["location_id", "time"]).to_parquet(buffer, index=False, compression="zstd")
-    return buffer.getvalue()
+    index.sort_values(["location_id", "time"]).to_parquet(buffer, index=False, compression="zstd")
+    if labels:
+        write_atomic(folder / LABELS_FILE, _encode_labels(labels))
+    write_atomic(folder / DATASET_FILE, description.to_json().encode())
+    sync_directory(folder)
+    write_atomic(folder / INDEX_FILE, buffer.getvalue())
+    sync_directory(folder)
 
 
 def check_new_folder(path: Path) -> None:

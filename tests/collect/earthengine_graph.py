@@ -53,7 +53,7 @@ class Evaluator:
         self.values = expression["values"]
         return self.value(self.values[expression["result"]], {})
 
-    def value(self, node, names):
+    def value(self, node, names):  # noqa: PLR0911 - a table
         """Value of a node; ``names`` holds the arguments of the functions around it."""
         ((kind, content),) = node.items()
         match kind:
@@ -93,7 +93,8 @@ class Evaluator:
     def do_ImageCollection_load(self, id):
         if id not in BANDS and id != CLOUD_SCORE:
             raise BadRequestError(
-                f"ImageCollection.load: ImageCollection asset '{id}' not found (does not exist or caller does not have access)."
+                f"ImageCollection.load: ImageCollection asset '{id}' not found (does not exist or caller "
+                "does not have access)."
             )
         return Images(id)
 
@@ -122,11 +123,11 @@ class Evaluator:
         if not rings or not spans:
             raise BadRequestError(f"Collection query aborted after accumulating over {MOST_ELEMENTS} elements.")
         elements = [
-            Element(asset.properties, ring=("tile", tile), bands=tuple((f"{collection.name}/{asset.index}", b, b) for b in BANDS[collection.name]), linked=asset.patch_cloud)
+            Element(asset.properties, bands=bands_of(collection.name, asset.index), linked=asset.patch_cloud)
             for tile in self.catalogue.tiles_over(rings[0])
             for first, end in spans
             for asset in self.catalogue.assets(tile, first, end)
-        ]  # fmt: skip
+        ]
         return [element for element in elements if all(f.passes(element) for f in collection.filters)]
 
     # Filters.
@@ -209,7 +210,7 @@ class Evaluator:
             raise BadRequestError(
                 f"Image.load: Image asset '{id}' not found (does not exist or caller does not have access)."
             )
-        return Element(asset.properties, bands=tuple((id, band, band) for band in BANDS[collection]))
+        return Element(asset.properties, bands=bands_of(collection, index))
 
     def do_Image_constant(self, value):
         return value
@@ -243,6 +244,10 @@ class Evaluator:
 
     def do_Image_reduceRegion(self, image, reducer, geometry, scale):
         return {name: image.linked for _, _, name in image.bands}
+
+
+def bands_of(collection, index):
+    return tuple((f"{collection}/{index}", band, band) for band in BANDS[collection])
 
 
 @dataclass(frozen=True)

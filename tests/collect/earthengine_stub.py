@@ -44,6 +44,7 @@ class EarthEngineStub:
         self.catalogue = Catalogue(**world)
         self.faults = faults or (lambda number, path: None)
         self.most_in_flight, self.hang_s, self.latency_s, self.instant = most_in_flight, hang_s, latency_s, instant
+        self.retry_after = "0"
         self.counts, self.peak, self.in_flight = Counter(), 0, 0
         self.asked = []  # bodies of requests for values and pixels
         self.lock, self.ready_made = threading.Lock(), {}
@@ -157,14 +158,19 @@ class _Handler(BaseHTTPRequestHandler):
             with stub.lock:
                 stub.in_flight -= 1
 
-    def serve(self, what, body, fault):
+    def serve(self, what, body, fault):  # noqa: PLR0911, PLR0912 - a table
         if fault:
             self.stub.counts[f"fault {fault}"] += 1
         if self.stub.latency_s:
             time.sleep(self.stub.latency_s)
         match fault:
             case "429":
-                return self.answer(429, error(429, "Too many concurrent aggregations."), {"Retry-After": "0"})
+                return self.answer(
+                    429, error(429, "Too many concurrent aggregations."), {"Retry-After": self.stub.retry_after}
+                )
+            case "403":
+                words = f"robot@{PROJECT}.iam.gserviceaccount.com may not use projects/{PROJECT} with ya29.a0AfH6SMB"
+                return self.answer(403, error(403, words))
             case "503":
                 return self.answer(503, error(503, "The service is currently unavailable."))
             case "drop":
@@ -219,5 +225,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--instant", action="store_true")
     with EarthEngineStub(instant=parser.parse_args().instant) as running:
-        print(running.url, flush=True)
+        print(running.url, flush=True)  # noqa: T201
         threading.Event().wait()

@@ -1,6 +1,7 @@
 """The pixels in an answer, which is a NumPy file of records: one a pixel, with a field for each band."""
 
 import io
+from tokenize import TokenError
 
 import numpy as np
 from numpy.lib import format as npy
@@ -22,8 +23,8 @@ def parse_pixels(answer: bytes, shape: tuple[int, int, int, int]) -> NDArray[np.
         file = io.BytesIO(answer)
         read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
         (rows, columns), _, record = read_header(file, max_header_size=MOST_HEADER_BYTES)
-    except ValueError as error:
-        raise _unexpected(shape, f"something else ({error})") from None
+    except (ValueError, TypeError, SyntaxError, TokenError):  # of a header that NumPy cannot make out
+        raise _unexpected(shape, "no NumPy file") from None
     kinds = [kind[0] for kind in (record.fields or {}).values()]
     if (rows, columns, kinds) != (height, width, [np.dtype("<u2")] * (dates * bands)):
         types = ", ".join(sorted(set(map(str, kinds)))) or str(record)
