@@ -145,7 +145,8 @@ def _merge_indices(stores: Sequence[Store]) -> Any:  # noqa: ANN401 - a GeoDataF
     import geopandas
     import pandas
 
-    return pandas.concat([geopandas.read_parquet(store.path / INDEX_FILE) for store in stores])
+    frames = [geopandas.read_parquet(store.path / INDEX_FILE) for store in stores]
+    return pandas.concat(frames).astype({"time": "datetime64[s]"})  # as they were written; Parquet has no seconds
 
 
 def _merge_labels(stores: Sequence[Store]) -> dict[str, str]:

@@ -30,6 +30,16 @@ def one_of_each(scenes):
     return [next(s for s, day in days if first <= day <= last) for first, last in WINDOWS]
 
 
+def holds(left, top, transform):
+    """Whether a tile of 109.8 km holds a patch."""
+    x, y = transform[0] - left, top - transform[3]
+    return 0 <= x <= 109_800 - 10 * SIZE and 0 <= y <= 109_800 - 10 * SIZE
+
+
+def milliseconds(day):
+    return int(day.astype(int)) * 86_400_000
+
+
 def test_listing_of_many_locations_is_one_request(stub):
     listed = source_of(stub).list_scenes(PLACES, [WINDOWS] * 3)
     assert stub.requests == 1
@@ -37,11 +47,11 @@ def test_listing_of_many_locations_is_one_request(stub):
         expected = {
             asset.index: asset
             for tile, (epsg, left, top) in stub.catalogue.tiles.items()
-            if epsg == place.epsg and 0 <= place.transform[0] - left <= 109_800 - 120 and 120 <= top - place.transform[3] + 120 <= 109_800
+            if epsg == place.epsg and holds(left, top, place.transform)
             for first, last in WINDOWS
-            for asset in stub.catalogue.assets(tile, *(int(d.astype(int)) * 86_400_000 for d in (first, last + 1)))
+            for asset in stub.catalogue.assets(tile, milliseconds(first), milliseconds(last + 1))
             if asset.cloud <= 10.0
-        }  # fmt: skip
+        }
         assert {scene.handle for scene in scenes} == set(expected)
         for scene in scenes:
             asset = expected[scene.handle]
@@ -170,7 +180,7 @@ def test_a_random_fifth_of_faults_changes_nothing():
 
 def test_wrong_project_is_said_without_its_name(stub):
     project = "-".join(["their", "project", "77"])  # not as it would stand in a traceback's lines of code
-    with pytest.raises(SourceError, match="HTTP 403.*give a --project") as caught:
+    with pytest.raises(SourceError, match=r"HTTP 403.*give a --project") as caught:
         source_of(stub, project=project)
     assert project not in "".join(traceback.format_exception(caught.value))
     assert not caught.value.retriable
@@ -219,11 +229,11 @@ def test_a_key_file_that_is_none_is_not_quoted(tmp_path):
 
 
 def test_no_project_and_unknown_collection_are_refused():
-    with pytest.raises(ConfigError, match="^project: expected"):
+    with pytest.raises(ConfigError, match=r"^project: expected"):
         EarthEngineSource(patch_size=SIZE, cloud_percent=10, credentials="anonymous")
-    with pytest.raises(ConfigError, match="^collection: expected"):
+    with pytest.raises(ConfigError, match=r"^collection: expected"):
         EarthEngineSource(patch_size=SIZE, cloud_percent=10, credentials="anonymous", collection="COPERNICUS/S3")
-    with pytest.raises(ConfigError, match="^patch_size: expected"):
+    with pytest.raises(ConfigError, match=r"^patch_size: expected"):
         EarthEngineSource(patch_size=1500, cloud_percent=10, credentials="anonymous")
 
 
