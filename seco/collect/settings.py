@@ -95,7 +95,8 @@ def claim_folder(path: Path, settings: Settings) -> None:
     file = path / SETTINGS_FILE
     written = read_settings(path)
     if not written:
-        (path / f".{SETTINGS_FILE}.part").unlink(missing_ok=True)  # of a program that was killed at once
+        if path.is_dir():
+            (path / f".{SETTINGS_FILE}.part").unlink(missing_ok=True)  # of a program that was killed at once
         check_new_folder(path)
         try:
             path.mkdir(parents=True, exist_ok=True)

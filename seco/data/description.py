@@ -113,7 +113,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     """
     try:
         settings: dict[str, Any] = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except ValueError as error:
         raise StoreError(f"{folder / SETTINGS_FILE}: expected JSON, got {error}; collect to another folder") from error

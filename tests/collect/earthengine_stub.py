@@ -1,6 +1,7 @@
 """Earth Engine on 127.0.0.1, for the real client: its limits, its refusals, and whatever can go wrong on the way.
 
-``python tests/collect/earthengine_stub.py`` serves until it is stopped and prints its address.
+``python tests/collect/earthengine_stub.py`` prints its address and project, serves until stdin ends, and prints the
+number of requests for values and pixels.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import io
 import json
 import random
 import socket
+import sys
 import threading
 import time
 from collections import Counter
@@ -225,5 +227,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--instant", action="store_true")
     with EarthEngineStub(instant=parser.parse_args().instant) as running:
-        print(running.url, flush=True)  # noqa: T201
-        threading.Event().wait()
+        print(running.url, PROJECT, flush=True)  # noqa: T201
+        sys.stdin.read()
+        print(running.requests)  # noqa: T201

@@ -1,7 +1,9 @@
 """The source ``earthengine``."""
 
 import logging
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import ee
 import numpy as np
@@ -12,7 +14,7 @@ from seco.collect.earthengine.answers import RequestRefusedError, asking
 from seco.collect.earthengine.credentials import load_credentials, project_of
 from seco.collect.earthengine.expressions import grid, listing, scenes_of, stack
 from seco.collect.earthengine.pixels import parse_pixels
-from seco.collect.earthengine.transport import Transport
+from seco.collect.earthengine.transport import CONNECT_S, Transport
 from seco.collect.gate import MOST_IN_FLIGHT
 from seco.collect.locations import Location
 from seco.collect.source import Scene, Window
@@ -74,7 +76,7 @@ class EarthEngineSource:
         logging.getLogger("googleapiclient").setLevel(logging.ERROR)
         ee.Reset()
         ee.data.setMaxRetries(0)  # the gate tries again, and heeds Retry-After
-        with asking(self._project):
+        with asking(self._project), _default_timeout():
             ee.Initialize(
                 identity,
                 url=endpoint or ee.data.HIGH_VOLUME_API_BASE_URL,
@@ -132,3 +134,14 @@ class EarthEngineSource:
 
     def _bytes(self, scenes: int) -> int:
         return 2 * scenes * len(self._ids) * self._patch_size**2
+
+
+@contextmanager
+def _default_timeout() -> Iterator[None]:
+    """The client looks for deprecated data sets on a connection of its own, which knows no other end."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_S)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
