@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.record import Record, make_record
 
 REPOSITORY = Path(__file__).parents[1]
-STUB = REPOSITORY / "tests/collect/earthengine_stub.py"
+STUB = str(REPOSITORY / "tests/collect/earthengine_stub.py")
 IMPLEMENTATIONS = {"seco": "EarthEngineSource", "one-date-a-request": "OneDate"}
 COLLECT = """
 import json, resource, sys, time
@@ -79,18 +79,15 @@ def run(*, device: str, quick: bool) -> list[Record]:
 
 def _collect(size: int, locations: int, kind: str) -> dict[str, float]:
     """Collect with an own process against an own stub, so that neither's memory or interpreter lock is the other's."""
+    serve = [sys.executable, STUB, "--instant"]
     with (
         tempfile.TemporaryDirectory(prefix="seco-bench-") as folder,
-        subprocess.Popen(
-            [sys.executable, STUB, "--instant"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as stub,
+        subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stub,
     ):
-        assert stub.stdout is not None and stub.stdin is not None
+        assert stub.stdout is not None
         url, project = stub.stdout.readline().split()
-        arguments = [url, project, f"{folder}/store", str(size), str(locations), kind]
-        done = subprocess.run(
-            [sys.executable, "-c", COLLECT, *arguments], check=True, capture_output=True, text=True, cwd=REPOSITORY
-        )
+        ask = [sys.executable, "-c", COLLECT, url, project, f"{folder}/store", str(size), str(locations), kind]
+        done = subprocess.run(ask, check=True, capture_output=True, text=True, cwd=REPOSITORY)
         requests, _ = stub.communicate()
     report: dict[str, float] = json.loads(done.stdout)
     return report | {"requests": int(requests)}

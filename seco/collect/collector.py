@@ -24,6 +24,9 @@ HOPELESS = 20  # locations without a place, and no fewer than those with one: th
 LOST = 10  # requests in a row that failed for good: the line is down, or the quota used up
 
 
+AHEAD = 8  # listings: each takes longer than a request for pixels
+
+
 class Books(Protocol):
     """Where patches go and what became of candidates: a :class:`seco.collect.ledger.Ledger`, or one that keeps nothing."""
 
@@ -154,12 +157,11 @@ class Collector:
     def _list_more(self, width: int) -> bool:
         """Begin a listing if the threads will need it, and its candidates are as many as one request takes."""
         size = self._source.listing_size
-        waiting = len(self._ready) + size * self._listings
-        if waiting >= width:
+        if len(self._ready) + size * self._listings >= max(AHEAD * size, 2 * width):
             return False
         self._fill(size)
-        idle = not self._ready and not self._workers.running
-        if not self._next or (len(self._next) < size and not idle):
+        starving = not self._ready and not self._listings
+        if not self._next or (len(self._next) < size and not starving):
             return False
         self._listings += 1
         self._workers.submit(partial(self._list, self._next))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
 
 from seco.collect.choose import Rejected, choose_scenes
@@ -89,23 +90,25 @@ def fetch_patches(
         )
     if (pixels == NODATA).all(axis=1).mean(axis=(1, 2)).max() > MOST_NODATA:
         raise Rejected("nodata")
-    rows = [
-        write_patch(
-            folder,
-            place.id,
-            scene.time.astype("datetime64[s]"),
-            patch,
-            band_names=[band.name for band in source.bands],
-            epsg=place.epsg,
-            transform=place.transform,
-            scene_id=scene.id,
-            cloud_fraction=cloud,
-            longitude=place.longitude,
-            latitude=place.latitude,
-            scene_cloud=scene.cloud_percent,
-            baseline=scene.baseline,
-            tile=scene.tile,
-        )
-        for (scene, cloud), patch in zip(chosen, pixels, strict=True)
-    ]
+    names = [band.name for band in source.bands]
+    with rasterio.Env():  # one for all: rasterio would look for PROJ's data anew for each
+        rows = [
+            write_patch(
+                folder,
+                place.id,
+                scene.time.astype("datetime64[s]"),
+                patch,
+                band_names=names,
+                epsg=place.epsg,
+                transform=place.transform,
+                scene_id=scene.id,
+                cloud_fraction=cloud,
+                longitude=place.longitude,
+                latitude=place.latitude,
+                scene_cloud=scene.cloud_percent,
+                baseline=scene.baseline,
+                tile=scene.tile,
+            )
+            for (scene, cloud), patch in zip(chosen, pixels, strict=True)
+        ]
     return Patches(rows, [count_numbers(pixels[:, band]) for band in range(shape[1])], pixels.nbytes)

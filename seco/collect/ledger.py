@@ -50,14 +50,14 @@ class Ledger:
         self.accepted = self.journal.accepted()
         self._sweep()
         self._histogram = self._restore_histogram()
-        self._uncounted = 0
+        self._uncounted, self._counted_all = 0, True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
         if not self.finished:
-            self.journal.keep_histogram(self._histogram.to_bytes())
+            self._keep_histogram()
             self.journal.close()
 
     def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
@@ -66,12 +66,15 @@ class Ledger:
 
     def accept(self, patches: Patches) -> None:
         """Note the patches of a location."""
-        self.journal.accept(patches.rows)
-        self._histogram.add_counts(patches.counts)
+        try:
+            self.journal.accept(patches.rows)
+            self._histogram.add_counts(patches.counts)
+        except BaseException:  # Ctrl-C may come between the two: then the patches are counted again some day
+            self._counted_all = False
+            raise
         self._uncounted += 1
         if self._uncounted >= KEEP_EVERY:
-            self.journal.keep_histogram(self._histogram.to_bytes())
-            self._uncounted = 0
+            self._keep_histogram()
 
     def finish(self) -> None:
         """Make the store: rejected candidates, histogram, description and, last, the index."""
@@ -95,6 +98,11 @@ class Ledger:
         self.finished = True
         self.journal.close()
         _remove_journal(self.folder)
+
+    def _keep_histogram(self) -> None:
+        if self._counted_all:
+            self.journal.keep_histogram(self._histogram.to_bytes())
+        self._uncounted = 0
 
     def _drop_lost_patches(self) -> None:
         """Forget locations that lack a patch: a power cut or somebody took it away."""

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from rasterio.warp import transform
@@ -34,7 +34,7 @@ class Asset:
     baseline: str
     patch_cloud: float | None
 
-    @property
+    @cached_property
     def properties(self):
         level = "MSIL2A"
         found = {
@@ -72,12 +72,12 @@ class Catalogue:
                     yield name
 
     def assets(self, tile, first_ms, end_ms):
-        """Images of a tile from a time up to another."""
-        for day in range(first_ms // DAY_MS, -(-end_ms // DAY_MS)):
-            if (day + int(1000 * draw(tile))) % CYCLE_DAYS == 0:
-                for asset in made(tile, day, self.clear, self.hazy):
-                    if first_ms <= asset.time_ms < end_ms:
-                        yield asset
+        """Images of a tile from a time up to another: one day in five."""
+        first_day, end_day = first_ms // DAY_MS, -(-end_ms // DAY_MS)
+        for day in range(first_day + (phase(tile) - first_day) % CYCLE_DAYS, end_day, CYCLE_DAYS):
+            for asset in made(tile, day, self.clear, self.hazy):
+                if first_ms <= asset.time_ms < end_ms:
+                    yield asset
 
     def find(self, index):
         """The image of that index, of a tile that was asked about; or None."""
@@ -86,6 +86,11 @@ class Catalogue:
         day = int(time.astype("datetime64[D]").astype(int))
         found = self.assets(tile[1:], day * DAY_MS, (day + 1) * DAY_MS) if tile[1:] in self.tiles else ()
         return next((asset for asset in found if asset.index == index), None)
+
+
+@lru_cache(maxsize=100_000)
+def phase(tile):
+    return int(CYCLE_DAYS * draw(tile))
 
 
 @lru_cache(maxsize=100_000)

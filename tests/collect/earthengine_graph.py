@@ -3,6 +3,7 @@
 import inspect
 import json
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import ee
@@ -84,7 +85,7 @@ class Evaluator:
             raise BadRequestError(f"{name}: required argument ({min(missing)}) missing.")
         method = getattr(self, "do_" + name.replace(".", "_"), None)
         given = {key: self.value(node, names) for key, node in arguments.items()}
-        if method is None or set(given) - set(inspect.signature(method).parameters):
+        if method is None or set(given) - parameters(type(self), method.__name__):
             raise BadRequestError(f"{name}({', '.join(given)}): not known to this stub.")
         return method(**given)
 
@@ -122,12 +123,12 @@ class Evaluator:
         spans = [span for f in collection.filters for span in f.spans]
         if not rings or not spans:
             raise BadRequestError(f"Collection query aborted after accumulating over {MOST_ELEMENTS} elements.")
-        elements = [
+        elements = (
             Element(asset.properties, bands=bands_of(collection.name, asset.index), linked=asset.patch_cloud)
             for tile in self.catalogue.tiles_over(rings[0])
             for first, end in spans
             for asset in self.catalogue.assets(tile, first, end)
-        ]
+        )
         return [element for element in elements if all(f.passes(element) for f in collection.filters)]
 
     # Filters.
@@ -246,8 +247,14 @@ class Evaluator:
         return {name: image.linked for _, _, name in image.bands}
 
 
+@lru_cache(maxsize=10_000)
 def bands_of(collection, index):
     return tuple((f"{collection}/{index}", band, band) for band in BANDS[collection])
+
+
+@lru_cache
+def parameters(owner, name):
+    return frozenset(inspect.signature(getattr(owner, name)).parameters)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class EarthEngineStub:
         self.catalogue = Catalogue(**world)
         self.faults = faults or (lambda number, path: None)
         self.most_in_flight, self.hang_s, self.latency_s, self.instant = most_in_flight, hang_s, latency_s, instant
-        self.retry_after = "0"
+        self.retry_after, self.revoked, self.authorizations = "0", False, set()
         self.counts, self.peak, self.in_flight = Counter(), 0, 0
         self.asked = []  # bodies of requests for values and pixels
         self.lock, self.ready_made = threading.Lock(), {}
@@ -146,7 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         stub = self.stub
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/token":
+            return self.give_token()
+        body = json.loads(content)
         what = self.path.partition("?")[0].rpartition("/")[2]
         with stub.lock:
             stub.counts[what] += 1
@@ -155,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             stub.peak = max(stub.peak, stub.in_flight)
             crowded = stub.in_flight > stub.most_in_flight
         try:
-            self.serve(what, body, "429" if crowded else stub.faults(number, what))
+            return self.serve(what, body, "429" if crowded else stub.faults(number, what))
         finally:
             with stub.lock:
                 stub.in_flight -= 1
@@ -198,8 +201,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.stub.asked.append((what, body))
         return self.answer(200, content, cut=fault == "truncate")
 
+    def give_token(self):
+        if self.stub.revoked:
+            words = {"error": "invalid_grant", "error_description": f"Invalid JWT of robot@{PROJECT}"}
+            return self.answer(400, json.dumps(words).encode())
+        token = {"access_token": "ya29.token", "expires_in": 3600, "token_type": "Bearer"}
+        return self.answer(200, json.dumps(token).encode())
+
     def refusal(self):
         """Status and text for a project that may not ask, as Google's words name it."""
+        self.stub.authorizations.add(self.headers.get("Authorization"))
         project = self.headers.get("x-goog-user-project")
         if project == PROJECT:
             return None

@@ -7,6 +7,8 @@ import traceback
 import numpy as np
 import pytest
 from conftest import SIZE, quick_gate, source_of
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from earthengine_catalogue import BANDS, pixels
 from earthengine_graph import BadRequestError
 from earthengine_stub import PROJECT, EarthEngineStub, random_faults
@@ -226,6 +228,36 @@ def test_a_key_file_that_is_none_is_not_quoted(tmp_path):
     assert "SECRET" not in "".join(traceback.format_exception(caught.value))
     with pytest.raises(ConfigError, match="No such file"):
         load_credentials(str(tmp_path / "none.json"))
+
+
+@pytest.fixture
+def key_file(tmp_path, stub):
+    """A service account's key whose tokens the stub gives."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    content = {
+        "type": "service_account",
+        "client_email": f"robot@{PROJECT}.iam.gserviceaccount.com",
+        "private_key": key.private_bytes(*form).decode(),
+        "project_id": PROJECT,
+        "token_uri": f"{stub.url}/token",
+    }
+    (tmp_path / "key.json").write_text(json.dumps(content))
+    return str(tmp_path / "key.json")
+
+
+def test_a_service_account_asks_in_its_own_project(stub, key_file):
+    source = source_of(stub, credentials=key_file, project=None)
+    source.list_scenes(PLACES, [WINDOWS] * 3)
+    assert "Bearer ya29.token" in stub.authorizations
+
+
+def test_a_revoked_key_names_what_to_do_and_no_account(stub, key_file):
+    stub.revoked = True
+    with pytest.raises(SourceError, match="make a new key") as caught:
+        source_of(stub, credentials=key_file, project=None)
+    assert "robot" not in "".join(traceback.format_exception(caught.value))
+    assert not caught.value.retriable
 
 
 def test_no_project_and_unknown_collection_are_refused():
