@@ -27,7 +27,7 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     from seco.collect.places import LandRectangles
 
     sampler = LandRectangles(options["patch_size"])
-    source = _open_earthengine(**options)
+    source = _OPEN[options["source"]](**options)
     settings = _settings(source, sampler.name, **options)
     if dry_run:
         from seco.collect.estimate import estimate
@@ -81,6 +81,9 @@ def _open_earthengine(**options: Any) -> "SceneSource":  # noqa: ANN401
         project=options["project"],
         endpoint=options["endpoint"],
     )
+
+
+_OPEN: "dict[str, Callable[..., SceneSource]]" = {"earthengine": _open_earthengine}
 
 
 def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "Settings":  # noqa: ANN401

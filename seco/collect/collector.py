@@ -22,8 +22,6 @@ from seco.errors import RunError, SourceError
 
 HOPELESS = 20  # locations without a place, and no fewer than those with one: the settings ask too much
 LOST = 10  # requests in a row that failed for good: the line is down, or the quota used up
-
-
 AHEAD = 8  # listings: each takes longer than a request for pixels
 
 

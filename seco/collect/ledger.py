@@ -8,7 +8,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from seco.bands import Band
 from seco.collect.fetch import Candidate, Patches, fetch_patches
 from seco.collect.gate import RequestGate
 from seco.collect.journal import JOURNAL_FILE, Journal
@@ -17,12 +16,10 @@ from seco.collect.source import Scene, SceneSource
 from seco.data.atomic import write_atomic
 from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
 from seco.data.geotiff_writer import NODATA
-from seco.data.statistics import DigitalNumberHistogram
+from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.writer import commit_store, make_index
-from seco.ops.geotiff import decode_geotiff
 
 KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
-BATCH = 64  # patches decoded at once
 
 
 class Ledger:
@@ -118,24 +115,12 @@ class Ledger:
                 shutil.rmtree(folder)
 
     def _restore_histogram(self) -> DigitalNumberHistogram:
-        histogram = empty_histogram(self._source.bands)
+        histogram = DigitalNumberHistogram(len(self._source.bands), np.dtype(np.uint16), nodata=NODATA)
         content, uncounted = self.journal.histogram()
         if content is not None:
             histogram.add_bytes(content)
         count_patches(histogram, [self.folder / row["path"] for row in uncounted])
         return histogram
-
-
-def empty_histogram(bands: Sequence[Band]) -> DigitalNumberHistogram:
-    """A histogram of Sentinel-2 patches with nothing counted."""
-    return DigitalNumberHistogram(len(bands), np.dtype(np.uint16), nodata=NODATA)
-
-
-def count_patches(histogram: DigitalNumberHistogram, files: Sequence[Path]) -> None:
-    """Count the patches in GeoTIFFs."""
-    for first in range(0, len(files), BATCH):
-        for pixels in decode_geotiff(files[first : first + BATCH]):
-            histogram.add(pixels)
 
 
 def _encode_rejected(records: Sequence[tuple[Any, ...]]) -> bytes:

@@ -24,12 +24,10 @@ from seco.data.description import (
     read_settings,
 )
 from seco.data.geotiff_writer import NODATA
-from seco.data.statistics import DigitalNumberHistogram
+from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import Store
 from seco.data.writer import check_new_folder, commit_store
 from seco.errors import StoreError
-
-BATCH = 64  # patches read at once
 
 
 def merge_stores(
@@ -125,10 +123,8 @@ def _add_histogram(histogram: DigitalNumberHistogram, store: Store) -> None:
     file = store.path / HISTOGRAM_FILE
     if file.is_file():
         histogram.add_bytes(file.read_bytes())
-        return
-    for first in range(0, len(store.times), BATCH):
-        for pixels in store.read(np.arange(first, min(first + BATCH, len(store.times)))):
-            histogram.add(pixels)
+    else:
+        count_patches(histogram, store.sources_of_rows(np.arange(len(store.times))))
 
 
 def _link(source: Path, target: Path) -> None:

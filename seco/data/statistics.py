@@ -3,12 +3,16 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seco.bands import Band
 from seco.errors import DataError
+from seco.ops.geotiff import FileSlice, decode_geotiff
+
+BATCH = 64  # patches decoded at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,17 @@ def count_numbers(pixels: np.ndarray) -> NDArray[np.int64]:
     """How often each number from 0 to the greatest occurs in unsigned integers of any shape."""
     # Numbers above the greatest have no place in the result: most patches use a small part of 2^16.
     return np.bincount(pixels.ravel())
+
+
+def count_patches(histogram: "DigitalNumberHistogram", sources: Sequence[Path | FileSlice]) -> None:
+    """Count the patches in GeoTIFFs.
+
+    Raises:
+        GeoTiffError: If one cannot be read.
+    """
+    for first in range(0, len(sources), BATCH):
+        for pixels in decode_geotiff(sources[first : first + BATCH]):
+            histogram.add(pixels)
 
 
 class DigitalNumberHistogram:

@@ -23,7 +23,7 @@ class Server:
 
 def run(url, folder):
     ee.deprecation._FetchDataCatalogStac = dict
-    settings = settings_of(locations=40)
+    settings = settings_of(locations=80)
     collect(Path(folder), settings, source_of(Server(url)), LandRectangles(settings.patch_size), gate=quick_gate(tries=20))
 
 

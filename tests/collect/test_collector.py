@@ -125,7 +125,7 @@ def test_a_server_of_little_quota_is_served_and_changes_nothing(tmp_path, stub):
 
 
 def test_twenty_kills_leave_the_store_of_an_uninterrupted_run(tmp_path, poor_stub):
-    run(tmp_path / "whole", poor_stub, locations=40)
+    run(tmp_path / "whole", poor_stub, locations=80)
     needed = poor_stub.requests
     random_numbers = random.Random(5)
     command = [sys.executable, Path(__file__).with_name("killed_collection.py"), poor_stub.url, tmp_path / "killed"]

@@ -121,7 +121,7 @@ def test_flags_of_a_catalogue_are_refused_for_synthetic_data(tmp_path, wrong):
 
 
 def test_no_account_is_in_logs_or_files(tmp_path, stub, caplog):
-    caplog.set_level(logging.DEBUG, logger="seco")
+    caplog.set_level(logging.DEBUG)
     stub.faults = random_faults(2, 0.1, ("503", "429"))
     result = collect(stub, tmp_path / "store")
     assert result.exit_code == 0, result.output

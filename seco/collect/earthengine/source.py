@@ -72,8 +72,8 @@ class EarthEngineSource:
             )
         identity = load_credentials(credentials)
         self._project = project_of(identity, project)
-        # Its warnings quote requests, and requests the project.
-        logging.getLogger("googleapiclient").setLevel(logging.ERROR)
+        for name in ("googleapiclient", "google.auth", "urllib3"):  # they quote addresses, which name the project
+            logging.getLogger(name).setLevel(logging.ERROR)
         ee.Reset()
         ee.data.setMaxRetries(0)  # the gate tries again, and heeds Retry-After
         with asking(self._project), _default_timeout():
