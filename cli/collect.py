@@ -7,15 +7,33 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
 PLAIN_INTERVAL_S = 5.0
+CATALOGUES = ("earthengine",)
+# Options that only some sources have; the others take all of them.
+ONLY = {
+    "workers": ("synthetic",),
+    "sampling": CATALOGUES,
+    "window": CATALOGUES,
+    "interval": CATALOGUES,
+    "attempts": CATALOGUES,
+    "num_shards": CATALOGUES,
+    "shard": CATALOGUES,
+    "dry_run": CATALOGUES,
+    "collection": ("earthengine",),
+    "credentials": ("earthengine",),
+    "project": ("earthengine",),
+    "endpoint": ("earthengine",),
+}
 
 
 @click.command(no_args_is_help=True)
-@click.option("--source", type=click.Choice(["synthetic"]), required=True, help="Where the scenes come from.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the new store.")
+@click.option("--source", type=click.Choice([*CATALOGUES, "synthetic"]), required=True, help="Where the scenes come from.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the store, new or begun before.")
 @click.option("--locations", type=click.IntRange(min=1), required=True, help="Number of locations.")
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), required=True, help="Same seed, same data set.")
 @click.option("--patch-size", type=click.IntRange(min=8), default=264, show_default=True, help="Pixels of 10 m.")
@@ -27,35 +45,60 @@ PLAIN_INTERVAL_S = 5.0
     show_default=True,
     help="No date is later; reference dates fall in the year before.",
 )
-@click.option("--cloud", type=click.FloatRange(0, 100), default=10, show_default=True, help="Most cloud in a patch, %.")
-@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes; default: one a CPU.")
-def command(  # noqa: PLR0917 - click passes by name
-    source: str,
-    out: Path,
-    locations: int,
-    seed: int,
-    patch_size: int,
-    dates: int,
-    until: datetime,
-    cloud: float,
-    workers: int | None,
-) -> None:
+@click.option(
+    "--cloud", type=click.FloatRange(0, 100), default=10, show_default=True, help="Most cloud in a scene and in a patch, %."
+)
+@click.option("--interval", type=click.IntRange(min=1), default=91, show_default=True, help="Days between dates.")
+@click.option("--window", type=click.IntRange(min=0), default=15, show_default=True, help="Days that a date may be off.")
+@click.option("--sampling", type=click.Choice(["rectangles"]), default="rectangles", help="How places are drawn.")
+@click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
+@click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")
+@click.option("--shard", type=click.IntRange(min=0), default=0, help="Which of them to collect, from 0; then seco merge.")
+@click.option("--dry-run", is_flag=True, help="List the first locations and print what the collection will take.")
+@click.option("--collection", help="COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C).")
+@click.option("--credentials", default="user", show_default=True, help="user, adc, anonymous or a key file.")
+@click.option("--project", help="Cloud project registered for Earth Engine.  [that of the credentials]")
+@click.option("--endpoint", help="Another server than Earth Engine's.")
+@click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that draw.  [one a CPU]")
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click passes by name
     """Collect seasonal time series of Sentinel-2 patches into a store.
 
+    The same command again goes on with a collection that was interrupted.
+
     \b
+    $ seco collect --source earthengine --project my-project --out seasons --locations 1000 --seed 1
     $ seco collect --source synthetic --out toy --locations 100 --seed 1 --patch-size 64
     """  # noqa: D301 - \b is click's mark for text that keeps its lines
+    source = options["source"]
+    for name, sources in ONLY.items():
+        if source not in sources and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"--{name.replace('_', '-')}: expected with {' or '.join(sources)}, got {source}; leave it out"
+            )
+    if options["shard"] >= options["num_shards"]:
+        raise click.UsageError(f"--shard: expected less than --num-shards {options['num_shards']}, got {options['shard']}")
+    if source == "synthetic":
+        _draw(**options)
+        return
+    from .collect_scenes import collect_scenes
+
+    collect_scenes(**options)
+
+
+def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: int | None, **options: Any) -> None:  # noqa: ANN401
     import numpy as np
 
     from seco.collect.synthetic.source import Request, collect
 
+    until: datetime = options["until"]
     request = Request(
         locations=locations,
-        seed=seed,
+        seed=options["seed"],
         patch_size=patch_size,
         dates=dates,
         until=np.datetime64(until.date()),
-        cloud_percent=cloud,
+        cloud_percent=options["cloud"],
     )
     cpus = len(os.sched_getaffinity(0))
     with report_progress(locations) as progress:

@@ -12,6 +12,7 @@ from seco.errors import SecoError
 COMMANDS = {
     "collect": "collect",
     "import": "import_",
+    "merge": "merge",
     "pack": "pack",
     "inspect": "inspect",
     "pretrain": "pretrain",

@@ -29,5 +29,25 @@ class RunError(SecoError, RuntimeError):
     """A run directory is in the way, incomplete or of another run."""
 
 
+class SourceError(SecoError, RuntimeError):
+    """A source of scenes does not answer, or refuses.
+
+    Attributes:
+        retriable: Asking again may help.
+        quota: It wants fewer requests at a time.
+        retry_after_s: Seconds that it wants to be left alone.
+    """
+
+    def __init__(self, message: str, *, retriable: bool = False, quota: bool = False, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retriable = retriable or quota
+        self.quota = quota
+        self.retry_after_s = retry_after_s
+
+
+class SceneError(SourceError):
+    """A scene that the catalogue lists cannot be read, now or later; another place may do."""
+
+
 class StoreError(DataError):
     """A patch store is missing, damaged, of another version or lacks what was asked of it."""

@@ -14,7 +14,14 @@ FIELDS = {
 }  # fmt: skip
 
 
-PEER = {"views": "torchvision", "decode": "rasterio", "loader": "seco-2021", "scale": "geopandas", "step": "seco-2021"}
+PEER = {
+    "views": "torchvision",
+    "decode": "rasterio",
+    "loader": "seco-2021",
+    "scale": "geopandas",
+    "step": "seco-2021",
+    "collect": "one-date-a-request",
+}
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))

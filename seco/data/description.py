@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ FORMAT_VERSION = 1
 DATASET_FILE = "dataset.json"
 INDEX_FILE = "index.parquet"
 LABELS_FILE = "labels.parquet"
+HISTOGRAM_FILE = "histogram.npz"  # counts of every digital number: stores with it are merged without reading pixels
+SETTINGS_FILE = "collection.json"  # what `seco collect` was asked for
+REJECTED_FILE = "rejected.parquet"
 PATCH_FOLDER = "patches"
 SHARD_FOLDER = "shards"
 SHARD_COLUMNS = ("shard", "offset", "length")  # of the index of a packed store
@@ -99,6 +103,21 @@ class StoreDescription:
             source=str(content["source"]),
             licence=str(content["licence"]),
         )
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Settings of the collection that a store comes from; empty if it comes from none.
+
+    Raises:
+        StoreError: If the file is damaged.
+    """
+    try:
+        settings: dict[str, Any] = json.loads((folder / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except ValueError as error:
+        raise StoreError(f"{folder / SETTINGS_FILE}: expected JSON, got {error}; collect to another folder") from error
+    return settings
 
 
 def _damaged(origin: str, error: Exception) -> StoreError:

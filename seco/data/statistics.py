@@ -1,10 +1,18 @@
 """Exact statistics of digital numbers, in one pass and constant memory."""
 
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from seco.bands import Band
 from seco.errors import DataError
+from seco.ops.geotiff import FileSlice, decode_geotiff
+
+BATCH = 64  # patches decoded at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,23 @@ class BandStatistics:
     q98: float
 
 
+def count_numbers(pixels: np.ndarray) -> NDArray[np.int64]:
+    """How often each number from 0 to the greatest occurs in unsigned integers of any shape."""
+    # Numbers above the greatest have no place in the result: most patches use a small part of 2^16.
+    return np.bincount(pixels.ravel())
+
+
+def count_patches(histogram: "DigitalNumberHistogram", sources: Sequence[Path | FileSlice]) -> None:
+    """Count the patches in GeoTIFFs.
+
+    Raises:
+        GeoTiffError: If one cannot be read.
+    """
+    for first in range(0, len(sources), BATCH):
+        for pixels in decode_geotiff(sources[first : first + BATCH]):
+            histogram.add(pixels)
+
+
 class DigitalNumberHistogram:
     """Counts of every digital number of every band: mean, deviation and quantiles follow exactly.
 
@@ -39,10 +64,23 @@ class DigitalNumberHistogram:
 
     def add(self, pixels: np.ndarray) -> None:
         """Count the pixels of one patch, shape ``(bands, height, width)``."""
-        for counts, band in zip(self._counts, pixels, strict=True):
-            # Numbers far above the patch's brightest are not touched: most patches use a small part of 2^16.
-            seen = np.bincount(band.ravel())
-            counts[: len(seen)] += seen
+        self.add_counts([count_numbers(band) for band in pixels])
+
+    def add_counts(self, seen: Sequence[NDArray[np.int64]]) -> None:
+        """Add what :func:`count_numbers` found in each band."""
+        for counts, more in zip(self._counts, seen, strict=True):
+            counts[: len(more)] += more
+
+    def to_bytes(self) -> bytes:
+        """A NumPy archive with ``counts``, int64 ``[bands, digital numbers]``."""
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, counts=self._counts)
+        return buffer.getvalue()
+
+    def add_bytes(self, content: bytes) -> None:
+        """Add what :meth:`to_bytes` gave."""
+        with np.load(io.BytesIO(content)) as archive:
+            self.add_counts(archive["counts"])
 
     def statistics(self, band: int) -> BandStatistics:
         """Statistics of one band.
@@ -61,3 +99,11 @@ class DigitalNumberHistogram:
         cumulative = np.cumsum(counts)
         q02, q98 = (float(np.searchsorted(cumulative, share * total)) for share in (0.02, 0.98))
         return BandStatistics(mean=mean, std=float(np.sqrt(variance)), q02=q02, q98=q98)
+
+    def by_band(self, bands: Sequence[Band]) -> dict[str, BandStatistics]:
+        """Statistics of every band, by name.
+
+        Raises:
+            DataError: As :meth:`statistics`.
+        """
+        return {band.name: self.statistics(i) for i, band in enumerate(bands)}

@@ -19,17 +19,8 @@ from seco.data.geotiff_writer import NODATA, encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
 from seco.errors import ConfigError, DataError, StoreError
 
-INDEX_COLUMNS = (
-    "location_id",
-    "time",
-    "scene_id",
-    "epsg",
-    "geotransform",
-    "cloud_fraction",
-    "path",
-    "bytes",
-    "checksum",
-)
+Row = dict[str, Any]  # of the index, by column
+INDEX_DTYPES = {"epsg": "int32", "cloud_fraction": "float32", "scene_cloud": "float32", "baseline": "float32"}
 
 
 class StoreWriter:
@@ -84,8 +75,7 @@ class StoreWriter:
             "licence": licence,
         }
         self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype, nodata=NODATA)
-        self._rows: list[tuple[Any, ...]] = []
-        self._points: list[tuple[float, float]] = []
+        self._rows: list[Row] = []
         self._keys: set[tuple[str, np.datetime64]] = set()
         self._labels: dict[str, str] = {}
         _make_folder(self.path)
@@ -130,19 +120,22 @@ class StoreWriter:
         """
         second = time.astype("datetime64[s]")
         self._check_patch(location_id, second, pixels, transform)
-        _check_position(cloud_fraction, longitude, latitude)
-        names = [band.name for band in self._bands]
-        content = encode_geotiff(pixels, epsg=epsg, transform=transform, band_names=names)
-        stamp = str(second).translate({ord("-"): None, ord(":"): None})
-        relative = f"{PATCH_FOLDER}/{location_id}/{stamp}.tif"
-        (self.path / relative).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(self.path / relative, content)
+        row = write_patch(
+            self.path,
+            location_id,
+            second,
+            pixels,
+            band_names=[band.name for band in self._bands],
+            epsg=epsg,
+            transform=transform,
+            scene_id=scene_id,
+            cloud_fraction=cloud_fraction,
+            longitude=longitude,
+            latitude=latitude,
+        )
         self._histogram.add(pixels)
         self._keys.add((location_id, second))
-        self._points.append((float(longitude), float(latitude)))
-        checksum = hashlib.sha256(content).hexdigest()
-        place = (int(epsg), [float(number) for number in transform], float(cloud_fraction))
-        self._rows.append((location_id, second, scene_id, *place, relative, len(content), checksum))
+        self._rows.append(row)
 
     def add_label(self, location_id: str, label: str) -> None:
         """Name the class of a location; labels are for evaluation only.
@@ -165,21 +158,14 @@ class StoreWriter:
         unknown = sorted(set(self._labels) - {location_id for location_id, _ in self._keys})
         if unknown:
             raise DataError(f"label: expected a location of the store, got {unknown[0]}; add its patches first")
-        statistics = {band.name: self._histogram.statistics(i) for i, band in enumerate(self._bands)}
         description = StoreDescription(
             bands=self._bands,
             dtype=self._dtype.name,
             patch_size=self._patch_size,
-            statistics=statistics,
+            statistics=self._histogram.by_band(self._bands),
             **self._settings,
         )
-        index = self._encode_index()
-        if self._labels:
-            write_atomic(self.path / LABELS_FILE, _encode_labels(self._labels))
-        write_atomic(self.path / DATASET_FILE, description.to_json().encode())
-        sync_directory(self.path)
-        write_atomic(self.path / INDEX_FILE, index)
-        sync_directory(self.path)
+        commit_store(self.path, description, make_index(self._rows), self._labels)
 
     def _check_patch(self, location_id: str, time: np.datetime64, pixels: np.ndarray, transform: tuple[float, ...]) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", location_id):
@@ -197,16 +183,74 @@ class StoreWriter:
         if len(transform) != 6 or not all(map(math.isfinite, transform)):
             raise DataError(f"transform: expected six finite numbers, got {tuple(transform)}; give a GDAL geotransform")
 
-    def _encode_index(self) -> bytes:
-        import geopandas
 
-        columns = dict(zip(INDEX_COLUMNS, zip(*self._rows, strict=True), strict=True))
-        points = geopandas.points_from_xy(*zip(*self._points, strict=True), crs="EPSG:4326")
-        frame = geopandas.GeoDataFrame(columns, geometry=points)
-        frame = frame.astype({"epsg": "int32", "cloud_fraction": "float32"})
-        buffer = io.BytesIO()
-        frame.sort_values(["location_id", "time"]).to_parquet(buffer, index=False, compression="zstd")
-        return buffer.getvalue()
+def write_patch(
+    folder: Path,
+    location_id: str,
+    time: np.datetime64,
+    pixels: np.ndarray,
+    *,
+    band_names: Sequence[str],
+    epsg: int,
+    transform: tuple[float, ...],
+    scene_id: str,
+    cloud_fraction: float,
+    longitude: float,
+    latitude: float,
+    **more: float | str,
+) -> Row:
+    """Write one patch into the store at ``folder``; threads may write different patches at once.
+
+    The arguments are those of :meth:`StoreWriter.add`, ``more`` further columns of the index.
+
+    Returns:
+        The patch's row of the index, for :func:`commit_store`.
+
+    Raises:
+        DataError: If a position or cloud fraction is out of range, or the EPSG code unknown.
+    """
+    _check_position(cloud_fraction, longitude, latitude)
+    content = encode_geotiff(pixels, epsg=epsg, transform=transform, band_names=band_names)
+    stamp = str(time).translate({ord("-"): None, ord(":"): None})
+    relative = f"{PATCH_FOLDER}/{location_id}/{stamp}.tif"
+    (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / relative, content)
+    return {
+        "location_id": location_id,
+        "time": time,
+        "scene_id": scene_id,
+        "epsg": int(epsg),
+        "geotransform": [float(number) for number in transform],
+        "cloud_fraction": float(cloud_fraction),
+        "path": relative,
+        "bytes": len(content),
+        "checksum": hashlib.sha256(content).hexdigest(),
+        "longitude": float(longitude),
+        "latitude": float(latitude),
+        **more,
+    }
+
+
+def make_index(rows: Sequence[Row]) -> Any:  # noqa: ANN401 - geopandas publishes no types
+    """The index of patches as a GeoDataFrame, from the rows that :func:`write_patch` gave, one or more."""
+    import geopandas
+
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    points = geopandas.points_from_xy(columns.pop("longitude"), columns.pop("latitude"), crs="EPSG:4326")
+    frame = geopandas.GeoDataFrame(columns, geometry=points)
+    return frame.astype({name: dtype for name, dtype in INDEX_DTYPES.items() if name in columns})
+
+
+def commit_store(folder: Path, description: StoreDescription, index: Any, labels: dict[str, str]) -> None:  # noqa: ANN401
+    """Make a store of written patches: labels and ``dataset.json``, then the index, without which no store opens."""
+    buffer = io.BytesIO()
+    index.sort_values(["location_id", "time"]).to_parquet(buffer, index=False, compression="zstd")
+    if labels:
+        write_atomic(folder / LABELS_FILE, _encode_labels(labels))
+    write_atomic(folder / DATASET_FILE, description.to_json().encode())
+    sync_directory(folder)
+    write_atomic(folder / INDEX_FILE, buffer.getvalue())
+    sync_directory(folder)
 
 
 def check_new_folder(path: Path) -> None:

@@ -1,0 +1,93 @@
+"""Collecting: what the collector itself costs, on a stub of Earth Engine that answers at once from another process.
+
+The peer is the same client and writer with one request a date and one listing a location, as downloaders mostly work.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.record import Record, make_record
+
+REPOSITORY = Path(__file__).parents[1]
+STUB = str(REPOSITORY / "tests/collect/earthengine_stub.py")
+IMPLEMENTATIONS = {"seco": "EarthEngineSource", "one-date-a-request": "OneDate"}
+COLLECT = """
+import json, resource, sys, time
+from pathlib import Path
+import ee.deprecation
+import numpy as np
+from seco.collect.collector import collect
+from seco.collect.earthengine.source import EarthEngineSource
+from seco.collect.places import LandRectangles
+from seco.collect.settings import Settings
+
+class OneDate(EarthEngineSource):
+    listing_size = 1
+    def read(self, location, scenes):
+        return np.concatenate([EarthEngineSource.read(self, location, [scene]) for scene in scenes])
+
+ee.deprecation._FetchDataCatalogStac = dict
+url, project, folder, size, locations, kind = sys.argv[1:]
+size, locations = int(size), int(locations)
+source = globals()[kind](patch_size=size, cloud_percent=10, credentials="anonymous", project=project, endpoint=url)
+settings = Settings(
+    source="earthengine", collection=source.collection, product_level="L2A", sampling="", locations=locations, seed=0,
+    patch_size=size,
+)
+memory = []
+def watch(now):
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    memory.append(pages * resource.getpagesize() / 1e6)
+start = time.perf_counter()
+collect(Path(folder), settings, source, LandRectangles(size), report=watch)
+seconds = time.perf_counter() - start
+usage = resource.getrusage(resource.RUSAGE_SELF)
+half = len(memory) // 2
+print(json.dumps({
+    "seconds": seconds, "cpu_s": usage.ru_utime + usage.ru_stime,
+    "peak_mb": [max(memory[:half]), max(memory[half:])],
+}))
+"""
+
+
+def run(*, device: str, quick: bool) -> list[Record]:
+    """Patches of 24 px, where the client's own work counts, and of 264 px, where pixels do; ``device`` does not matter."""
+    records = []
+    for size, locations in [(24, 30)] if quick else [(24, 2000), (264, 2000)]:
+        for implementation, kind in IMPLEMENTATIONS.items():
+            reports = [_collect(size, locations, kind) for _ in range(1 if quick else 3)]
+            records.append(
+                make_record(
+                    benchmark="collect",
+                    case=f"earthengine-{locations}x5-{size}px",
+                    implementation=implementation,
+                    device="cpu",
+                    threads=40,
+                    items=locations,
+                    unit="locations",
+                    seconds=[report["seconds"] for report in reports],
+                    requests_per_location=reports[0]["requests"] / locations,
+                    cpu_s_per_location=min(report["cpu_s"] for report in reports) / locations,
+                    peak_mb_first_and_second_half=reports[0]["peak_mb"],
+                )
+            )
+    return records
+
+
+def _collect(size: int, locations: int, kind: str) -> dict[str, float]:
+    """Collect with an own process against an own stub, so that neither's memory or interpreter lock is the other's."""
+    serve = [sys.executable, STUB, "--instant"]
+    with (
+        tempfile.TemporaryDirectory(prefix="seco-bench-") as folder,
+        subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as stub,
+    ):
+        assert stub.stdout is not None
+        url, project = stub.stdout.readline().split()
+        ask = [sys.executable, "-c", COLLECT, url, project, f"{folder}/store", str(size), str(locations), kind]
+        done = subprocess.run(ask, check=True, capture_output=True, text=True, cwd=REPOSITORY)
+        requests, _ = stub.communicate()
+    report: dict[str, float] = json.loads(done.stdout)
+    return report | {"requests": int(requests)}

@@ -1,0 +1,155 @@
+"""``seco collect`` from a catalogue of scenes: settings, progress, estimate and summary."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seco.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from seco.collect.collector import Progress
+    from seco.collect.estimate import Estimate
+    from seco.collect.settings import Settings
+    from seco.collect.source import SceneSource
+
+PLAIN_INTERVAL_S = 5.0
+
+
+def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - those of the command
+    """Collect, or estimate what that takes."""
+    from seco.collect.collector import collect
+    from seco.collect.places import LandRectangles
+
+    sampler = LandRectangles(options["patch_size"])
+    source = _OPEN[options["source"]](**options)
+    settings = _settings(source, sampler.name, **options)
+    if dry_run:
+        from seco.collect.estimate import estimate
+
+        _print_estimate(estimate(settings, source, sampler))
+        return
+    try:
+        with _reporting() as report:
+            progress = collect(out, settings, source, sampler, report=report)
+    except KeyboardInterrupt:
+        raise RunError(f"{out}: interrupted; what was collected is kept: run the same command again to go on") from None
+    if progress is None:
+        click.echo(f"{out}: complete already")
+        return
+    size = settings.patch_size
+    click.echo(
+        f"{out}: {progress.accepted} locations, {settings.dates} dates each, {len(source.bands)} bands of {size} x {size} px"
+    )
+    if progress.given_up:
+        click.echo(f"{progress.given_up} locations found no place in {settings.max_attempts} attempts and are left out")
+    click.echo(f"Rejected: {_rejections(progress)}")
+    seconds = time.monotonic() - progress.began
+    click.echo(f"This run: {progress.requests} requests, {progress.bytes_read / 1e6:.1f} MB of pixels, {seconds:.0f} s")
+
+
+def _print_estimate(found: "Estimate") -> None:
+    sample = found.sample
+    click.echo(f"Sampled {sample.wanted} locations: {sample.accepted} with all dates; rejected: {_rejections(sample)}")
+    click.echo(
+        f"Estimate: {found.requests:,} requests, {found.bytes_received / 1e9:.1f} GB received, "
+        f"about {found.bytes_on_disk / 1e9:.1f} GB on disk, {found.hours:.1f} hours at {found.requests_per_s:.0f} requests/s"
+    )
+
+
+def _rejections(progress: "Progress") -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in progress.rejected.most_common()) or "none"
+
+
+def _open_earthengine(**options: Any) -> "SceneSource":  # noqa: ANN401
+    try:
+        from seco.collect.earthengine.source import DEFAULT_COLLECTION, EarthEngineSource
+    except ImportError as error:
+        raise ConfigError(
+            f"source: expected the package earthengine-api, got none ({error.name}); pip install 'seco-eo[collect]'"
+        ) from error
+    return EarthEngineSource(
+        collection=options["collection"] or DEFAULT_COLLECTION,
+        patch_size=options["patch_size"],
+        cloud_percent=options["cloud"],
+        credentials=options["credentials"],
+        project=options["project"],
+        endpoint=options["endpoint"],
+    )
+
+
+_OPEN: "dict[str, Callable[..., SceneSource]]" = {"earthengine": _open_earthengine}
+
+
+def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "Settings":  # noqa: ANN401
+    from seco.collect.settings import Settings
+
+    until: datetime = options["until"]
+    return Settings(
+        source=source.name,
+        collection=source.collection,
+        product_level=source.product_level,
+        sampling=sampling,
+        locations=options["locations"],
+        seed=options["seed"],
+        patch_size=options["patch_size"],
+        until=str(until.date()),
+        dates=options["dates"],
+        interval_days=options["interval"],
+        window_days=options["window"],
+        cloud_percent=options["cloud"],
+        max_attempts=options["attempts"],
+        num_shards=options["num_shards"],
+        shard=options["shard"],
+    )
+
+
+@contextmanager
+def _reporting() -> "Iterator[Callable[[Progress], None]]":
+    """Progress on stderr: a bar or, off a terminal, a line now and then; yields what to call with it."""
+    if not sys.stderr.isatty():
+        yield plain_progress(time.monotonic)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda now: bar.update(
+            task,
+            total=now.wanted,
+            completed=now.accepted + now.given_up,
+            description=_rates(now, time.monotonic() - now.began),
+        )
+
+
+def plain_progress(clock: Callable[[], float]) -> "Callable[[Progress], None]":
+    """Lines such as ``120/1000 locations, 3 rejected, 25.1 requests/s, 201.3 MB/s, 37 s left`` on stderr; clock: seconds."""
+    last = clock()
+
+    def report(now: "Progress") -> None:
+        nonlocal last
+        done = now.accepted + now.given_up
+        if clock() - last < PLAIN_INTERVAL_S and done < now.wanted:
+            return
+        last = clock()
+        seconds = last - now.began
+        rate = (now.accepted - now.accepted_before) / max(seconds, 1e-9)
+        left = f"{(now.wanted - done) / rate:.0f} s left" if rate else "time left not known"
+        click.echo(f"{done}/{now.wanted} locations, {_rates(now, seconds)}, {left}", err=True)
+
+    return report
+
+
+def _rates(now: "Progress", seconds: float) -> str:
+    rejected = f"{now.rejected.total()} rejected"
+    if now.rejected:
+        rejected += f" ({_rejections(now)})"
+    per_s = 1.0 / max(seconds, 1e-9)
+    return f"{rejected}, {now.requests * per_s:.1f} requests/s, {now.bytes_read / 1e6 * per_s:.1f} MB/s"

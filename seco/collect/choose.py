@@ -1,0 +1,111 @@
+"""Which scenes a location gets: one MGRS tile for all dates, clear, each nearest to the centre of its window."""
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from seco.collect.source import Scene, Window
+
+
+class Rejected(Exception):
+    """A candidate that gives no patch; its text is the reason, one of a few."""
+
+
+def choose_scenes(
+    scenes: Sequence[Scene],
+    windows: Sequence[Window],
+    *,
+    epsg: int,
+    cloud_percent: float,
+    clouds: Callable[[Sequence[Scene]], Sequence[float]],
+) -> list[tuple[Scene, float]]:
+    """One scene for each window, and the share of the patch under cloud in it.
+
+    The same scenes in any order give the same answer.
+
+    Args:
+        scenes: What the catalogue lists.
+        windows: First and last days.
+        epsg: UTM zone of the patch; tiles of other zones would have to be resampled.
+        cloud_percent: Most cloud, of the whole scene and then of the patch, 0 to 100; what is not known passes.
+        clouds: Share of the patch under cloud in each of some scenes, 0 to 1 or NaN; asked for as few as will do.
+
+    Raises:
+        Rejected: If there is no such choice.
+    """
+    clear = [scene for scene in scenes if not scene.cloud_percent > cloud_percent and tile_epsg(scene.tile) in (epsg, None)]
+    by_window = [[scene for scene in clear if first <= _day(scene) <= last] for first, last in windows]
+    if not all(by_window):
+        raise Rejected("no clear scene")
+    tiles = [tile for tile in {scene.tile for scene in by_window[0]} if all(_of_tile(found, tile) for found in by_window)]
+    if not tiles:
+        raise Rejected("no tile with all dates")
+    for ranked in sorted(
+        (_rank_tile(by_window, windows, tile) for tile in tiles), key=lambda ranked: _cost(ranked, windows)
+    ):
+        chosen = _clear_patches(ranked, cloud_percent / 100.0, clouds)
+        if chosen:
+            return chosen
+    raise Rejected("cloud over the patch")
+
+
+def tile_epsg(tile: str) -> int | None:
+    """EPSG code of an MGRS tile such as ``31TDG``; None if it is none."""
+    match = re.fullmatch(r"(\d{1,2})([C-HJ-NP-X])[A-Z]{2}", tile)
+    return (32600 if match[2] >= "N" else 32700) + int(match[1]) if match else None
+
+
+def _clear_patches(
+    ranked: list[list[Scene]], limit: float, clouds: Callable[[Sequence[Scene]], Sequence[float]]
+) -> list[tuple[Scene, float]] | None:
+    """The first scene of each window whose patch is clear; None if a window has none."""
+    known: dict[str, float] = {}
+    while all(ranked):
+        first = [found[0] for found in ranked]
+        asked = [scene for scene in first if scene.id not in known]
+        known.update(zip((scene.id for scene in asked), clouds(asked), strict=True))
+        if not any(known[scene.id] > limit for scene in first):
+            return [(scene, known[scene.id]) for scene in first]
+        ranked = [found[1:] if known[found[0].id] > limit else found for found in ranked]
+    return None
+
+
+def _rank(scenes: list[Scene], window: Window) -> list[Scene]:
+    """The newest baseline of each day, nearest to the window's centre first."""
+    days: dict[np.datetime64, list[Scene]] = defaultdict(list)
+    for scene in scenes:
+        days[_day(scene)].append(scene)
+    newest = [max(same, key=lambda scene: (_known(scene.baseline), scene.id)) for same in days.values()]
+    return sorted(newest, key=lambda scene: (_distance(scene, window), scene.id))
+
+
+def _rank_tile(by_window: list[list[Scene]], windows: Sequence[Window], tile: str) -> list[list[Scene]]:
+    return [_rank(_of_tile(found, tile), window) for found, window in zip(by_window, windows, strict=True)]
+
+
+def _cost(ranked: list[list[Scene]], windows: Sequence[Window]) -> tuple[int, str]:
+    """A tile whose best scenes are near to the centres comes first; its name decides between equals."""
+    total = sum(_distance(found[0], window) for found, window in zip(ranked, windows, strict=True))
+    return total, ranked[0][0].tile
+
+
+def _of_tile(scenes: list[Scene], tile: str) -> list[Scene]:
+    return [scene for scene in scenes if scene.tile == tile]
+
+
+def _day(scene: Scene) -> np.datetime64:
+    day: np.datetime64 = scene.time.astype("datetime64[D]")
+    return day
+
+
+def _distance(scene: Scene, window: Window) -> int:
+    """Twice the seconds from the middle of the window: whole numbers, for ties to be ties on every machine."""
+    first, last = (int(day.astype("datetime64[s]").astype(np.int64)) for day in (window[0], window[1] + 1))
+    return abs(2 * int(scene.time.astype("datetime64[s]").astype(np.int64)) - first - last)
+
+
+def _known(baseline: float) -> float:
+    return -1.0 if math.isnan(baseline) else baseline

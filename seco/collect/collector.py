@@ -1,0 +1,286 @@
+"""Fills a store from a source of scenes: many requests at once, and nothing lost when it is interrupted."""
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from seco.collect.choose import Rejected
+from seco.collect.fetch import Candidate, Patches, choose_for
+from seco.collect.gate import RequestGate
+from seco.collect.journal import Journal
+from seco.collect.ledger import Ledger
+from seco.collect.locations import Location
+from seco.collect.settings import Settings
+from seco.collect.source import Scene, SceneSource
+from seco.collect.workers import Workers
+from seco.errors import RunError, SourceError
+
+HOPELESS = 20  # locations without a place, and no fewer than those with one: the settings ask too much
+LOST = 10  # requests in a row that failed for good: the line is down, or the quota used up
+AHEAD = 8  # listings: each takes longer than a request for pixels
+
+
+class Books(Protocol):
+    """Where patches go and what became of candidates: a :class:`seco.collect.ledger.Ledger`, or one that keeps nothing."""
+
+    journal: Journal
+    accepted: set[str]  # names of the locations that are there already
+
+    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+        """Read and write the patches of a candidate, in any thread."""
+
+    def accept(self, patches: Patches) -> None:
+        """Note the patches of a location."""
+
+
+class Sampler(Protocol):
+    """Draws places."""
+
+    def candidate(self, seed: int, number: int, attempt: int) -> Location:
+        """The place of an attempt at a location, both from 0: a pure function of its arguments.
+
+        Raises:
+            Rejected: If there is none: the next attempt is tried.
+        """
+
+
+@dataclass
+class Progress:
+    """How far a collection is: counts since it was first begun, except that requests and bytes are of this run."""
+
+    wanted: int
+    accepted: int = 0
+    given_up: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    bytes_read: int = 0
+    began: float = field(default_factory=time.monotonic)
+    accepted_before: int = 0
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a job found: patches or a reason for each of its candidates, scenes to fetch, or an error."""
+
+    candidates: list[Candidate]
+    scenes: list[list[Scene]] | None = None
+    patches: Patches | None = None
+    reason: str = ""
+    error: SourceError | None = None
+
+
+class Collector:
+    """Collects what ``settings`` say into the ledger of a store.
+
+    Candidates are listed in batches and fetched one by one, by threads; this one only keeps the books. What becomes of a
+    candidate depends on it and the catalogue alone, hence the store on neither order nor failures.
+
+    Args:
+        settings: What to collect.
+        source: Where scenes come from.
+        sampler: Where places come from.
+        ledger: Where patches go.
+        gate: Lets requests through.
+        report: Called after each step.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        source: SceneSource,
+        sampler: Sampler,
+        ledger: Books,
+        *,
+        gate: RequestGate | None = None,
+        report: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._settings, self._source, self._sampler, self._ledger = settings, source, sampler, ledger
+        self._gate = gate or RequestGate()
+        self._report = report
+        tried = ledger.journal.attempts()
+        given_up = {number for number, count in tried.items() if count >= settings.max_attempts}
+        done = ledger.accepted
+        numbers = (n for n in settings.numbers if location_id(n) not in done and n not in given_up)
+        self._fresh: Iterator[tuple[int, int]] = ((n, tried.get(n, 0)) for n in numbers)
+        self._again: deque[tuple[int, int]] = deque()
+        self._next: list[Candidate] = []  # of the next listing
+        self._ready: deque[tuple[Candidate, list[Scene]]] = deque()
+        self._listings = self._failures = 0
+        self._aside: SourceError | None = None
+        self.progress = Progress(
+            wanted=len(settings.numbers),
+            accepted=len(done),
+            accepted_before=len(done),
+            given_up=len(given_up),
+            rejected=ledger.journal.reasons(),
+        )
+
+    def run(self) -> Progress:
+        """Collect until every location is accepted or given up.
+
+        Raises:
+            SourceError: If the source refuses, or does not answer for long; the journal has what came before.
+            RunError: If hardly any place will do.
+        """
+        # A few threads more than requests: while some write patches, the line stays busy.
+        self._workers: Workers[_Outcome] = Workers(self._gate.most + (os.cpu_count() or 1))
+        try:
+            while self._feed():
+                self._note(self._workers.result())
+                self.progress.requests = self._gate.requests
+                self._report(self.progress)
+        finally:
+            self._gate.stop()
+            for outcome in self._workers.stop():
+                if outcome.patches:
+                    self._accept(outcome.candidates[0], outcome.patches)
+        if self._aside:
+            raise self._aside
+        return self.progress
+
+    def _feed(self) -> bool:
+        """Give the threads work; whether there is any."""
+        width = self._gate.most
+        while True:
+            if self._ready and self._workers.running - self._listings < width:
+                self._workers.submit(partial(self._fetch, *self._ready.popleft()))
+            elif not self._list_more(width):
+                return self._workers.running > 0
+
+    def _list_more(self, width: int) -> bool:
+        """Begin a listing if the threads will need it, and its candidates are as many as one request takes."""
+        size = self._source.listing_size
+        if len(self._ready) + size * self._listings >= max(AHEAD * size, 2 * width):
+            return False
+        self._fill(size)
+        starving = not self._ready and not self._listings
+        if not self._next or (len(self._next) < size and not starving):
+            return False
+        self._listings += 1
+        self._workers.submit(partial(self._list, self._next))
+        self._next = []
+        return True
+
+    def _fill(self, size: int) -> None:
+        """Draw candidates until the next listing is full, those of locations begun first."""
+        while len(self._next) < size:
+            drawn = self._again.popleft() if self._again else next(self._fresh, None)
+            if drawn is None:
+                return
+            number, attempt = drawn
+            try:
+                place = self._sampler.candidate(self._settings.seed, number, attempt)
+            except Rejected as rejection:
+                self._reject(number, attempt, str(rejection))
+            else:
+                windows = self._settings.calendar.windows(self._settings.seed, number, attempt)
+                self._next.append(Candidate(number, attempt, place, windows))
+
+    def _list(self, candidates: list[Candidate]) -> _Outcome:
+        places, windows = [c.location for c in candidates], [c.windows for c in candidates]
+        try:
+            scenes = self._gate.call(lambda: self._source.list_scenes(places, windows))
+        except SourceError as error:
+            return _Outcome(candidates, scenes=[], error=error)
+        return _Outcome(candidates, scenes=scenes)
+
+    def _fetch(self, candidate: Candidate, scenes: Sequence[Scene]) -> _Outcome:
+        try:
+            chosen = choose_for(candidate, scenes, self._source, self._gate, self._settings.cloud_percent)
+            return _Outcome([candidate], patches=self._ledger.fetch(candidate, chosen, self._gate))
+        except Rejected as rejection:
+            return _Outcome([candidate], reason=str(rejection))
+        except SourceError as error:
+            return _Outcome([candidate], error=error)
+
+    def _note(self, outcome: _Outcome) -> None:
+        if outcome.scenes is not None:
+            self._listings -= 1
+        if outcome.error:
+            self._set_aside(outcome.error)
+            return
+        self._failures = 0
+        if outcome.scenes is not None:
+            self._ready.extend(zip(outcome.candidates, outcome.scenes, strict=True))
+        elif outcome.patches:
+            self._accept(outcome.candidates[0], outcome.patches)
+        else:
+            candidate = outcome.candidates[0]
+            self._reject(candidate.number, candidate.attempt, outcome.reason, candidate.location)
+
+    def _set_aside(self, error: SourceError) -> None:
+        """Leave locations to the next run of the same command; end this one if that happens time and again."""
+        self._aside = error
+        self._failures += 1
+        if not error.retriable or self._failures >= LOST:
+            raise error
+
+    def _accept(self, candidate: Candidate, patches: Patches) -> None:
+        self._ledger.accept(patches)
+        self.progress.accepted += 1
+        self.progress.bytes_read += patches.bytes_read
+
+    def _reject(self, number: int, attempt: int, reason: str, place: Location | None = None) -> None:
+        self._ledger.journal.reject(
+            number,
+            attempt,
+            location_id=location_id(number),
+            longitude=place.longitude if place else float("nan"),
+            latitude=place.latitude if place else float("nan"),
+            reason=reason,
+        )
+        self.progress.rejected[reason] += 1
+        if attempt + 1 < self._settings.max_attempts:
+            self._again.append((number, attempt + 1))
+            return
+        self.progress.given_up += 1
+        if self.progress.given_up >= max(HOPELESS, self.progress.accepted):
+            raise RunError(explain_rejections(self.progress, self._settings))
+
+
+def collect(
+    folder: Path,
+    settings: Settings,
+    source: SceneSource,
+    sampler: Sampler,
+    *,
+    gate: RequestGate | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> Progress | None:
+    """Write the store of ``settings``, or go on where another call with the same settings ended.
+
+    Returns:
+        What became of the candidates; None if the store was complete already.
+
+    Raises:
+        StoreError: If the folder is in use, or of a collection with other settings.
+        SourceError: As :meth:`Collector.run`; what was collected stays, for the next call.
+        RunError: If no place or hardly any will do.
+    """
+    with Ledger(folder, settings, source) as ledger:
+        if ledger.finished:
+            return None
+        progress = Collector(settings, source, sampler, ledger, gate=gate, report=report).run()
+        if not progress.accepted:
+            raise RunError(explain_rejections(progress, settings))
+        ledger.finish()
+    return progress
+
+
+def location_id(number: int) -> str:
+    """Name of location number ``number``, from 0."""
+    return f"{number:06d}"
+
+
+def explain_rejections(progress: Progress, settings: Settings) -> str:
+    """Why candidates were rejected, by reason."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in progress.rejected.most_common())
+    return (
+        f"locations: expected {progress.wanted}, got {progress.accepted}, and {progress.given_up} without a place after "
+        f"{settings.max_attempts} attempts each (rejected: {reasons}); allow more cloud, wider windows or another region"
+    )

@@ -1,0 +1,45 @@
+"""The pixels in an answer, which is a NumPy file of records: one a pixel, with a field for each band."""
+
+import io
+from tokenize import TokenError
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from seco.errors import SourceError
+
+MOST_HEADER_BYTES = 1 << 20  # it names every band
+
+
+def parse_pixels(answer: bytes, shape: tuple[int, int, int, int]) -> NDArray[np.uint16]:
+    """Pixels of ``shape`` ``[T, C, H, W]`` from records ``[H, W]`` of T times C numbers.
+
+    Raises:
+        SourceError: If the answer is something else; asking again may help.
+    """
+    dates, bands, height, width = shape
+    try:
+        file = io.BytesIO(answer)
+        read_header = npy.read_array_header_1_0 if npy.read_magic(file) == (1, 0) else npy.read_array_header_2_0
+        (rows, columns), _, record = read_header(file, max_header_size=MOST_HEADER_BYTES)
+    except (ValueError, TypeError, SyntaxError, TokenError):  # of a header that NumPy cannot make out
+        raise _unexpected(shape, "no NumPy file") from None
+    kinds = [kind[0] for kind in (record.fields or {}).values()]
+    if (rows, columns, kinds) != (height, width, [np.dtype("<u2")] * (dates * bands)):
+        types = ", ".join(sorted(set(map(str, kinds)))) or str(record)
+        raise _unexpected(shape, f"{len(kinds)} of {types} and {columns} x {rows} px")
+    if len(answer) - file.tell() != 2 * dates * bands * height * width:
+        raise _unexpected(shape, f"{len(answer)} bytes")
+    # Not through numpy.load: it copies once more, and these are many megabytes.
+    pixels = np.frombuffer(answer, "<u2", offset=file.tell()).reshape(height, width, dates, bands)
+    return np.ascontiguousarray(pixels.transpose(2, 3, 0, 1))
+
+
+def _unexpected(shape: tuple[int, int, int, int], got: str) -> SourceError:
+    dates, bands, height, width = shape
+    return SourceError(
+        f"earthengine: expected {dates * bands} uint16 bands of {width} x {height} px, got {got}; "
+        "run the same command again",
+        retriable=True,
+    )

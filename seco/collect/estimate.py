@@ -1,0 +1,63 @@
+"""What a collection will take, from the listings of its first locations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from seco.collect.collector import Collector, Progress, Sampler
+from seco.collect.fetch import Candidate, Patches
+from seco.collect.gate import RequestGate
+from seco.collect.journal import Journal
+from seco.collect.settings import Settings
+from seco.collect.source import Scene, SceneSource
+
+SAMPLE = 200  # locations
+REQUESTS_PER_S = 30.0  # what 40 requests in flight come to when each takes 1.3 s
+COMPRESSION = 3.0  # of real Sentinel-2 patches: docs/decisions/0005-zstd-stores.md
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of a whole collection: requests, bytes received and on disk, and the sample that says so."""
+
+    requests: int
+    bytes_received: int
+    bytes_on_disk: int
+    sample: Progress
+    requests_per_s: float = REQUESTS_PER_S
+
+    @property
+    def hours(self) -> float:
+        """How long the requests take."""
+        return self.requests / self.requests_per_s / 3600.0
+
+
+class _Sample:
+    """Books that keep nothing."""
+
+    def __init__(self) -> None:
+        self.journal = Journal(None)
+        self.accepted: set[str] = set()
+
+    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+        """Ask for no pixels."""
+        return Patches([], [], 0)
+
+    def accept(self, patches: Patches) -> None:
+        """Keep nothing."""
+
+
+def estimate(settings: Settings, source: SceneSource, sampler: Sampler) -> Estimate:
+    """Sample and list the first locations of a collection; no pixels are asked for, and nothing is written.
+
+    Raises:
+        RunError: If hardly any place will do.
+        SourceError: If the source does not answer.
+    """
+    wanted = len(settings.numbers)
+    few = replace(settings, locations=min(wanted, SAMPLE), num_shards=1, shard=0)
+    sample = Collector(few, source, sampler, _Sample()).run()
+    found = max(sample.accepted, 1)
+    locations = wanted * sample.accepted / sample.wanted
+    requests = round(locations * (sample.requests / found + 1))
+    received = round(locations * 2 * settings.dates * len(source.bands) * settings.patch_size**2)
+    return Estimate(requests, received, round(received / COMPRESSION), sample)

@@ -1,0 +1,114 @@
+"""One candidate: choose its scenes, read them, and write their patches."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+
+from seco.collect.choose import Rejected, choose_scenes
+from seco.collect.gate import RequestGate
+from seco.collect.locations import Location
+from seco.collect.source import Scene, SceneSource, Window
+from seco.data.geotiff_writer import NODATA
+from seco.data.statistics import count_numbers
+from seco.data.writer import Row, write_patch
+from seco.errors import SceneError, SourceError
+
+# A footprint in a catalogue is a polygon of few corners: patches at its edge may still lack a pixel here and there.
+MOST_NODATA = 0.001
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One attempt at a location: number ``attempt``, from 0, at location number ``number``, from 0."""
+
+    number: int
+    attempt: int
+    location: Location
+    windows: list[Window]
+
+
+@dataclass(frozen=True)
+class Patches:
+    """What a candidate gave: its rows of the index, the counts of its digital numbers by band, and bytes read."""
+
+    rows: list[Row]
+    counts: list[NDArray[np.int64]]
+    bytes_read: int
+
+
+def choose_for(
+    candidate: Candidate, scenes: Sequence[Scene], source: SceneSource, gate: RequestGate, cloud_percent: float
+) -> list[tuple[Scene, float]]:
+    """Scenes of a candidate and the share of the patch under cloud in each, earliest first.
+
+    Raises:
+        Rejected: If the catalogue has none that will do.
+        SourceError: If the source was asked for clouds, and did not answer.
+    """
+
+    def clouds(asked: Sequence[Scene]) -> list[float]:
+        unknown = [scene for scene in asked if scene.patch_cloud is None]
+        found = gate.call(lambda: source.cloud_fractions(candidate.location, unknown)) if unknown else []
+        answers = iter(found)
+        return [next(answers) if scene.patch_cloud is None else scene.patch_cloud for scene in asked]
+
+    try:
+        epsg = candidate.location.epsg
+        return choose_scenes(scenes, candidate.windows, epsg=epsg, cloud_percent=cloud_percent, clouds=clouds)
+    except SceneError as error:
+        raise Rejected("unreadable") from error
+
+
+def fetch_patches(
+    candidate: Candidate,
+    chosen: Sequence[tuple[Scene, float]],
+    source: SceneSource,
+    gate: RequestGate,
+    *,
+    patch_size: int,
+    folder: Path,
+) -> Patches:
+    """Read the chosen scenes of a candidate and write them into the store at ``folder``.
+
+    Raises:
+        Rejected: If a scene cannot be read, or lacks pixels.
+        SourceError: If the source does not answer, or gives other pixels than were asked for.
+    """
+    place, scenes = candidate.location, [scene for scene, _ in chosen]
+    try:
+        pixels = gate.call(lambda: source.read(place, scenes))
+    except SceneError as error:
+        raise Rejected("unreadable") from error
+    shape = (len(scenes), len(source.bands), patch_size, patch_size)
+    if pixels.shape != shape or pixels.dtype != np.uint16:
+        raise SourceError(
+            f"{source.name}: expected uint16 pixels of shape {shape}, got {pixels.dtype} of {pixels.shape}; report this"
+        )
+    if (pixels == NODATA).all(axis=1).mean(axis=(1, 2)).max() > MOST_NODATA:
+        raise Rejected("nodata")
+    names = [band.name for band in source.bands]
+    with rasterio.Env():  # one for all: rasterio would look for PROJ's data anew for each
+        rows = [
+            write_patch(
+                folder,
+                place.id,
+                scene.time.astype("datetime64[s]"),
+                patch,
+                band_names=names,
+                epsg=place.epsg,
+                transform=place.transform,
+                scene_id=scene.id,
+                cloud_fraction=cloud,
+                longitude=place.longitude,
+                latitude=place.latitude,
+                scene_cloud=scene.cloud_percent,
+                baseline=scene.baseline,
+                tile=scene.tile,
+            )
+            for (scene, cloud), patch in zip(chosen, pixels, strict=True)
+        ]
+    return Patches(rows, [count_numbers(pixels[:, band]) for band in range(shape[1])], pixels.nbytes)

@@ -1,0 +1,100 @@
+"""How many requests are in flight at once, and when a failed one is made again."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from seco.errors import SourceError
+
+T = TypeVar("T")
+MOST_IN_FLIGHT = 40  # of one project, by Earth Engine's documented quota
+FIRST_IN_FLIGHT = 10
+LONGEST_WAIT_S = 60.0
+
+
+class Stopped(Exception):
+    """The collection ends: no more requests."""
+
+
+class RequestGate:
+    """Lets requests of many threads through: more at a time while all goes well, half as many after a quota answer.
+
+    Additive increase, multiplicative decrease, as TCP finds its share of a line (Chiu and Jain, 1989).
+
+    Args:
+        most: Never more in flight.
+        tries: How often one request is made before its error counts.
+        backoff_s: Longest first wait; it doubles with every try. The wait is random, so that threads part.
+    """
+
+    def __init__(self, *, most: int = MOST_IN_FLIGHT, tries: int = 8, backoff_s: float = 1.0) -> None:
+        self.most = most
+        self.requests = 0
+        self._tries, self._backoff_s = tries, backoff_s
+        self.limit = float(min(FIRST_IN_FLIGHT, most))
+        self._in_flight = 0
+        self._closed_until = self._last_cut = 0.0
+        self._stopped = False
+        self._change = threading.Condition()
+
+    def call(self, request: Callable[[], T]) -> T:
+        """The answer to a request.
+
+        Raises:
+            SourceError: If it is not retriable, or was made ``tries`` times.
+            Stopped: If :meth:`stop` was called.
+        """
+        for attempt in range(self._tries):
+            try:
+                with self._slot() as started:
+                    answer = request()
+            except SourceError as error:
+                if not error.retriable or attempt + 1 == self._tries:
+                    raise
+                self._back_off(error, attempt, started)
+            else:
+                with self._change:
+                    self.limit = min(self.limit + 1.0 / self.limit, self.most)
+                    self._change.notify()
+                return answer
+        raise ValueError(f"tries: expected at least 1, got {self._tries}; raise it")
+
+    def stop(self) -> None:
+        """Let nothing through any more, and wake whoever waits."""
+        with self._change:
+            self._stopped = True
+            self._change.notify_all()
+
+    @contextmanager
+    def _slot(self) -> Iterator[float]:
+        with self._change:
+            self._wait_while(lambda: self._in_flight >= int(self.limit) or time.monotonic() < self._closed_until)
+            self._in_flight += 1
+            self.requests += 1
+        try:
+            yield time.monotonic()
+        finally:
+            with self._change:
+                self._in_flight -= 1
+                self._change.notify()
+
+    def _back_off(self, error: SourceError, attempt: int, started: float) -> None:
+        wait = random.uniform(0.0, min(self._backoff_s * 2.0**attempt, LONGEST_WAIT_S))
+        again = time.monotonic() + max(wait, error.retry_after_s)
+        with self._change:
+            if error.quota:
+                # Answers to requests made before the last cut say nothing about the limit that it set.
+                if started > self._last_cut:
+                    self.limit, self._last_cut = max(1.0, self.limit / 2.0), time.monotonic()
+                self._closed_until = max(self._closed_until, time.monotonic() + error.retry_after_s)
+            self._wait_while(lambda: time.monotonic() < again)
+
+    def _wait_while(self, blocked: Callable[[], bool]) -> None:
+        """Wait, with the condition held; time passes without a notice, so look again now and then."""
+        while not self._stopped and blocked():
+            self._change.wait(0.05)
+        if self._stopped:
+            raise Stopped

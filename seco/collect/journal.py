@@ -1,0 +1,142 @@
+"""What a collection has done so far, in a file that survives whatever ends the program."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seco.data.writer import Row
+from seco.errors import StoreError
+
+JOURNAL_FILE = "journal.sqlite"
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS patches (number INTEGER PRIMARY KEY, location_id TEXT, time TEXT, row TEXT);
+CREATE UNIQUE INDEX IF NOT EXISTS patch ON patches (location_id, time);
+CREATE TABLE IF NOT EXISTS rejected (
+    location INTEGER, attempt INTEGER, location_id TEXT, longitude REAL, latitude REAL, reason TEXT,
+    PRIMARY KEY (location, attempt)
+);
+CREATE TABLE IF NOT EXISTS histogram (counted INTEGER, content BLOB);
+"""
+
+
+class Journal:
+    """Accepted locations with their rows of the index, rejected candidates with reasons, and the histogram so far.
+
+    One process writes; every location is one transaction. A power cut may undo the last ones, a killed program none.
+
+    Args:
+        path: Folder of the store, or None to keep nothing.
+
+    Raises:
+        StoreError: If another process is collecting to the folder, or the file is damaged.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._name = ":memory:" if path is None else str(path / JOURNAL_FILE)
+        with self._readable():
+            self._database = sqlite3.connect(self._name, timeout=0, isolation_level=None)
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: then it needs no shared memory
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Write everything to the one file."""
+        self._database.close()
+
+    def accept(self, rows: Sequence[Row]) -> None:
+        """Keep the patches of a location, all or none."""
+        records = [(row["location_id"], str(row["time"]), json.dumps(row, default=str)) for row in rows]
+        with self._transaction() as database:
+            database.executemany("INSERT INTO patches (location_id, time, row) VALUES (?, ?, ?)", records)
+
+    def reject(
+        self, location: int, attempt: int, *, location_id: str, longitude: float, latitude: float, reason: str
+    ) -> None:
+        """Keep why a candidate gave no patches; positions in degrees."""
+        record = (location, attempt, location_id, longitude, latitude, reason)
+        with self._transaction() as database:
+            database.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", record)
+
+    def drop(self, location_ids: Sequence[str]) -> None:
+        """Forget locations whose patches are gone, and with them the histogram that counted them."""
+        with self._transaction() as database:
+            database.executemany("DELETE FROM patches WHERE location_id = ?", [(name,) for name in location_ids])
+            database.execute("DELETE FROM histogram")
+
+    def keep_histogram(self, content: bytes) -> None:
+        """Keep the histogram of all accepted patches."""
+        with self._transaction() as database:
+            database.execute("DELETE FROM histogram")
+            database.execute("INSERT INTO histogram SELECT coalesce(max(number), 0), ? FROM patches", (content,))
+
+    def histogram(self) -> tuple[bytes | None, list[Row]]:
+        """The histogram kept last, and the patches that it lacks."""
+        ((counted, content),) = self._all("SELECT counted, content FROM histogram") or [(0, None)]
+        return content, [_row(text) for (text,) in self._all("SELECT row FROM patches WHERE number > ?", counted)]
+
+    def rows(self) -> Iterator[Row]:
+        """Rows of the index, sorted by location and time."""
+        for (text,) in self._database.execute("SELECT row FROM patches ORDER BY location_id, time"):
+            yield _row(text)
+
+    def accepted(self) -> set[str]:
+        """Names of the accepted locations."""
+        return {name for (name,) in self._all("SELECT DISTINCT location_id FROM patches")}
+
+    def attempts(self) -> dict[int, int]:
+        """How many candidates of each location were rejected."""
+        return dict(self._all("SELECT location, count(*) FROM rejected GROUP BY location"))
+
+    def rejected(self) -> list[tuple[Any, ...]]:
+        """Location, attempt, longitude, latitude and reason of rejected candidates, sorted."""
+        return self._all(
+            "SELECT location_id, attempt, longitude, latitude, reason FROM rejected ORDER BY location_id, attempt"
+        )
+
+    def reasons(self) -> Counter[str]:
+        """How often each reason occurs."""
+        return Counter(dict(self._all("SELECT reason, count(*) FROM rejected GROUP BY reason")))
+
+    def _all(self, query: str, *values: object) -> list[Any]:
+        with self._readable():
+            return self._database.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._readable():
+            self._database.execute("BEGIN")
+            try:
+                yield self._database
+            except BaseException:
+                self._database.execute("ROLLBACK")
+                raise
+            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            advice = (
+                "wait for the other `seco collect` that writes there"
+                if "locked" in str(error)
+                else "free some space, or give the rights to write there"
+            )
+            raise StoreError(f"{self._name}: expected a file to write, got {error}; {advice}") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreError(
+                f"{self._name}: expected the journal of a collection, got {error}; delete the folder and collect again"
+            ) from error
+
+
+def _row(text: str) -> Row:
+    row: Row = json.loads(text)
+    row["time"] = np.datetime64(row["time"])
+    return row

@@ -1,0 +1,148 @@
+"""The books of a collection: what is in its folder, and how that becomes a store."""
+
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from seco.collect.fetch import Candidate, Patches, fetch_patches
+from seco.collect.gate import RequestGate
+from seco.collect.journal import JOURNAL_FILE, Journal
+from seco.collect.settings import Settings, claim_folder
+from seco.collect.source import Scene, SceneSource
+from seco.data.atomic import write_atomic
+from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
+from seco.data.geotiff_writer import NODATA
+from seco.data.statistics import DigitalNumberHistogram, count_patches
+from seco.data.writer import commit_store, make_index
+
+KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
+
+
+class Ledger:
+    """The folder of a collection, begun or gone on with; use it in a with-block.
+
+    Args:
+        folder: Of the store.
+        settings: What is collected.
+        source: Where scenes come from.
+
+    Raises:
+        StoreError: If the folder is in use, or of a collection with other settings.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, source: SceneSource) -> None:
+        self.folder = folder
+        self._settings, self._source = settings, source
+        claim_folder(folder, settings)
+        self.finished = (folder / INDEX_FILE).is_file()
+        if self.finished:
+            _remove_journal(folder)
+            return
+        self.journal = Journal(folder)
+        self._drop_lost_patches()
+        self.accepted = self.journal.accepted()
+        self._sweep()
+        self._histogram = self._restore_histogram()
+        self._uncounted, self._counted_all = 0, True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if not self.finished:
+            self._keep_histogram()
+            self.journal.close()
+
+    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+        """Read and write the patches of a candidate, in any thread; :meth:`accept` makes them count."""
+        return fetch_patches(candidate, chosen, self._source, gate, patch_size=self._settings.patch_size, folder=self.folder)
+
+    def accept(self, patches: Patches) -> None:
+        """Note the patches of a location."""
+        try:
+            self.journal.accept(patches.rows)
+            self._histogram.add_counts(patches.counts)
+        except BaseException:  # Ctrl-C may come between the two: then the patches are counted again some day
+            self._counted_all = False
+            raise
+        self._uncounted += 1
+        if self._uncounted >= KEEP_EVERY:
+            self._keep_histogram()
+
+    def finish(self) -> None:
+        """Make the store: rejected candidates, histogram, description and, last, the index."""
+        source, settings = self._source, self._settings
+        description = StoreDescription(
+            sensor="Sentinel-2",
+            product_level=source.product_level,
+            bands=source.bands,
+            dtype="uint16",
+            quantification=10_000.0,
+            offset=0.0,
+            patch_size=settings.patch_size,
+            statistics=self._histogram.by_band(source.bands),
+            seed=settings.seed,
+            source=f"{settings.source}, {settings.collection}",
+            licence=source.licence,
+        )
+        write_atomic(self.folder / REJECTED_FILE, _encode_rejected(self.journal.rejected()))
+        write_atomic(self.folder / HISTOGRAM_FILE, self._histogram.to_bytes())
+        commit_store(self.folder, description, make_index(list(self.journal.rows())), {})
+        self.finished = True
+        self.journal.close()
+        _remove_journal(self.folder)
+
+    def _keep_histogram(self) -> None:
+        if self._counted_all:
+            self.journal.keep_histogram(self._histogram.to_bytes())
+        self._uncounted = 0
+
+    def _drop_lost_patches(self) -> None:
+        """Forget locations that lack a patch: a power cut or somebody took it away."""
+        lost = {row["location_id"] for row in self.journal.rows() if not _is_there(self.folder / row["path"], row["bytes"])}
+        if lost:
+            self.journal.drop(sorted(lost))
+
+    def _sweep(self) -> None:
+        """Remove what a killed program left of locations that were not accepted yet."""
+        patches = self.folder / PATCH_FOLDER
+        for folder in patches.iterdir() if patches.is_dir() else ():
+            if folder.name not in self.accepted:
+                shutil.rmtree(folder)
+
+    def _restore_histogram(self) -> DigitalNumberHistogram:
+        histogram = DigitalNumberHistogram(len(self._source.bands), np.dtype(np.uint16), nodata=NODATA)
+        content, uncounted = self.journal.histogram()
+        if content is not None:
+            histogram.add_bytes(content)
+        count_patches(histogram, [self.folder / row["path"] for row in uncounted])
+        return histogram
+
+
+def _encode_rejected(records: Sequence[tuple[Any, ...]]) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    names = ("location_id", "attempt", "longitude", "latitude", "reason")
+    types = (pyarrow.string(), pyarrow.int32(), pyarrow.float64(), pyarrow.float64(), pyarrow.string())
+    columns = list(zip(*records, strict=True)) or [()] * len(names)
+    arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table(arrays, names), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _is_there(file: Path, size: int) -> bool:
+    try:
+        return file.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def _remove_journal(folder: Path) -> None:
+    for file in folder.glob(f"{JOURNAL_FILE}*"):  # SQLite keeps a second file beside it
+        file.unlink()

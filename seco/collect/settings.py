@@ -1,0 +1,113 @@
+"""What is collected: everything that the pixels of a store depend on, kept in ``collection.json`` beside them."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+import seco
+from seco.collect.dates import Calendar
+from seco.data.atomic import write_atomic
+from seco.data.description import SETTINGS_FILE, read_settings
+from seco.data.writer import check_new_folder
+from seco.errors import ConfigError, StoreError
+
+# First acquisitions: Sentinel-2A's, and the first that ESA processed to level 2A as a product.
+FIRST_DAYS = {"L1C": np.datetime64("2015-06-27"), "L2A": np.datetime64("2017-03-28")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of a collection; the same ones on the same catalogue give the same store.
+
+    Attributes:
+        source: Name of the source, as in ``--source``.
+        collection: What it was asked for, such as ``COPERNICUS/S2_SR_HARMONIZED``.
+        product_level: ``"L2A"`` or ``"L1C"``.
+        sampling: Where places are drawn, in words that name everything that they depend on.
+        locations: Number of locations, of all shards together. Location k does not depend on it.
+        seed: Seed of the places and dates, ``0 <= seed < 2**64``.
+        patch_size: Height and width of a patch, px of 10 m.
+        until: No date is later, such as ``"2021-12-31"``.
+        dates: Dates a location.
+        interval_days: Days between the centres of windows.
+        window_days: Days of a window to both sides of its centre.
+        cloud_percent: Most cloud, of a scene and of a patch, 0 to 100.
+        max_attempts: Candidates that are tried for a location.
+        num_shards: In how many stores the locations are split.
+        shard: Which of them, from 0: locations k with ``k % num_shards == shard``.
+    """
+
+    source: str
+    collection: str
+    product_level: str
+    sampling: str
+    locations: int
+    seed: int
+    patch_size: int = 264
+    until: str = "2021-12-31"
+    dates: int = 5
+    interval_days: int = 91
+    window_days: int = 15
+    cloud_percent: float = 10.0
+    max_attempts: int = 20
+    num_shards: int = 1
+    shard: int = 0
+
+    def __post_init__(self) -> None:
+        for name, low in (("locations", 1), ("patch_size", 8), ("max_attempts", 1), ("num_shards", 1)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}; raise it")
+        if not 0 <= self.shard < self.num_shards:
+            raise ConfigError(f"shard: expected 0 to {self.num_shards - 1}, got {self.shard}; choose one of num_shards")
+        if not 0.0 <= self.cloud_percent <= 100.0:
+            raise ConfigError(f"cloud_percent: expected 0 to 100, got {self.cloud_percent}; choose another")
+        first = FIRST_DAYS.get(self.product_level)
+        if first is not None and self.calendar.first_day < first:
+            raise ConfigError(
+                f"until: expected windows after {first}, when Sentinel-2 {self.product_level} begins, got windows "
+                f"from {self.calendar.first_day}; choose a later day than {self.until} or fewer dates"
+            )
+
+    @property
+    def calendar(self) -> Calendar:
+        """How the dates of a location are spread."""
+        return Calendar(
+            until=np.datetime64(self.until),
+            dates=self.dates,
+            interval_days=self.interval_days,
+            window_days=self.window_days,
+        )
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the locations of this shard."""
+        return range(self.shard, self.locations, self.num_shards)
+
+
+def claim_folder(path: Path, settings: Settings) -> None:
+    """Make the folder of a collection, or go on with one that was begun with the same settings.
+
+    Raises:
+        StoreError: If the folder holds something else, or a collection with other settings.
+    """
+    file = path / SETTINGS_FILE
+    written = read_settings(path)
+    if not written:
+        if path.is_dir():
+            (path / f".{SETTINGS_FILE}.part").unlink(missing_ok=True)  # of a program that was killed at once
+        check_new_folder(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path}: expected a folder that can be made, got {error.strerror}; choose another") from error
+        content = {"tool_version": f"seco {seco.__version__}"} | asdict(settings)
+        write_atomic(file, (json.dumps(content, indent=2) + "\n").encode())
+        return
+    for name, value in asdict(settings).items():
+        if written.get(name) != value:
+            raise StoreError(
+                f"{path}: expected a collection with {name} {value}, got one begun with {written.get(name)}; "
+                "give the same settings or choose another folder"
+            )

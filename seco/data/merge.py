@@ -1,0 +1,159 @@
+"""Joins stores of different locations, such as the shards of one collection, into one."""
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+
+from seco.data.atomic import write_atomic
+from seco.data.description import (
+    HISTOGRAM_FILE,
+    INDEX_FILE,
+    LABELS_FILE,
+    REJECTED_FILE,
+    SETTINGS_FILE,
+    StoreDescription,
+    read_settings,
+)
+from seco.data.geotiff_writer import NODATA
+from seco.data.statistics import DigitalNumberHistogram, count_patches
+from seco.data.store import Store
+from seco.data.writer import check_new_folder, commit_store
+from seco.errors import StoreError
+
+
+def merge_stores(
+    stores: Sequence[Store],
+    out: Path,
+    *,
+    track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, _: items,
+) -> int:
+    """Write the locations of all stores into one; its statistics are exact, its patches hard links where that can be.
+
+    Args:
+        stores: Loose stores with the same settings and no location in common; of a collection in shards, all shards.
+        out: New or empty folder.
+        track: Wraps the patches with progress, given a caption.
+
+    Returns:
+        Number of locations.
+
+    Raises:
+        StoreError: If the stores do not go together, ``out`` is in use, or a patch cannot be read.
+    """
+    check_new_folder(out)
+    description, settings = _common_description(stores), _common_settings(stores)
+    _check_locations(stores)
+    histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype), nodata=NODATA)
+    for store in stores:
+        _add_histogram(histogram, store)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        patches = [(store.path, file) for store in stores for file in store.sources_of_rows(np.arange(len(store.times)))]
+        for folder, file in track(patches, "Linking patches"):
+            _link(file, out / file.relative_to(folder))
+        if settings:
+            write_atomic(out / SETTINGS_FILE, (json.dumps(settings, indent=2) + "\n").encode())
+        _merge_rejected(stores, out)
+        write_atomic(out / HISTOGRAM_FILE, histogram.to_bytes())
+        whole = replace(description, statistics=histogram.by_band(description.bands))
+        commit_store(out, whole, _merge_indices(stores), _merge_labels(stores))
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+    return sum(map(len, stores))
+
+
+def _common_description(stores: Sequence[Store]) -> StoreDescription:
+    """What all stores say of themselves, statistics apart."""
+    first = stores[0]
+    for store in stores:
+        if store.packed or not store.has_checksums:
+            raise StoreError(f"{store.path}: expected a store of loose patches, got another; merge first, then pack")
+        for name, value in asdict(store.description).items():
+            expected = asdict(first.description)[name]
+            if name != "statistics" and value != expected:
+                raise StoreError(
+                    f"{store.path}: expected a store with {name} {expected} as {first.path} has, got {value}; "
+                    "merge stores of one kind"
+                )
+    return first.description
+
+
+def _common_settings(stores: Sequence[Store]) -> dict[str, Any]:
+    """Settings of the collection that the stores are all shards of; empty if they are of none."""
+    found = [read_settings(store.path) for store in stores]
+    if not all(found):
+        return {}
+    shards = sorted(settings.pop("shard") for settings in found)
+    for store, settings in zip(stores, found, strict=True):
+        for name in settings.keys() - {"tool_version"}:
+            if settings[name] != found[0].get(name):
+                raise StoreError(
+                    f"{store.path}: expected a collection with {name} {found[0].get(name)} as {stores[0].path} is, got "
+                    f"{settings[name]}; merge shards of one collection"
+                )
+    if shards != list(range(found[0]["num_shards"])):
+        raise StoreError(
+            f"{stores[0].path}: expected all {found[0]['num_shards']} shards of its collection, got {shards}; name each once"
+        )
+    return found[0] | {"num_shards": 1, "shard": 0}
+
+
+def _check_locations(stores: Sequence[Store]) -> None:
+    owners: dict[str, Path] = {}
+    for store in stores:
+        for name in store.locations["id"].tolist():
+            if name in owners:
+                raise StoreError(
+                    f"{store.path}: expected locations of its own, got {name}, which {owners[name]} has; merge other stores"
+                )
+            owners[name] = store.path
+
+
+def _add_histogram(histogram: DigitalNumberHistogram, store: Store) -> None:
+    file = store.path / HISTOGRAM_FILE
+    if file.is_file():
+        histogram.add_bytes(file.read_bytes())
+    else:
+        count_patches(histogram, store.sources_of_rows(np.arange(len(store.times))))
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except FileNotFoundError as error:
+        raise StoreError(f"{source}: expected a patch, got none; collect it again") from error
+    except OSError:  # another disk, or one without hard links
+        shutil.copyfile(source, target)
+
+
+def _merge_indices(stores: Sequence[Store]) -> Any:  # noqa: ANN401 - a GeoDataFrame
+    import geopandas
+    import pandas
+
+    frames = [geopandas.read_parquet(store.path / INDEX_FILE) for store in stores]
+    return pandas.concat(frames).astype({"time": "datetime64[s]"})  # as they were written; Parquet has no seconds
+
+
+def _merge_labels(stores: Sequence[Store]) -> dict[str, str]:
+    tables = [pyarrow.parquet.read_table(file) for store in stores if (file := store.path / LABELS_FILE).is_file()]
+    return {name: label for table in tables for name, label in zip(*table.to_pydict().values(), strict=True)}
+
+
+def _merge_rejected(stores: Sequence[Store], out: Path) -> None:
+    tables = [pyarrow.parquet.read_table(file) for store in stores if (file := store.path / REJECTED_FILE).is_file()]
+    if tables:
+        table = pyarrow.concat_tables(tables).sort_by([("location_id", "ascending"), ("attempt", "ascending")])
+        buffer = io.BytesIO()
+        pyarrow.parquet.write_table(table, buffer, compression="zstd")
+        write_atomic(out / REJECTED_FILE, buffer.getvalue())

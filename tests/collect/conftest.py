@@ -1,0 +1,51 @@
+"""A stub of Earth Engine, sources and settings on it, and a source that needs no server."""
+
+import ee.deprecation
+import pytest
+from earthengine_stub import PROJECT, EarthEngineStub
+
+from seco.collect.earthengine.source import EarthEngineSource
+from seco.collect.gate import RequestGate
+from seco.collect.settings import Settings
+
+SIZE = 12  # px of a patch: what is tested does not depend on it
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch):
+    """The client looks for deprecated data sets on the open network whenever it starts."""
+    monkeypatch.setattr(ee.deprecation, "_FetchDataCatalogStac", dict)
+
+
+@pytest.fixture
+def stub():
+    with EarthEngineStub() as running:
+        yield running
+
+
+def source_of(stub, **changes):
+    options = {"patch_size": SIZE, "cloud_percent": 10.0, "credentials": "anonymous", "project": PROJECT}
+    return EarthEngineSource(endpoint=stub.url, **options | changes)
+
+
+def settings_of(**changes):
+    options = {
+        "source": "earthengine",
+        "collection": "COPERNICUS/S2_SR_HARMONIZED",
+        "product_level": "L2A",
+        "sampling": "rectangles of land",
+        "locations": 12,
+        "seed": 7,
+        "patch_size": SIZE,
+    }
+    return Settings(**options | changes)
+
+
+def quick_gate(**changes):
+    """A gate that does not wait long before it asks again."""
+    return RequestGate(**{"backoff_s": 0.01} | changes)
+
+
+def files_of(folder):
+    """Every file of a folder with its bytes."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}

@@ -1,0 +1,341 @@
+"""The collector: what it writes depends on settings and catalogue alone, whatever happens on the way."""
+
+import errno
+import itertools
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+from conftest import SIZE, files_of, quick_gate, settings_of, source_of
+from earthengine_catalogue import BANDS, pixels
+from earthengine_stub import FAULTS, EarthEngineStub, random_faults
+
+from seco.collect.collector import collect
+from seco.collect.estimate import estimate
+from seco.collect.gate import RequestGate
+from seco.collect.places import LandRectangles
+from seco.data import writer
+from seco.data.merge import merge_stores
+from seco.data.statistics import DigitalNumberHistogram
+from seco.data.store import open_store
+from seco.errors import RunError, SourceError, StoreError
+
+# Most candidates are rejected: few scenes are clear, and of those many have a cloud over the patch.
+POOR = {"clear": 0.35, "hazy": 0.4}
+
+
+def run(folder, stub, *, gate=None, report=lambda progress: None, **changes):
+    settings = settings_of(**changes)
+    source = source_of(stub, cloud_percent=settings.cloud_percent, patch_size=settings.patch_size)
+    gate = gate or quick_gate(tries=20)
+    return collect(folder, settings, source, LandRectangles(settings.patch_size), gate=gate, report=report)
+
+
+@pytest.fixture
+def poor_stub():
+    with EarthEngineStub(**POOR) as running:
+        yield running
+
+
+def test_store_has_what_the_catalogue_has(tmp_path, stub):
+    progress = run(tmp_path / "store", stub, locations=3)
+    assert (progress.accepted, progress.requests) == (3, 4)
+    store = open_store(tmp_path / "store")
+    assert (len(store), store.patch_size, len(store.bands)) == (3, SIZE, 12)
+    columns = ["location_id", "time", "scene_id", "tile", "baseline", "scene_cloud", "cloud_fraction", "geotransform"]
+    rows = store.read_index(columns).to_pylist()
+    assert len(rows) == 15
+    for number, row in enumerate(rows):
+        names = [asset.index for asset in assets(stub, row)]
+        index = next(name for name in names if row["scene_id"] in (name, f"S2A_MSIL2A_{name}"))
+        x, _, _, y, _, _ = row["geotransform"]
+        grid = {"affineTransform": {"translateX": x, "translateY": y}, "dimensions": {"width": SIZE, "height": SIZE}}
+        expected = [pixels(index, band, grid) for band in BANDS["COPERNICUS/S2_SR_HARMONIZED"]]
+        np.testing.assert_array_equal(store.read(np.array([number]))[0], expected)
+        (asset,) = (asset for asset in assets(stub, row) if asset.index == index)
+        assert row["baseline"] == np.float32(asset.baseline)
+        assert row["scene_cloud"] == np.float32(asset.cloud)
+        assert row["cloud_fraction"] == (None if asset.patch_cloud is None else np.float32(asset.patch_cloud))
+        assert row["scene_cloud"] <= 10
+
+
+def assets(stub, row):
+    day = int(np.datetime64(row["time"], "D").astype(int)) * 86_400_000
+    return stub.catalogue.assets(row["tile"], day, day + 86_400_000)
+
+
+def test_one_tile_and_one_grid_for_all_dates(tmp_path, stub):
+    run(tmp_path / "store", stub)
+    rows = open_store(tmp_path / "store").read_index(["location_id", "tile", "epsg", "geotransform"]).to_pylist()
+    for _, group in itertools.groupby(rows, key=lambda row: row.pop("location_id")):
+        assert len({json.dumps(row) for row in group}) == 1
+
+
+def test_statistics_are_those_of_the_pixels(tmp_path, stub):
+    run(tmp_path / "store", stub)
+    store = open_store(tmp_path / "store")
+    values = np.concatenate([store[i][1] for i in range(len(store))])[:, 3].astype(np.float64)
+    assert store.statistics["B04"].mean == pytest.approx(values.mean(), rel=1e-12)
+    assert store.statistics["B04"].std == pytest.approx(values.std(), rel=1e-12)
+    assert (store.path / "journal.sqlite").exists() is False
+
+
+def test_rejected_candidates_are_kept_with_reasons(tmp_path, poor_stub):
+    progress = run(tmp_path / "store", poor_stub, locations=30)
+    table = pyarrow.parquet.read_table(tmp_path / "store/rejected.parquet").to_pandas()
+    assert len(table) == progress.rejected.total() > 10
+    assert set(table["reason"]) <= {"no clear scene", "no tile with all dates", "cloud over the patch"}
+    assert table["reason"].value_counts().to_dict() == progress.rejected
+    assert table["longitude"].between(-180, 180).all()
+    for _, attempts in table.groupby("location_id")["attempt"]:
+        assert attempts.tolist() == list(range(len(attempts)))
+
+
+def test_location_k_does_not_depend_on_how_many_there_are(tmp_path, poor_stub):
+    for locations in (5, 12):
+        run(tmp_path / str(locations), poor_stub, locations=locations)
+    few, many = (files_of(tmp_path / n / "patches") for n in ("5", "12"))
+    assert few.items() <= many.items()
+
+
+def test_threads_and_faults_change_nothing(tmp_path, poor_stub):
+    run(tmp_path / "calm", poor_stub, gate=quick_gate(most=1), locations=30)
+    poor_stub.faults = random_faults(4, 0.15, FAULTS)
+    run(tmp_path / "wild", poor_stub, locations=30)
+    assert sum(count for name, count in poor_stub.counts.items() if name.startswith("fault")) > 5
+    assert files_of(tmp_path / "wild") == files_of(tmp_path / "calm")
+
+
+def test_a_server_of_little_quota_is_served_and_changes_nothing(tmp_path, stub):
+    run(tmp_path / "wide", stub, locations=60)
+    stub.most_in_flight, stub.latency_s = 3, 0.005
+    run(tmp_path / "narrow", stub, locations=60)
+    assert stub.counts["fault 429"] > 0
+    assert files_of(tmp_path / "narrow") == files_of(tmp_path / "wide")
+
+
+def test_twenty_kills_leave_the_store_of_an_uninterrupted_run(tmp_path, poor_stub):
+    run(tmp_path / "whole", poor_stub, locations=80)
+    needed = poor_stub.requests
+    random_numbers = random.Random(5)
+    command = [sys.executable, Path(__file__).with_name("killed_collection.py"), poor_stub.url, tmp_path / "killed"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    before, kills = poor_stub.requests, 0
+    with subprocess.Popen(command, **pipes) as keeper:
+        for status in itertools.chain(range(20), [None]):
+            victim = threading.Event()
+            last = None if status is None else poor_stub.requests + random_numbers.randrange(1, 6)
+
+            def kill(number, _path, last=last, victim=victim):
+                if last is not None and number >= last and victim.wait(10):
+                    os.kill(victim.process, signal.SIGKILL)
+                    return "drop"
+                return None
+
+            poor_stub.faults = kill
+            print(file=keeper.stdin, flush=True)
+            victim.process = int(keeper.stdout.readline())
+            victim.set()
+            kills += int(keeper.stdout.readline()) == signal.SIGKILL
+        keeper.stdin.close()
+    assert kills == 20
+    assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
+    # What was journalled is not asked for again: each run loses at most what was in flight, and lists anew.
+    assert poor_stub.requests - before <= needed + 20 * (10 + 2)
+
+
+def test_ctrl_c_keeps_what_there_is(tmp_path, poor_stub):
+    run(tmp_path / "whole", poor_stub, locations=30)
+    steps = itertools.count()
+
+    def interrupt(_progress):
+        if next(steps) == 15:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "store", poor_stub, locations=30, report=interrupt)
+    before = poor_stub.counts["image:computePixels"]
+    kept = len(list((tmp_path / "store/patches").iterdir()))
+    progress = run(tmp_path / "store", poor_stub, locations=30)
+    assert progress.accepted_before >= 1
+    assert poor_stub.counts["image:computePixels"] - before == 30 - progress.accepted_before <= 30 - kept + 12
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+def test_ctrl_c_between_the_journal_and_the_histogram(tmp_path, poor_stub, monkeypatch):
+    run(tmp_path / "whole", poor_stub)
+    calls = itertools.count()
+
+    def interrupted(self, seen, add=DigitalNumberHistogram.add_counts):
+        if next(calls) == 4:
+            raise KeyboardInterrupt
+        add(self, seen)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DigitalNumberHistogram, "add_counts", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "store", poor_stub)
+    assert run(tmp_path / "store", poor_stub).accepted_before >= 5
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+def test_a_finished_store_asks_nothing(tmp_path, stub):
+    run(tmp_path / "store", stub)
+    before = stub.requests
+    assert run(tmp_path / "store", stub) is None
+    assert stub.requests == before
+
+
+def test_network_loss_ends_the_run_and_the_next_goes_on(tmp_path, poor_stub):
+    run(tmp_path / "whole", poor_stub, locations=30)
+    start = poor_stub.requests
+    poor_stub.faults = lambda number, path: "drop" if number > start + 20 else None
+    with pytest.raises(SourceError, match="run the same command again"):
+        run(tmp_path / "store", poor_stub, locations=30, gate=quick_gate(tries=2))
+    poor_stub.faults = lambda number, path: None
+    assert run(tmp_path / "store", poor_stub, locations=30).accepted_before > 0
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+def test_one_place_that_never_answers_does_not_stop_the_others(tmp_path, stub):
+    progress = []
+    place = LandRectangles(SIZE).candidate(7, 3, 0)
+
+    def refuse(body, evaluate=stub.compute_pixels, **options):
+        if body["grid"]["affineTransform"]["translateX"] == place.transform[0]:
+            raise ConnectionAbortedError
+        return evaluate(body, **options)
+
+    stub.compute_pixels = refuse
+    with pytest.raises(SourceError):
+        run(tmp_path / "store", stub, gate=quick_gate(tries=3), report=progress.append)
+    assert progress[-1].accepted == 11
+
+
+def test_a_scene_that_cannot_be_read_is_a_rejection(tmp_path, stub):
+    place = LandRectangles(SIZE).candidate(7, 3, 0)
+    find = stub.catalogue.find
+
+    def lose(body, evaluate=stub.compute_pixels, **options):
+        gone = body["grid"]["affineTransform"]["translateX"] == place.transform[0]
+        stub.catalogue.find = (lambda index: None) if gone else find
+        try:
+            return evaluate(body, **options)
+        finally:
+            stub.catalogue.find = find
+
+    stub.compute_pixels = lose
+    assert run(tmp_path / "store", stub, gate=quick_gate(most=1)).rejected == {"unreadable": 1}
+
+
+def test_a_lost_patch_is_fetched_again(tmp_path, poor_stub):
+    run(tmp_path / "whole", poor_stub)
+
+    def interrupt(progress):
+        if progress.accepted == 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "store", poor_stub, report=interrupt)
+    with closing(sqlite3.connect(tmp_path / "store/journal.sqlite")) as journal:
+        (name,) = journal.execute("SELECT location_id FROM patches LIMIT 1").fetchone()
+    next((tmp_path / "store/patches" / name).iterdir()).unlink()
+    run(tmp_path / "store", poor_stub)
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+def test_full_disk_loses_nothing(tmp_path, poor_stub, monkeypatch):
+    run(tmp_path / "whole", poor_stub)
+    written = itertools.count()
+
+    def full(path, content, write=writer.write_atomic):
+        if next(written) > 50:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer, "write_atomic", full)
+        with pytest.raises(OSError, match="No space left"):
+            run(tmp_path / "store", poor_stub)
+    assert run(tmp_path / "store", poor_stub).accepted_before >= 1
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+def test_merged_shards_are_the_store_of_one_run(tmp_path, poor_stub):
+    run(tmp_path / "whole", poor_stub, locations=20)
+    for shard in range(3):
+        run(tmp_path / f"part{shard}", poor_stub, locations=20, num_shards=3, shard=shard)
+    parts = [open_store(tmp_path / f"part{shard}") for shard in range(3)]
+    assert merge_stores(parts, tmp_path / "merged") == 20
+    assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
+    with pytest.raises(StoreError, match=r"expected all 3 shards of its collection, got \[0, 2\]"):
+        merge_stores([parts[2], parts[0]], tmp_path / "fewer")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [({"seed": 8}, "seed"), ({"dates": 4}, "dates"), ({"until": "2021-12-30"}, "until"), ({"locations": 13}, "locations")],
+)
+def test_other_settings_are_refused_by_name(tmp_path, stub, change, name):
+    run(tmp_path / "store", stub)
+    before = files_of(tmp_path / "store")
+    with pytest.raises(StoreError, match=rf"expected a collection with {name} .*, got one begun with"):
+        run(tmp_path / "store", stub, **change)
+    assert files_of(tmp_path / "store") == before
+
+
+def test_a_folder_in_use_is_refused(tmp_path, stub):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="expected a new or empty folder"):
+        run(tmp_path, stub)
+
+
+def test_two_at_once_are_refused(tmp_path, stub):
+    settings, source = settings_of(), source_of(stub)  # one client: its state is that of the process
+
+    def start(report=lambda progress: None):
+        return collect(tmp_path / "store", settings, source, LandRectangles(SIZE), gate=quick_gate(), report=report)
+
+    def second(_progress):
+        with pytest.raises(StoreError, match="wait for the other"):
+            start()
+
+    start(report=second)
+
+
+def test_an_impossible_cloud_limit_ends_with_the_reasons(tmp_path, stub):
+    with pytest.raises(RunError, match=r"expected 1000, got 0.*after 3 attempts.*no clear scene \d+"):
+        run(tmp_path / "store", stub, locations=1000, cloud_percent=0.0, max_attempts=3)
+    assert stub.counts["value:compute"] <= 40  # of the 120 that all attempts of all locations would take
+    with pytest.raises(RunError, match=r"expected 2, got 0"):
+        run(tmp_path / "few", stub, locations=2, cloud_percent=0.0, max_attempts=2)
+
+
+def test_estimate_writes_and_reads_nothing(poor_stub):
+    settings = settings_of(locations=2000)
+    found = estimate(settings, source_of(poor_stub), LandRectangles(SIZE))
+    assert poor_stub.counts["image:computePixels"] == 0
+    assert found.sample.wanted == 200
+    locations = 2000 * found.sample.accepted / 200
+    assert 1900 < locations < found.requests < 1.5 * locations
+    assert found.bytes_received == locations * 5 * 12 * SIZE**2 * 2
+
+
+def test_requests_and_concurrency_of_a_large_collection(tmp_path, stub):
+    stub.latency_s = 0.02
+    gate = RequestGate(backoff_s=0.01)
+    progress = run(tmp_path / "store", stub, locations=150, gate=gate)
+    assert stub.counts["fault 429"] == 0
+    assert stub.peak <= 40
+    assert gate.limit > 18
+    assert stub.requests / progress.accepted <= 1.2

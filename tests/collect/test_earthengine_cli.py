@@ -1,0 +1,144 @@
+"""``seco collect --source earthengine`` as a user meets it."""
+
+import logging
+
+import pytest
+from click.testing import CliRunner
+from conftest import SIZE, files_of
+from earthengine_stub import PROJECT, random_faults
+from seco.cli.collect_scenes import plain_progress
+from seco.cli.main import main
+
+from seco.collect.collector import Progress
+from seco.data.store import open_store
+
+
+def collect(stub, out, *more, project=PROJECT):
+    options = ["--source", "earthengine", "--endpoint", stub.url, "--credentials", "anonymous", "--project", project]
+    return run("collect", *options, "--out", out, "--locations", 8, "--seed", 3, "--patch-size", SIZE, *more)
+
+
+def run(*words):
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def one_line(result, code=1):
+    assert result.exit_code == code
+    *progress, error = result.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert all("locations, " in line for line in progress)
+    return error
+
+
+def test_a_store_and_a_summary(tmp_path, stub):
+    result = collect(stub, tmp_path / "store")
+    assert result.exit_code == 0, result.output
+    assert "8 locations, 5 dates each, 12 bands of 12 x 12 px" in result.stdout
+    assert "Rejected: " in result.stdout
+    assert "requests/s" in result.stderr
+    assert len(open_store(tmp_path / "store")) == 8
+    again = collect(stub, tmp_path / "store")
+    assert (again.exit_code, again.stdout) == (0, f"{tmp_path / 'store'}: complete already\n")
+
+
+def test_level_1c_has_thirteen_bands(tmp_path, stub):
+    result = collect(stub, tmp_path / "store", "--collection", "COPERNICUS/S2_HARMONIZED", "--dates", 2)
+    assert result.exit_code == 0, result.output
+    store = open_store(tmp_path / "store")
+    assert (len(store.bands), store.description.product_level) == (13, "L1C")
+
+
+def test_shards_and_merge(tmp_path, stub):
+    for shard in range(2):
+        assert collect(stub, tmp_path / f"part{shard}", "--num-shards", 2, "--shard", shard).exit_code == 0
+    assert collect(stub, tmp_path / "whole").exit_code == 0
+    result = run("merge", tmp_path / "part0", tmp_path / "part1", "--out", tmp_path / "merged")
+    assert "8 locations of 2 stores" in result.stdout
+    assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
+
+
+def test_dry_run_writes_nothing(tmp_path, stub):
+    result = collect(stub, tmp_path / "store", "--dry-run")
+    assert result.exit_code == 0
+    assert "Estimate: 9 requests" in result.stdout
+    assert not (tmp_path / "store").exists()
+
+
+def test_interruption_is_one_line_and_the_same_command_goes_on(tmp_path, stub, monkeypatch):
+    def interrupt(_clock):
+        def report(now):
+            if now.accepted == 2:
+                raise KeyboardInterrupt
+
+        return report
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seco.cli.collect_scenes.plain_progress", interrupt)
+        assert "run the same command again" in one_line(collect(stub, tmp_path / "store"))
+    assert collect(stub, tmp_path / "store").exit_code == 0
+    assert len(open_store(tmp_path / "store")) == 8
+
+
+def test_what_a_user_can_cause_is_one_line(tmp_path, stub):
+    store = tmp_path / "store"
+    assert "give a --project" in one_line(collect(stub, store, project="not-mine-1234"))
+    assert "collection: expected COPERNICUS/S2_SR" in one_line(collect(stub, store, "--collection", "COPERNICUS/S2"))
+    assert "until: expected windows after 2017-03-28" in one_line(collect(stub, store, "--until", "2017-12-31"))
+    assert not store.exists()
+    assert "no clear scene" in one_line(collect(stub, store, "--cloud", 0, "--attempts", 2))
+    assert "expected a collection with cloud_percent 10.0" in one_line(collect(stub, store))
+    assert "window_days: expected" in one_line(collect(stub, tmp_path / "other", "--window", 80))
+
+
+def test_a_store_on_no_disk(tmp_path, stub):
+    (tmp_path / "file").write_text("")
+    assert "expected a folder that can be made" in one_line(collect(stub, tmp_path / "file/store"))
+
+
+def test_no_credentials_name_the_command(tmp_path, stub, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "run `earthengine authenticate`" in one_line(collect(stub, tmp_path / "store", "--credentials", "user"))
+
+
+def test_no_server_is_one_line(tmp_path, stub):
+    assert "check the network" in one_line(collect(stub, tmp_path / "store", "--endpoint", "http://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [("--num-shards", 2, "--shard", 2), ("--workers", 2), ("--attempts", 0), ("--credentials",), ("--sampling", "sea")],
+)
+def test_wrong_flags_exit_2_and_write_nothing(tmp_path, stub, wrong):
+    assert collect(stub, tmp_path / "store", *wrong).exit_code == 2
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("wrong", [("--project", "p"), ("--dry-run",), ("--attempts", "3")])
+def test_flags_of_a_catalogue_are_refused_for_synthetic_data(tmp_path, wrong):
+    result = run("collect", "--source", "synthetic", "--out", tmp_path / "s", "--locations", 1, "--seed", 1, *wrong)
+    assert result.exit_code == 2
+    assert wrong[0] in result.stderr
+
+
+def test_no_account_is_in_logs_or_files(tmp_path, stub, caplog):
+    caplog.set_level(logging.DEBUG)
+    stub.faults = random_faults(2, 0.1, ("503", "429"))
+    result = collect(stub, tmp_path / "store")
+    assert result.exit_code == 0, result.output
+    text = result.output.encode() + caplog.text.encode() + b"".join(files_of(tmp_path).values())
+    assert PROJECT.encode() not in text
+    assert stub.url.encode() not in text
+
+
+def test_plain_progress_prints_now_and_then_and_at_the_end(capsys):
+    times = iter([0.0, 1.0, 6.0, 6.0, 7.0, 8.0])
+    report = plain_progress(lambda: next(times))
+    now = Progress(wanted=3, began=0.0)
+    now.rejected["no clear scene"] = 1
+    for accepted in (1, 2, 3):
+        now.accepted, now.requests, now.bytes_read = accepted, 6 * accepted, 12_000_000
+        report(now)
+    assert capsys.readouterr().err.splitlines() == [
+        "2/3 locations, 1 rejected (no clear scene 1), 2.0 requests/s, 2.0 MB/s, 3 s left",
+        "3/3 locations, 1 rejected (no clear scene 1), 2.2 requests/s, 1.5 MB/s, 0 s left",
+    ]

@@ -1,0 +1,124 @@
+"""How many requests go through at once, and when one is made again."""
+
+import threading
+import time
+
+import pytest
+
+from seco.collect.gate import RequestGate, Stopped
+from seco.errors import SourceError
+
+
+def failing(times, **how):
+    """A request that fails so many times, and the list of its calls."""
+    calls = []
+
+    def request():
+        calls.append(time.monotonic())
+        if len(calls) <= times:
+            raise SourceError("no", **how)
+        return "answer"
+
+    return request, calls
+
+
+def test_retriable_errors_are_tried_again():
+    request, calls = failing(3, retriable=True)
+    assert RequestGate(backoff_s=0.001).call(request) == "answer"
+    assert len(calls) == 4
+
+
+def test_other_errors_are_not():
+    request, calls = failing(1)
+    with pytest.raises(SourceError):
+        RequestGate(backoff_s=0.001).call(request)
+    assert len(calls) == 1
+
+
+def test_an_end_comes_to_trying():
+    request, calls = failing(9, retriable=True)
+    with pytest.raises(SourceError):
+        RequestGate(backoff_s=0.001, tries=4).call(request)
+    assert len(calls) == 4
+
+
+def test_retry_after_is_waited_for():
+    request, calls = failing(1, quota=True, retry_after_s=0.3)
+    RequestGate(backoff_s=0.0).call(request)
+    assert calls[1] - calls[0] >= 0.3
+
+
+def run_at_once(gate, request, count):
+    threads = [threading.Thread(target=gate.call, args=(request,)) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+class Load:
+    """A request that takes a moment, and counts how many are at it."""
+
+    def __init__(self, capacity=1000):
+        self.now = self.peak = 0
+        self.capacity, self.refused = capacity, 0
+        self.lock = threading.Lock()
+
+    def __call__(self):
+        with self.lock:
+            self.now += 1
+            self.peak = max(self.peak, self.now)
+            full = self.now > self.capacity
+            self.refused += full
+        time.sleep(0.001)
+        with self.lock:
+            self.now -= 1
+        if full:
+            raise SourceError("too many", quota=True)
+
+
+def test_limit_grows_to_the_most_and_no_further():
+    gate, load = RequestGate(most=16), Load()
+    for _ in range(40):
+        run_at_once(gate, load, 32)
+    assert 10 < load.peak <= 16
+
+
+def test_quota_answers_halve_the_limit_once_for_all_in_flight():
+    gate = RequestGate(most=40, backoff_s=0.0)
+    barrier = threading.Barrier(10)
+    first = threading.local()
+
+    def refused_together():
+        if not getattr(first, "was", False):
+            first.was = True
+            barrier.wait(5)
+            raise SourceError("too many", quota=True)
+
+    run_at_once(gate, refused_together, 10)
+    assert 5.0 <= gate.limit < 8.0  # 10 / 2, and ten successes since
+
+
+def test_all_get_through_a_narrow_door():
+    gate, load = RequestGate(most=40, backoff_s=0.001, tries=50), Load(capacity=3)
+    for _ in range(10):
+        run_at_once(gate, load, 40)
+    assert load.refused < 400
+
+
+def test_stop_wakes_whoever_waits():
+    gate = RequestGate(backoff_s=60.0)
+    outcome = []
+
+    def call():
+        try:
+            gate.call(failing(9, retriable=True, quota=True, retry_after_s=60.0)[0])
+        except Stopped:
+            outcome.append("stopped")
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    time.sleep(0.05)
+    gate.stop()
+    thread.join(5)
+    assert outcome == ["stopped"]
