@@ -13,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 PLAIN_INTERVAL_S = 5.0
-CATALOGUES = ("earthengine",)
+CATALOGUES = ("earthengine", "stac", "local")
 # Options that only some sources have; the others take all of them.
 ONLY = {
     "workers": ("synthetic",),
@@ -24,7 +24,8 @@ ONLY = {
     "num_shards": CATALOGUES,
     "shard": CATALOGUES,
     "dry_run": CATALOGUES,
-    "collection": ("earthengine",),
+    "collection": ("earthengine", "stac"),
+    "catalog": ("stac", "local"),
     "credentials": ("earthengine",),
     "project": ("earthengine",),
     "endpoint": ("earthengine",),
@@ -55,7 +56,14 @@ ONLY = {
 @click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")
 @click.option("--shard", type=click.IntRange(min=0), default=0, help="Which of them to collect, from 0; then seco merge.")
 @click.option("--dry-run", is_flag=True, help="List the first locations and print what the collection will take.")
-@click.option("--collection", help="COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C).")
+@click.option(
+    "--collection",
+    help="earthengine: COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C); stac: its name.",
+)
+@click.option(
+    "--catalog",
+    help="stac: earth-search (the default), planetary-computer, a URL or a catalog.json; local: the folder of the scenes.",
+)
 @click.option("--credentials", default="user", show_default=True, help="user, adc, anonymous or a key file.")
 @click.option("--project", help="Cloud project registered for Earth Engine.  [that of the credentials]")
 @click.option("--endpoint", help="Another server than Earth Engine's.")
@@ -68,6 +76,7 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
 
     \b
     $ seco collect --source earthengine --project my-project --out seasons --locations 1000 --seed 1
+    $ seco collect --source stac --catalog earth-search --out seasons --locations 1000 --seed 1
     $ seco collect --source synthetic --out toy --locations 100 --seed 1 --patch-size 64
     """  # noqa: D301 - \b is click's mark for text that keeps its lines
     source = options["source"]

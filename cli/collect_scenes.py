@@ -83,7 +83,33 @@ def _open_earthengine(**options: Any) -> "SceneSource":  # noqa: ANN401
     )
 
 
-_OPEN: "dict[str, Callable[..., SceneSource]]" = {"earthengine": _open_earthengine}
+def _open_stac(**options: Any) -> "SceneSource":  # noqa: ANN401
+    try:
+        from seco.collect.stac.source import DEFAULT_CATALOGUE, StacSource
+    except ImportError as error:
+        raise ConfigError(
+            f"source: expected the package pystac-client, got none ({error.name}); pip install 'seco-eo[collect]'"
+        ) from error
+    return StacSource(
+        catalogue=options["catalog"] or DEFAULT_CATALOGUE,
+        collection=options["collection"],
+        patch_size=options["patch_size"],
+    )
+
+
+def _open_local(**options: Any) -> "SceneSource":  # noqa: ANN401
+    from seco.collect.local import LocalSource
+
+    if not options["catalog"]:
+        raise ConfigError("catalog: expected the folder of the scenes, got none; give --catalog FOLDER")
+    return LocalSource(Path(options["catalog"]), patch_size=options["patch_size"])
+
+
+_OPEN: "dict[str, Callable[..., SceneSource]]" = {
+    "earthengine": _open_earthengine,
+    "stac": _open_stac,
+    "local": _open_local,
+}
 
 
 def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "Settings":  # noqa: ANN401

@@ -1,6 +1,7 @@
 """Where and when: locations on land, their 60 m lattice in UTM, and dates about three months apart."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,6 +86,16 @@ def place_patch(location_id: str, longitude: float, latitude: float, patch_size:
     (longitude,), (latitude,) = transform(utm, "EPSG:4326", [left + half], [top - half])
     geotransform = (float(left), float(PIXEL_M), 0.0, float(top), 0.0, float(-PIXEL_M))
     return Location(location_id, round(longitude, 7), round(latitude, 7), epsg, geotransform)
+
+
+def footprint_of(location: Location, patch_size: int) -> Any:  # noqa: ANN401 - a shapely polygon
+    """The patch of ``patch_size`` px of 10 m on the ground, in degrees."""
+    from rasterio.warp import transform_geom
+    from shapely.geometry import box, shape
+
+    left, top, side = location.transform[0], location.transform[3], patch_size * PIXEL_M
+    outline = box(left, top - side, left + side, top).segmentize(side / 4)  # its edges are no straight lines in degrees
+    return shape(transform_geom(f"EPSG:{location.epsg}", "EPSG:4326", outline.__geo_interface__))
 
 
 def draw_dates(stream: Stream, longitude: float, *, until: np.datetime64, count: int) -> list[np.datetime64]:
