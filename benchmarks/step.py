@@ -20,14 +20,15 @@ from seco.bands import select_bands
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor
+from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
-from seco.pretrain.method import ContrastOutput, MomentumContrast
-from seco.pretrain.step import PARTS, train_step
+from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
+from seco.pretrain.step import train_step
 
 PATCH = 264
 TEMPERATURE = 0.07
+Lap = Callable[[str], None]
 
 
 def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
@@ -56,13 +57,14 @@ def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
         if not quick:
             time_runs(work.step, runs=3, synchronise=wait)  # clocks and the choice of convolutions settle
         seconds = time_runs(work.step, runs=runs, synchronise=wait)
-        parts = work.time_parts(runs=runs)
-        records.append(record("seco", case, seconds, parts_s=parts))
+        records.append(record("seco", case, seconds, parts_s=work.time_parts(work.step, runs=runs)))
         seconds = time_runs(work.step_2021, runs=runs, synchronise=wait)
         records.append(record("seco-2021", case, seconds))
         if data is not None:
-            seconds = time_runs(_end_to_end(work, data), runs=runs, synchronise=wait)
-            records.append(record("seco", f"{case}-end-to-end", seconds))
+            step = _end_to_end(work, data)
+            seconds = time_runs(step, runs=runs, synchronise=wait)
+            parts = work.time_parts(step, runs=runs)
+            records.append(record("seco", f"{case}-end-to-end", seconds, parts_s=parts))
     return records
 
 
@@ -88,6 +90,7 @@ class Work:
             params_tensor(params, self.device),
             coefficients_tensor(per_band, self.device),
         )
+        self.extremes = view_extremes(params)
         self.given_views = self.make_views(torch.float32)
         self.plain_views = self.given_views.contiguous()
 
@@ -97,7 +100,7 @@ class Work:
 
     def make_views(self, dtype: torch.dtype) -> Tensor:
         """The batch's views ``[4, N, 3, size, size]``."""
-        views: Tensor = augment_views_op(*self.tensors, size=self.size, dtype=dtype, rgb=True)
+        views: Tensor = augment_views_op(*self.tensors, size=self.size, dtype=dtype, rgb=True, **self.extremes)
         return views
 
     def check(self) -> None:
@@ -107,14 +110,14 @@ class Work:
         # Sums of the same float32 numbers in another order, on a GPU through other convolutions.
         np.testing.assert_allclose(ours, theirs, rtol=2e-3 if self.device.type == "cuda" else 1e-4)
 
-    def step(self, views: Tensor | None = None, lap: Callable[[str], None] = lambda _: None) -> None:
-        """The trainer's step; ``lap`` is told when each part ends."""
+    def step(self, lap: Lap = no_lap, views: Tensor | None = None) -> None:
+        """The trainer's step; ``lap`` is told when each part ends, the making of views too where none are given."""
         if views is None:
             views = self.make_views(self.dtype)
-        lap("views")
+            lap("views")
         train_step(self.model, views, forward=self._forward, backward=Tensor.backward, optimizer=self.optimizer, lap=lap)
 
-    def _forward(self, views: Tensor, step: int, lap: Callable[[str], None]) -> ContrastOutput:
+    def _forward(self, views: Tensor, step: int, lap: Lap) -> ContrastOutput:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             output: ContrastOutput = self.model(views, step, lap)
             return output
@@ -127,21 +130,19 @@ class Work:
         loss.backward()  # type: ignore[no-untyped-call]
         self.other_optimizer.step()
 
-    def time_parts(self, *, runs: int) -> dict[str, float]:
+    def time_parts(self, step: Callable[[Lap], None], *, runs: int) -> dict[str, float]:
         """Median seconds of each part of our step; on a GPU by its own clock."""
-        seconds: dict[str, list[float]] = {part: [] for part in ("views", *PARTS)}
+        seconds: dict[str, list[float]] = {}
         for _ in range(runs):
-            marks: list[tuple[str, Mark]] = []
-            begin = self._mark()
-            self.step(lap=lambda part, marks=marks: marks.append((part, self._mark())))  # type: ignore[misc]
+            marks = [("", self._mark())]
+            step(lambda part, marks=marks: marks.append((part, self._mark())))  # type: ignore[misc]
             if self.device.type == "cuda":
                 torch.cuda.synchronize()
-            of_run = dict.fromkeys(seconds, 0.0)
-            for part, end in marks:
-                of_run[part] += begin.seconds_to(end)
-                begin = end
+            of_run: dict[str, float] = {}
+            for (_, begin), (part, end) in itertools.pairwise(marks):
+                of_run[part] = of_run.get(part, 0.0) + begin.seconds_to(end)
             for part, value in of_run.items():
-                seconds[part].append(value)
+                seconds.setdefault(part, []).append(value)
         return {part: float(np.median(values)) for part, values in seconds.items()}
 
     def _mark(self) -> "Mark":
@@ -204,7 +205,7 @@ class Step2021(nn.Module):
         return total
 
 
-def _end_to_end(work: Work, data: Path) -> Callable[[], object]:
+def _end_to_end(work: Work, data: Path) -> Callable[..., None]:
     """A step with views of the loader, from patches in the page cache on."""
     store = open_store(data)
     bands = select_bands(store.band_names, "rgb")
@@ -219,4 +220,10 @@ def _end_to_end(work: Work, data: Path) -> Callable[[], object]:
         dtype=str(work.dtype).removeprefix("torch."),
     )
     batches = (batch for epoch in itertools.count() for batch in loader.epoch(epoch))
-    return lambda: work.step(next(batches).views)
+
+    def step(lap: Lap = no_lap) -> None:
+        views = next(batches).views
+        lap("data")
+        work.step(lap, views)
+
+    return step

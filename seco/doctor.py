@@ -7,11 +7,11 @@ import shutil
 import subprocess
 import warnings
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from seco import __version__, _core
+from seco.report.environment import package_versions
 
 # distribution -> (what is not possible without it, what to install)
 _REINSTALL = "pip install seco-eo"
@@ -90,13 +90,8 @@ def _missing_dali(installed: str | None) -> list[Missing]:
 
 def versions() -> dict[str, str | None]:
     """Versions of seco, Python, the packages that it uses, GDAL and nvcc; None where one is missing."""
-    found: dict[str, str | None] = {"seco": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = None
-    return found | {"gdal": _gdal_version(), "nvcc": _nvcc_version()}
+    found = dict.fromkeys(("python", *PACKAGES)) | package_versions(PACKAGES)
+    return {"seco": __version__, **found, "gdal": _gdal_version(), "nvcc": _nvcc_version()}
 
 
 def covers(architectures: str, capability: tuple[int, int]) -> bool | None:

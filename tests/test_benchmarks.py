@@ -39,7 +39,9 @@ def test_steps_are_fed_from_a_store(tmp_path, make_store):
     out = tmp_path / "records.json"
     result = CliRunner().invoke(main, ["step", "--out", str(out), "--quick", "--data", str(store)])
     assert result.exit_code == 0, result.output
-    assert "end-to-end" in json.loads(out.read_text())[-1]["case"]
+    first, *_, fed = json.loads(out.read_text())
+    assert "end-to-end" in fed["case"]
+    assert set(fed["parts_s"]) - set(first["parts_s"]) == {"data"}
     refused = CliRunner().invoke(main, ["scale", "--out", str(out), "--quick", "--data", str(store)])
     assert refused.exit_code == 2
 

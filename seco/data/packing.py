@@ -106,7 +106,8 @@ def _open_shard(path: Path) -> Iterator[tuple[IO[bytes], tarfile.TarFile]]:
     """A tar under a temporary name; it gets its own once it is whole and on disk."""
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        # GNU's takes names of any length; USTAR does not, and DALI does not read PAX headers.
+        with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
             yield file, tar
         file.flush()
         os.fsync(file.fileno())

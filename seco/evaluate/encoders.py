@@ -88,10 +88,11 @@ def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None
     if not timm.is_model(name) or not timm.is_model_pretrained(name):
         raise ConfigError(f"timm: expected a model that has weights, got {name!r}; see timm.list_pretrained()")
     try:
+        _ask_hub(timm.get_pretrained_cfg(name).hf_hub_id)
         backbone = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
         # The hub's advice after the first sentence is about its own environment variables.
-        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
+        reason = str(error).splitlines()[0].split(". ")[0].removeprefix("Got: ") if str(error) else type(error).__name__
         raise DataError(
             f"timm: expected the weights of {name} in the cache or on line, got {reason}; fetch them once with a network"
         ) from error
@@ -104,6 +105,17 @@ def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None
     encoder = Encoder(backbone.eval(), normalization, size or int(declared["input_size"][-1]), name)
     origin = {"kind": "timm", "name": name, "weights": declared.get("hf_hub_id") or declared.get("url")}
     return Subject(encoder, origin, f"mean and std of timm, {_OWN_RANGE}")
+
+
+def _ask_hub(repository: str | None) -> None:
+    """Raise OSError if timm's repository is neither on line nor in the cache.
+
+    One request: where there is no network, fetching the weights would repeat its own for most of a minute.
+    """
+    from huggingface_hub import snapshot_download
+
+    if repository is not None:
+        snapshot_download(repository, allow_patterns="config.json")
 
 
 def untrained(name: str, images: Images, *, bands: str = "rgb", size: int | None = None, seed: int = 0) -> Subject:

@@ -7,8 +7,6 @@ from torch import Tensor
 
 from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
 
-PARTS = ("forward q", "forward k", "loss", "backward", "optimiser", "EMA and queue")
-
 
 def train_step(
     model: MomentumContrast,
@@ -29,7 +27,7 @@ def train_step(
         backward: Finds the gradients of a loss.
         optimizer: Of the query encoder.
         step: Number of the step.
-        lap: Told the name of each of :data:`PARTS` when it ends; the last has two.
+        lap: Told the name of each part of the step when it ends; "EMA and queue" is one at the beginning and one at the end.
     """
     model.update_key_encoder()
     lap("EMA and queue")

@@ -1,14 +1,14 @@
 """Where something ran: versions and machine, for runs and results."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib import metadata
 from typing import Any
 
 PACKAGES = ("seco-eo", "torch", "torchvision", "timm", "numpy", "lightning", "rasterio", "pyarrow")
 
 
-def package_versions(names: Sequence[str] = PACKAGES) -> dict[str, str]:
+def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
     """Version of Python and of each package; those that are not installed are left out."""
     found = {"python": platform.python_version()}
     for name in names:

@@ -17,6 +17,7 @@ from seco.ops.recipe import RECIPES
 
 ONE_A_SHARD = 1
 TWO_A_SHARD = 10_000  # a patch of these stores takes 4608 bytes with its header and padding
+LONG_NAME = "a" * 200  # more than the oldest tar headers have room for
 
 
 def members(shard):
@@ -26,7 +27,7 @@ def members(shard):
 
 @pytest.fixture
 def loose(make_store):
-    return open_store(make_store(labels={"a": "forest", "b": "water"}))
+    return open_store(make_store(locations=("b", LONG_NAME, "c"), labels={LONG_NAME: "forest", "b": "water"}))
 
 
 @pytest.fixture

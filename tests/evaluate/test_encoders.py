@@ -98,3 +98,11 @@ def test_weights_that_cannot_be_fetched_are_one_line(store, monkeypatch):
     with pytest.raises(DataError, match="timm: expected the weights of resnet18 in the cache or on line") as caught:
         from_timm("resnet18", StorePatches(store))
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_network_nobody_waits(store, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:1")  # nobody listens there
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(store.path / "no_cache"))
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail(f"waits {seconds} s to ask again"))
+    with pytest.raises(DataError, match=r"weights of resnet18 in the cache or on line, got .*; fetch them once"):
+        from_timm("resnet18", StorePatches(store))
