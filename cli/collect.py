@@ -18,6 +18,8 @@ CATALOGUES = ("earthengine", "stac", "local")
 ONLY = {
     "workers": ("synthetic",),
     "sampling": CATALOGUES,
+    "region": CATALOGUES,
+    "points": CATALOGUES,
     "window": CATALOGUES,
     "interval": CATALOGUES,
     "attempts": CATALOGUES,
@@ -51,7 +53,19 @@ ONLY = {
 )
 @click.option("--interval", type=click.IntRange(min=1), default=91, show_default=True, help="Days between dates.")
 @click.option("--window", type=click.IntRange(min=0), default=15, show_default=True, help="Days that a date may be off.")
-@click.option("--sampling", type=click.Choice(["rectangles"]), default="rectangles", help="How places are drawn.")
+@click.option(
+    "--sampling",
+    type=click.Choice(["cities", "land", "region", "points"]),
+    default="cities",
+    show_default=True,
+    help="Where places are drawn: within some 50 km of cities, or on all land alike, or as the next two options say.",
+)
+@click.option("--region", help="With --sampling region: a file of polygons, or a country by English name or ISO code.")
+@click.option(
+    "--points",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --sampling points: a CSV file, columns lon and lat.",
+)
 @click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
 @click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")
 @click.option("--shard", type=click.IntRange(min=0), default=0, help="Which of them to collect, from 0; then seco merge.")
@@ -84,6 +98,12 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
         if source not in sources and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(
                 f"--{name.replace('_', '-')}: expected with {' or '.join(sources)}, got {source}; leave it out"
+            )
+    for name in ("region", "points"):
+        if (options[name] is None) == (options["sampling"] == name):
+            raise click.UsageError(
+                f"--{name}: expected with --sampling {name} and with no other, got --sampling {options['sampling']}; "
+                f"give both or neither"
             )
     if options["shard"] >= options["num_shards"]:
         raise click.UsageError(f"--shard: expected less than --num-shards {options['num_shards']}, got {options['shard']}")

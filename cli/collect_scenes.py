@@ -15,6 +15,7 @@ from seco.errors import ConfigError, RunError
 if TYPE_CHECKING:
     from seco.collect.collector import Progress
     from seco.collect.estimate import Estimate
+    from seco.collect.places import DrawnPlaces, GivenPlaces
     from seco.collect.settings import Settings
     from seco.collect.source import SceneSource
 
@@ -24,9 +25,8 @@ PLAIN_INTERVAL_S = 5.0
 def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - those of the command
     """Collect, or estimate what that takes."""
     from seco.collect.collector import collect
-    from seco.collect.places import LandRectangles
 
-    sampler = LandRectangles(options["patch_size"])
+    sampler = _open_sampler(**options)
     source = _OPEN[options["source"]](**options)
     settings = _settings(source, sampler.name, **options)
     if dry_run:
@@ -110,6 +110,24 @@ _OPEN: "dict[str, Callable[..., SceneSource]]" = {
     "stac": _open_stac,
     "local": _open_local,
 }
+
+
+def _open_sampler(
+    *, sampling: str, region: str, points: Path, locations: int, patch_size: int, **_: object
+) -> "DrawnPlaces | GivenPlaces":
+    from seco.collect.geography import land
+    from seco.collect.places import DrawnPlaces, GivenPlaces
+    from seco.collect.region import open_region, read_points
+    from seco.collect.sampling import AroundCities, Distribution, OverArea
+
+    if sampling == "points":
+        return GivenPlaces(read_points(points), locations=locations, patch_size=patch_size)
+    distribution: Distribution
+    if sampling == "cities":
+        distribution = AroundCities()
+    else:
+        distribution = OverArea(land(), "land") if sampling == "land" else open_region(region)
+    return DrawnPlaces(distribution, locations=locations, patch_size=patch_size)
 
 
 def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "Settings":  # noqa: ANN401

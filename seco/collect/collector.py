@@ -14,7 +14,7 @@ from seco.collect.fetch import Candidate, Patches, choose_for
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
 from seco.collect.ledger import Ledger
-from seco.collect.locations import Location
+from seco.collect.locations import Location, location_id
 from seco.collect.settings import Settings
 from seco.collect.source import Scene, SceneSource
 from seco.collect.workers import Workers
@@ -270,11 +270,6 @@ def collect(
             raise RunError(explain_rejections(progress, settings))
         ledger.finish()
     return progress
-
-
-def location_id(number: int) -> str:
-    """Name of location number ``number``, from 0."""
-    return f"{number:06d}"
 
 
 def explain_rejections(progress: Progress, settings: Settings) -> str:

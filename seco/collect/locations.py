@@ -57,11 +57,18 @@ class Location:
     transform: tuple[float, float, float, float, float, float]
 
 
+def location_id(number: int) -> str:
+    """Name of location number ``number``, from 0."""
+    return f"{number:06d}"
+
+
 def utm_epsg(longitude: float, latitude: float) -> int:
-    """EPSG code of a point's UTM zone (degrees); zone 32V widened over Norway as Sentinel-2's tiles are."""
+    """EPSG code of a point's UTM zone (degrees); other zones over Norway and Svalbard as Sentinel-2's tiles have."""
     zone = min(int((longitude + 180.0) / 6.0), 59) + 1
     if 56.0 <= latitude < 64.0 and 3.0 <= longitude < 12.0:
         zone = 32
+    elif latitude >= 72.0 and 0.0 <= longitude < 42.0:
+        zone = 31 + 2 * int((longitude + 3.0) / 12.0)  # 31, 33, 35 and 37, which meet at 9, 21 and 33 degrees
     return (32600 if latitude >= 0 else 32700) + zone
 
 
@@ -69,7 +76,7 @@ def draw_location(stream: Stream, index: int, patch_size: int) -> Location:
     """Draw a place on land, each degree of latitude and longitude of the rectangles alike."""
     areas = np.array([(east - west) * (north - south) for west, south, east, north in LAND], dtype=np.float64)
     west, south, east, north = LAND[stream.index(areas)]
-    return place_patch(f"{index:06d}", stream.uniform(west, east), stream.uniform(south, north), patch_size)
+    return place_patch(location_id(index), stream.uniform(west, east), stream.uniform(south, north), patch_size)
 
 
 def place_patch(location_id: str, longitude: float, latitude: float, patch_size: int) -> Location:

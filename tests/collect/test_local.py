@@ -1,12 +1,10 @@
 """The source local: products as ESA packs them, and dated rasters."""
 
-import json
-
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from scenes import EPSG, SIZE, expected_patch, inside, numbers_of, write_raster, write_safe
+from scenes import SIZE, expected_patch, inside, numbers_of, write_raster, write_safe
 from seco.cli.main import main
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
@@ -108,28 +106,30 @@ def test_bad_folders_are_one_line(tmp_path, make, message):
     assert "\n" not in str(caught.value)
 
 
-def test_the_store_says_where_it_comes_from(rasters, tmp_path):
-    from seco.collect.collector import collect
-    from seco.collect.settings import Settings
-
-    class Here:
-        name = "here"
-
-        def candidate(self, _seed, number, _attempt):
-            return inside(number)
-
-    source = LocalSource(rasters, patch_size=SIZE)
-    settings = Settings(
-        source="local", collection=source.collection, product_level="L2A", sampling="here", locations=3, seed=1,
-        patch_size=SIZE, until="2021-12-31", dates=3, interval_days=91, window_days=45,
-    )  # fmt: skip
-    collect(tmp_path / "store", settings, source, Here())
+def test_points_end_in_a_store_that_says_where_it_comes_from(rasters, tmp_path):
+    places = [inside(number) for number in range(3)]
+    rows = [f"{place.longitude},{place.latitude}" for place in places]
+    (tmp_path / "points.csv").write_text("\n".join(["lon,lat", *rows]))
+    words = ["--catalog", rasters, "--out", tmp_path / "store", "--locations", 3, "--seed", 1, "--patch-size", SIZE]
+    words += [
+        "--sampling",
+        "points",
+        "--points",
+        tmp_path / "points.csv",
+        "--until",
+        "2021-12-31",
+        "--dates",
+        3,
+        "--window",
+        45,
+    ]
+    result = CliRunner().invoke(main, ["collect", "--source", "local", *map(str, words)])
+    assert result.exit_code == 0, result.output
     store = open_store(tmp_path / "store")
     assert len(store) == 3
     assert store.description.product_level == "L2A"
-    assert json.loads((tmp_path / "store" / "dataset.json").read_text())["source"].startswith("local, ")
+    assert store.description.source.startswith("local, ")
     dates, pixels = store[0]
     days = ["2020-12-20", "2021-03-20", "2021-06-21", "2021-09-20", "2021-12-20"]
     seeds = [days.index(str(date)[:10]) for date in dates]
-    np.testing.assert_array_equal(pixels, [expected_patch(inside(0), seed) for seed in seeds])
-    assert EPSG == 32631
+    np.testing.assert_array_equal(pixels, [expected_patch(places[0], seed) for seed in seeds])
