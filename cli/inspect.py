@@ -6,13 +6,15 @@ from typing import Any
 
 import click
 
-FIGURE = "contact_sheet.png"
+FIGURES = ("contact_sheet.png", "world_map.png")
 
 
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {FIGURE} to this folder.")
+@click.option(
+    "--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {' and '.join(FIGURES)} to this folder."
+)
 def command(store: Path, as_json: bool, figures: Path | None) -> None:
     """Print what a patch store holds: locations, dates, gaps, bands, statistics, clouds and classes."""
     from seco.data.store import open_store
@@ -27,10 +29,12 @@ def command(store: Path, as_json: bool, figures: Path | None) -> None:
         _print_bands(summary)
     if figures is not None:
         from seco.report.contact_sheet import contact_sheet
+        from seco.report.world_map import world_map
 
         figures.mkdir(parents=True, exist_ok=True)
-        contact_sheet(opened).savefig(figures / FIGURE)
-        click.echo(f"Wrote {figures / FIGURE}", err=True)
+        for name, draw in zip(FIGURES, (contact_sheet, world_map), strict=True):
+            draw(opened).savefig(figures / name)
+            click.echo(f"Wrote {figures / name}", err=True)
 
 
 def _print_overview(summary: dict[str, Any]) -> None:

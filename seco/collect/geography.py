@@ -28,16 +28,18 @@ def cities() -> NDArray[np.float64]:
 @cache
 def land() -> Any:  # noqa: ANN401 - shapely has no types
     """All land that Sentinel-2 covers, a prepared multipolygon, degrees."""
-    geometry = clip_to(COVERED, geopandas.read_file(MAP, layer="land").geometry)
+    geometry = clip_to(COVERED, countries().geometry)
     shapely.prepare(geometry)
     return geometry
 
 
 @cache
 def countries() -> geopandas.GeoDataFrame:
-    """Countries with ``name``, ``name_geonames``, ``iso2`` and ``iso3``; what has no code has NaN there."""
+    """Countries with ``name``, ``name_geonames``, ``iso2`` and ``iso3``; what has no code has NaN there. No Antarctica."""
     codes = pd.read_csv(DATA / "country_codes.csv", dtype=str, keep_default_na=False)  # NA is Namibia
     shapes = geopandas.read_file(MAP, layer="countries").set_crs("EPSG:4326")
+    shapes = shapes[shapes["name"] != "Antarctica"]  # its coast runs around the pole, and Sentinel-2 seldom looks there
+    shapes.geometry = [_cut_at_date_line(shape) for shape in shapes.geometry]
     return shapes.merge(codes, on="id", how="left", suffixes=("", "_geonames"))
 
 
@@ -56,6 +58,17 @@ def country(name: str) -> geopandas.GeoSeries:
         advice = f"did you mean {' or '.join(near)}?" if near else "give its English name or ISO code"
         raise ConfigError(f"region: expected a file of polygons or a country, got {name}; {advice}")
     return found
+
+
+def _cut_at_date_line(shape: Any) -> Any:  # noqa: ANN401
+    """Polygons whose coast jumps from 180° to -180°, as this map's do, in parts on both sides."""
+    parts = shapely.get_parts(shape)
+    if shapely.bounds(parts)[:, 2].max() - shapely.bounds(parts)[:, 0].min() < 180:
+        return shape
+    smooth = [shapely.transform(part, lambda xy: np.unwrap(xy, period=360, axis=0)) for part in parts]
+    turns = [shapely.intersection(smooth, shapely.box(turn - 180, -90, turn + 180, 90)) for turn in (-360, 0, 360)]
+    back = [shapely.transform(turn, lambda xy, by=by: xy - (by, 0)) for turn, by in zip(turns, (-360, 0, 360), strict=True)]
+    return shapely.union_all(back)
 
 
 def clip_to(shape: Any, geometry: geopandas.GeoSeries) -> Any:  # noqa: ANN401

@@ -37,7 +37,7 @@ def summarise_store(store: Store) -> dict[str, Any]:
         "first_date": str(times.min()),
         "last_date": str(times.max()),
         "patches_per_month": np.bincount(_month(times), minlength=12).tolist(),
-        "gap_days": _spread(_gaps_days(store)),
+        "gap_days": _spread(gaps_days(store)),
         "cloud_fraction": _clouds(store),
         "packed": store.packed,
         "bytes": _bytes(store),
@@ -63,7 +63,7 @@ def _month(times: np.ndarray) -> np.ndarray:
     return times.astype("datetime64[M]").astype(np.int64) % 12
 
 
-def _gaps_days(store: Store) -> np.ndarray:
+def gaps_days(store: Store) -> np.ndarray:
     """Days between consecutive dates of each location, all locations together."""
     gaps = np.diff(store.times).astype(np.int64) / SECONDS_PER_DAY
     starts = store.locations["first_row"][1:]

@@ -38,8 +38,9 @@ def test_json_is_the_only_thing_on_stdout(make_store, tmp_path):
     assert summary["cloud_fraction"] == {"mean": 0.25, "max": 0.25, "known": 9}
     assert summary["bytes"] == sum(file.stat().st_size for file in store.glob("patches/*/*.tif"))
     assert [band["name"] for band in summary["bands"]][:2] == ["B01", "B02"]
-    assert (tmp_path / "figures/contact_sheet.png").read_bytes().startswith(b"\x89PNG")
-    assert "contact_sheet.png" in result.stderr
+    for name in ("contact_sheet.png", "world_map.png"):
+        assert (tmp_path / "figures" / name).read_bytes().startswith(b"\x89PNG")
+        assert name in result.stderr
 
 
 def test_one_date_has_no_gaps(make_store):

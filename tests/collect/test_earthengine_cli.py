@@ -1,5 +1,6 @@
 """``seco collect --source earthengine`` as a user meets it."""
 
+import json
 import logging
 
 import pytest
@@ -55,6 +56,23 @@ def test_shards_and_merge(tmp_path, stub):
     result = run("merge", tmp_path / "part0", tmp_path / "part1", "--out", tmp_path / "merged")
     assert "8 locations of 2 stores" in result.stdout
     assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("sampling", "name"),
+    [
+        (("land",), "land, triangles "),
+        (("region", "--region", "ES"), "land of a region, triangles "),
+        (("points", "--points", "points.csv"), "points "),
+        (("cities",), "50 km around 10000 cities (GeoNames, July 2026)"),
+    ],
+)
+def test_every_sampling_collects_and_is_kept_in_the_settings(tmp_path, stub, monkeypatch, sampling, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "points.csv").write_text("lon,lat\n" + "".join(f"{-4 + 0.5 * i},40\n" for i in range(8)))
+    assert collect(stub, "store", "--sampling", *sampling).exit_code == 0
+    assert json.loads((tmp_path / "store/collection.json").read_text())["sampling"].startswith(name)
+    assert len(open_store(tmp_path / "store")) == 8
 
 
 def test_dry_run_writes_nothing(tmp_path, stub):

@@ -87,6 +87,16 @@ def test_land_has_the_known_share_of_the_earth():
     assert share == pytest.approx(134.5 / 465.0, abs=0.012)
 
 
+@pytest.mark.parametrize("place", [(-175, 66.5), (178, 67), (179.2, -16.6), (178, -18), (-150, 66), (139, 36), (31, 30)])
+def test_land_on_both_sides_of_the_date_line(place):
+    assert land().contains(shapely.Point(place))
+
+
+@pytest.mark.parametrize("place", [(0, 71), (-150, -16.6), (0, -16.8), (-30, 40), (179.9, 60), (0, 0)])
+def test_sea_at_the_latitudes_of_land_that_crosses_the_date_line(place):
+    assert not land().contains(shapely.Point(place))
+
+
 def test_places_on_land_lie_on_land_and_seldom_fail():
     sampler = DrawnPlaces(OverArea(land(), "land"), locations=300, patch_size=SIZE)
     found = [attempt(sampler, number, 0) for number in range(300)]
