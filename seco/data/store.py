@@ -290,7 +290,8 @@ def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
 
 def _read_parquet(file: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
     try:
-        return pyarrow.parquet.ParquetFile(file).read(columns=columns).select(columns)
+        # One thread: several take more memory, and no less time for so few columns.
+        return pyarrow.parquet.ParquetFile(file).read(columns=columns, use_threads=False).select(columns)
     except (pyarrow.ArrowException, KeyError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(
