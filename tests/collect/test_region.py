@@ -68,7 +68,7 @@ def test_points_of_a_csv_file(tmp_path, header):
     ("text", "message"),
     [
         ("lon,lat\n1,2\n181,2\n", "expected lon from -180 to 180, got '181' in .*points.csv, line 3"),
-        ("lon,lat\n1,nan\n", "expected lat from -80 to 80, got 'nan' in .*line 2"),
+        ("lon,lat\n1,nan\n", "expected lat from -80 to 84, got 'nan' in .*line 2"),
         ("lon,lat\n1\n", "expected lat .* got None in .*line 2"),
         ("lon,lat\n", "expected rows of points, got none"),
         ("east,lat\n1,2\n", "expected a column lon in .*, got east, lat"),
