@@ -87,10 +87,11 @@ def test_wrong_rows_are_named(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("wrong", "code", "message"),
     [
-        (("--sampling", "region"), 2, "--region: expected with --sampling region"),
-        (("--region", "FR"), 2, "--region: expected with --sampling region"),
+        (("--sampling", "region"), 2, "--region: expected with --sampling region, got none"),
+        (("--region", "FR"), 2, "--region: expected with --sampling region, got --sampling cities"),
         (("--sampling", "points"), 2, "--points: expected with --sampling points"),
         (("--sampling", "region", "--region", "Frence"), 1, "did you mean France"),
+        (("--sampling", "region", "--region", "Antarctica"), 1, "expected land that Sentinel-2 covers"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, wrong, code, message):
