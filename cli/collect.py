@@ -100,10 +100,11 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
                 f"--{name.replace('_', '-')}: expected with {' or '.join(sources)}, got {source}; leave it out"
             )
     for name in ("region", "points"):
-        if (options[name] is None) == (options["sampling"] == name):
+        if options[name] is None and options["sampling"] == name:
+            raise click.UsageError(f"--{name}: expected with --sampling {name}, got none; give it")
+        if options[name] is not None and options["sampling"] != name:
             raise click.UsageError(
-                f"--{name}: expected with --sampling {name} and with no other, got --sampling {options['sampling']}; "
-                f"give both or neither"
+                f"--{name}: expected with --sampling {name}, got --sampling {options['sampling']}; leave it out"
             )
     if options["shard"] >= options["num_shards"]:
         raise click.UsageError(f"--shard: expected less than --num-shards {options['num_shards']}, got {options['shard']}")

@@ -35,11 +35,12 @@ def land() -> Any:  # noqa: ANN401 - shapely has no types
 
 @cache
 def countries() -> geopandas.GeoDataFrame:
-    """Countries with ``name``, ``name_geonames``, ``iso2`` and ``iso3``; what has no code has NaN there. No Antarctica."""
+    """Countries with ``name``, ``name_geonames``, ``iso2`` and ``iso3``, NaN where there is none; Antarctica is empty."""
     codes = pd.read_csv(DATA / "country_codes.csv", dtype=str, keep_default_na=False)  # NA is Namibia
     shapes = geopandas.read_file(MAP, layer="countries").set_crs("EPSG:4326")
-    shapes = shapes[shapes["name"] != "Antarctica"]  # its coast runs around the pole, and Sentinel-2 seldom looks there
-    shapes.geometry = [_cut_at_date_line(shape) for shape in shapes.geometry]
+    # Antarctica's coast runs around the pole, and Sentinel-2 seldom looks there.
+    shapes.loc[shapes["name"] == "Antarctica", "geometry"] = shapely.Polygon()
+    shapes.geometry = [shape if shape.is_empty else _cut_at_date_line(shape) for shape in shapes.geometry]
     return shapes.merge(codes, on="id", how="left", suffixes=("", "_geonames"))
 
 

@@ -1,7 +1,6 @@
 """Which places overlap earlier ones."""
 
 import itertools
-from collections import defaultdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +36,7 @@ def find_overlaps(points: Array, owners: NDArray[np.int64], reach: float) -> NDA
     # Cubes of the size of the reach, numbered: what is near lies in one of 27. Far less than 2**20 a side.
     cubes = np.floor(metres / reach).astype(np.int64) @ np.array([1 << 40, 1 << 20, 1])
     around = [(x << 40) + (y << 20) + z for x, y, z in itertools.product((-1, 0, 1), repeat=3)]
-    kept: defaultdict[int, list[int]] = defaultdict(list)
+    kept: dict[int, list[int]] = {}
     overlaps = np.zeros(len(points), dtype=np.bool_)
     position, owner = metres.tolist(), owners.tolist()
 
@@ -46,9 +45,9 @@ def find_overlaps(points: Array, owners: NDArray[np.int64], reach: float) -> NDA
         return bool((x - u) ** 2 + (y - v) ** 2 + (z - w) ** 2 < reach**2)
 
     for i, cube in enumerate(cubes.tolist()):
-        neighbours = (j for step in around if cube + step in kept for j in kept[cube + step])
+        neighbours = (j for step in around for j in kept.get(cube + step, ()))
         if any(owner[i] != owner[j] and near(i, j) for j in neighbours):
             overlaps[i] = True
         else:
-            kept[cube].append(i)
+            kept.setdefault(cube, []).append(i)
     return overlaps

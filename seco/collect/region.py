@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from seco.collect.stream import Array
 from seco.errors import ConfigError
 
 COLUMNS = (("lon", "longitude", "x"), ("lat", "latitude", "y"))
-MOST_DEGREES = (180.0, 80.0)  # UTM and Sentinel-2's tiles reach a little further north; no land is there
+LIMITS = ((-180.0, 180.0), (-80.0, 84.0))  # degrees; UTM ends there
 
 
 def open_region(region: str) -> OverArea:
@@ -77,9 +77,8 @@ def _read_polygons(file: Path) -> geopandas.GeoSeries:
     return degrees
 
 
-def _column(file: Path, header: Any, names: tuple[str, ...]) -> str:  # noqa: ANN401 - a sequence of str
-    found: Iterator[str] = (each for each in header if each.strip().lower() in names)
-    column = next(found, None)
+def _column(file: Path, header: Sequence[str], names: tuple[str, ...]) -> str:
+    column = next((each for each in header if each.strip().lower() in names), None)
     if column is None:
         raise ConfigError(f"points: expected a column {names[0]} in {file}, got {', '.join(header) or 'none'}; name it so")
     return column
@@ -87,14 +86,14 @@ def _column(file: Path, header: Any, names: tuple[str, ...]) -> str:  # noqa: AN
 
 def _point(where: str, row: dict[str, str], columns: list[str]) -> list[float]:
     point = []
-    for column, most in zip(columns, MOST_DEGREES, strict=True):
+    for column, (low, high) in zip(columns, LIMITS, strict=True):
         try:
             degrees = float(row[column])
         except (TypeError, ValueError):
             degrees = math.nan
-        if not -most <= degrees <= most:
+        if not low <= degrees <= high:
             raise ConfigError(
-                f"points: expected {column} from {-most:g} to {most:g}, got {row[column]!r} in {where}; correct it"
+                f"points: expected {column} from {low:g} to {high:g}, got {row[column]!r} in {where}; correct it"
             )
         point.append(degrees)
     return point

@@ -68,7 +68,7 @@ def test_points_of_a_csv_file(tmp_path, header):
     ("text", "message"),
     [
         ("lon,lat\n1,2\n181,2\n", "expected lon from -180 to 180, got '181' in .*points.csv, line 3"),
-        ("lon,lat\n1,nan\n", "expected lat from -80 to 80, got 'nan' in .*line 2"),
+        ("lon,lat\n1,nan\n", "expected lat from -80 to 84, got 'nan' in .*line 2"),
         ("lon,lat\n1\n", "expected lat .* got None in .*line 2"),
         ("lon,lat\n", "expected rows of points, got none"),
         ("east,lat\n1,2\n", "expected a column lon in .*, got east, lat"),
@@ -87,10 +87,11 @@ def test_wrong_rows_are_named(tmp_path, text, message):
 @pytest.mark.parametrize(
     ("wrong", "code", "message"),
     [
-        (("--sampling", "region"), 2, "--region: expected with --sampling region"),
-        (("--region", "FR"), 2, "--region: expected with --sampling region"),
+        (("--sampling", "region"), 2, "--region: expected with --sampling region, got none"),
+        (("--region", "FR"), 2, "--region: expected with --sampling region, got --sampling cities"),
         (("--sampling", "points"), 2, "--points: expected with --sampling points"),
         (("--sampling", "region", "--region", "Frence"), 1, "did you mean France"),
+        (("--sampling", "region", "--region", "Antarctica"), 1, "expected land that Sentinel-2 covers"),
     ],
 )
 def test_wrong_options_are_one_line(tmp_path, wrong, code, message):
