@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
 OPTIONAL = {
     "rasterio": "reading foreign GeoTIFFs and writing stores",
+    "geopandas": "writing stores",
+    "imagecodecs": "files of another writer with ZSTD or LZW",
     "nvidia.dali": "DALI operators",
     "pyarrow": "training steps and their tests",
     "timm": "training steps and their tests",
@@ -35,7 +37,7 @@ def main() -> int:
     site = ROOT / "build" / "gpu-check-site"
     if arguments.wheels:
         gpu_wheels.install(arguments.wheels, site)
-        sys.path.append(str(site))
+    sys.path.append(str(site))
     missing = [name for name in NEEDED if not _is_there(name)]
     if missing:
         print(f"Error: {sys.executable} lacks {', '.join(missing)}: install them, or say make gpu-check PYTHON=...")
@@ -47,8 +49,8 @@ def main() -> int:
     if _run("build", _build_command(site), os.environ.copy()):
         return 1
     link = site / "benchmarks"  # -P keeps the checkout, whose seco/ has no native module, off the path
-    if not link.exists():
-        link.symlink_to(ROOT / "benchmarks")
+    link.unlink(missing_ok=True)
+    link.symlink_to(ROOT / "benchmarks")
     python = [sys.executable, "-P", "-m"]
     steps = {
         "tests": [
@@ -82,7 +84,7 @@ def _gpu_tests() -> list[str]:
 
 def _benchmarks() -> list[str]:
     """Those whose packages are there."""
-    needed = {"views": (), "step": ("pyarrow", "timm"), "decode": ("pyarrow", "rasterio", "nvidia.dali")}
+    needed = {"views": (), "step": ("pyarrow", "timm"), "decode": ("pyarrow", "geopandas", "rasterio", "nvidia.dali")}
     return [name for name, packages in needed.items() if all(map(_is_there, packages))]
 
 

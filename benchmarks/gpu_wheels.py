@@ -6,6 +6,7 @@
 import argparse
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,10 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PART_BYTES = 55 * 10**6
 MANIFEST = "parts.json"
-# DALI with what it imports; rasterio likewise, which writes the files of the tests; tifffile is another writer.
+CODECS = ROOT / "build" / "codecs"  # sources that a build has fetched; it looks for them there first
+# DALI with what it imports; then what stores and the files of the tests are written with.
 NAMES = (
     "nvidia-dali-cuda130", "nvidia-libnvcomp-cu13", "nvidia-nvimgcodec-cu13", "astunparse", "gast", "libcst", "makefun",
     "nvtx", "optree", "packaging", "six", "typing-extensions", "wheel",
+    "geopandas", "pyogrio", "pyproj", "shapely", "pandas", "python-dateutil", "pytz", "pyarrow", "imagecodecs",
     "rasterio", "affine", "attrs", "certifi", "click-plugins", "cligj", "pyparsing", "tifffile",
 )  # fmt: skip
 
@@ -44,7 +47,10 @@ def main() -> int:
 
 
 def collect(folder: Path, names: list[str], *, python: str) -> None:
-    """Download the wheels that constraints.txt names for a version of Python on x86-64 Linux, and cut them into parts."""
+    """Download wheels for a version of Python on x86-64 Linux, as constraints.txt names them, and cut them into parts.
+
+    The codecs' sources go with them, if this checkout was built.
+    """
     platforms = [f"--platform=manylinux_2_{glibc}_x86_64" for glibc in (28, 27, 24, 17)] + [
         "--platform=manylinux2014_x86_64"
     ]
@@ -53,7 +59,7 @@ def collect(folder: Path, names: list[str], *, python: str) -> None:
     with tempfile.TemporaryDirectory() as wheels:
         command = [sys.executable, "-m", "pip", "download", "--quiet", *chosen, *constraints, "--dest", wheels, *names]
         subprocess.run(command, check=True)
-        split(sorted(Path(wheels).iterdir()), folder)
+        split([*sorted(Path(wheels).iterdir()), *sorted(CODECS.glob("*.tar.gz"))], folder)
 
 
 def split(files: list[Path], folder: Path, *, part_bytes: int = PART_BYTES) -> None:
@@ -100,7 +106,12 @@ def install(folder: Path, target: Path | None) -> None:
     where = ["--target", str(target), "--upgrade"] if target else []
     with tempfile.TemporaryDirectory() as wheels:
         files = join(folder, Path(wheels))
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", *where, *map(str, files)]
+        packages = [str(file) for file in files if file.suffix == ".whl"]
+        CODECS.mkdir(parents=True, exist_ok=True)
+        for archive in files:
+            if archive.suffix == ".gz":
+                shutil.copy(archive, CODECS)
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", *where, *packages]
         subprocess.run(command, check=True)
 
 

@@ -38,6 +38,8 @@ def shared_data() -> Callable[[str], Path]:
 @pytest.fixture
 def make_store(tmp_path: Path) -> Callable[..., Path]:
     """Writes a store of random patches of 8 x 8 pixels: ``make_store("name", bands=…, dtype=…)``."""
+    for needed in ("rasterio", "geopandas"):
+        pytest.importorskip(needed, reason=f"{needed} is not installed")
     from seco.bands import SENTINEL2_L2A
     from seco.data.writer import StoreWriter
 

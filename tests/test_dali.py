@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("rasterio", reason="rasterio is not installed")
+pytest.importorskip("nvidia.dali", reason="DALI is not installed")
 import rasterio
 from ops.geotiff_files import encode, pixels_of
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
 
+import seco.dali
 from seco import _core
 from seco.ops.geotiff import decode_geotiff
-
-pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-import seco.dali
 
 fn = pytest.importorskip("nvidia.dali.fn")
 
@@ -79,6 +80,8 @@ def test_every_layout_is_gdals_bit_for_bit(decoder, dtype):
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 def test_files_of_tifffile_are_read(decoder, compression, planar):
     tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
+    if compression in ("zstd", "lzw"):
+        pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
     pixels = pixels_of(5, "uint16")
     buffer = io.BytesIO()
     stored = pixels if planar == "separate" else np.moveaxis(pixels, 0, -1)

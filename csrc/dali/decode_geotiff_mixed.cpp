@@ -1,6 +1,7 @@
 // fn.seco.decode_geotiff from the CPU to the GPU: headers here, blocks there.
 #include <dali/kernels/dynamic_scratchpad.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "common/stages.hpp"
@@ -29,23 +30,24 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
 
     void RunImpl(dali::Workspace& ws) override {
         auto& pixels = ws.Output<GPUBackend>(0);
-        dali::kernels::DynamicScratchpad memory{dali::AccessOrder(ws.stream())};
         find_places(pixels);
-        while (!decode(memory, ws.stream())) {
+        while (!decode(ws.stream())) {
         }  // again without a file that cannot even be staged
-        finish(ws.stream());
+        clear_wrong(ws.stream());
         pixels.SetLayout(batch_.layout());
         if (!batch_.flag()) batch_.refuse_wrong();
         int next = 1;
+        Memory memory{dali::AccessOrder(ws.stream())};
+        const size_t files = batch_.files().size();
         if (batch_.georeference()) {
-            auto* places = on_host<double>(memory, batch_.files().size() * 7);
+            auto* places = on_host<double>(memory, files * 7);
             batch_.write_places(places);
-            scatter(places, ws.Output<GPUBackend>(next++), ws.stream());
+            send(places, files * 7, ws.Output<GPUBackend>(next++), ws.stream());
         }
         if (batch_.flag()) {
-            auto* flags = on_host<bool>(memory, batch_.files().size());
+            auto* flags = on_host<bool>(memory, files);
             batch_.write_flags(flags);
-            scatter(flags, ws.Output<GPUBackend>(next), ws.stream());
+            send(flags, files, ws.Output<GPUBackend>(next), ws.stream());
         }
     }
 
@@ -61,6 +63,14 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
         return memory.Allocate<mm::memory_kind::device, uint8_t>(bytes, kAlignment);
     }
 
+    // In one piece of each kind: a scratchpad that grows by itself doubles.
+    static Memory::scratch_sizes_t sizes(size_t pinned, size_t device) {
+        Memory::scratch_sizes_t all{};
+        all[static_cast<size_t>(mm::memory_kind_id::pinned)] = pinned + 2 * kAlignment;
+        all[static_cast<size_t>(mm::memory_kind_id::device)] = device + 2 * kAlignment;
+        return all;
+    }
+
     void find_places(dali::TensorList<GPUBackend>& pixels) {
         places_.clear();
         for (int i = 0; i < pixels.num_samples(); ++i)
@@ -70,30 +80,31 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
     }
 
     // False if a file turned out wrong before anything was sent to the GPU.
-    bool decode(Memory& memory, cudaStream_t stream) {
+    bool decode(cudaStream_t stream) {
         std::vector<const geotiff::Image*> images;
         for (const File& file : batch_.files()) images.push_back(file.wrong.empty() ? &file.image : nullptr);
         const cuda::Staging staging(images, batch_.bands());
         const size_t chunks = staging.chunks.size(), bands = batch_.bands().size();
+        if (chunks == 0) return true;
         const size_t head = cuda::Tables::bytes(chunks, bands), bytes = head + staging.staged_bytes;
+        const size_t scratch_bytes = cuda::DecodeScratch::bytes(staging);
+        Memory memory(dali::AccessOrder(stream), {}, {},
+                      sizes(bytes + staging.compressed(), bytes + scratch_bytes));
         auto* host = on_host<uint8_t>(memory, bytes);
         auto* device = on_device(memory, bytes);
-        const cuda::DecodeScratch scratch(staging, on_device(memory, cuda::DecodeScratch::bytes(staging)));
+        const cuda::DecodeScratch scratch(staging, on_device(memory, scratch_bytes));
         const cuda::Tables tables(host, chunks, bands);
         fill_tables(staging, batch_.bands(), device + head, scratch.decoded, places_, tables);
         if (!stage_files(staging, host + head, tables)) return false;
 
-        const geotiff::Image& model = batch_.model();
-        const cuda::Planes planes{model.sample_bytes, model.shape.height, model.shape.width};
-        auto* whole = on_host<bool>(memory, staging.compressed());
+        const cuda::Planes planes{batch_.sample_bytes(), batch_.shape().height, batch_.shape().width};
         SECO_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
         cuda::decode_geotiff(staging, cuda::Tables(device, chunks, bands), scratch, planes, stream);
-        SECO_CUDA_CHECK(
-            cudaMemcpyAsync(whole, scratch.whole, staging.compressed(), cudaMemcpyDeviceToHost, stream));
-        {
-            const StageTimer timer(Stage::kDecompress);
-            SECO_CUDA_CHECK(cudaStreamSynchronize(stream));
-        }
+        auto* whole = on_host<bool>(memory, staging.compressed());
+        if (staging.compressed())
+            SECO_CUDA_CHECK(
+                cudaMemcpyAsync(whole, scratch.whole, staging.compressed(), cudaMemcpyDeviceToHost, stream));
+        SECO_CUDA_CHECK(cudaStreamSynchronize(stream));
         decode_again(staging, whole, stream);
         return true;
     }
@@ -118,38 +129,41 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
 
     // The CPU has the last word on files that failed on the GPU: it says why, or decodes them.
     void decode_again(const cuda::Staging& staging, const bool* whole, cudaStream_t stream) {
-        std::vector<uint8_t> pixels;
+        std::vector<size_t> failed;
         for (size_t f = 0; f < staging.images.size(); ++f) {
-            const size_t first = staging.first_of_file[f], end = first + staging.chunks_of_file[f];
-            const auto failed = [&](size_t c) { return c < staging.compressed() && !whole[c]; };
-            bool again = false;
-            for (size_t c = first; c < end; ++c) again = again || failed(c);
-            if (!again) continue;
-            pixels.resize(static_cast<size_t>(batch_.file_bytes()));
+            const size_t first = staging.first_of_file[f],
+                         end = std::min(first + staging.chunks_of_file[f], staging.compressed());
+            if (first < end && !std::all_of(whole + first, whole + end, [](bool each) { return each; }))
+                failed.push_back(f);
+        }
+        int device = 0;
+        SECO_CUDA_CHECK(cudaGetDevice(&device));
+        cpu::parallel_for(static_cast<int64_t>(failed.size()), num_threads_, [&](int64_t i) {
+            const size_t f = failed[static_cast<size_t>(i)];
+            std::vector<uint8_t> pixels(static_cast<size_t>(batch_.file_bytes()));
             batch_.decode(batch_.files()[f], pixels.data());
-            stage_totals().files_decoded_again.fetch_add(1, std::memory_order_relaxed);
+            SECO_CUDA_CHECK(cudaSetDevice(device));  // of this thread
             SECO_CUDA_CHECK(
                 cudaMemcpyAsync(places_[f], pixels.data(), pixels.size(), cudaMemcpyHostToDevice, stream));
             SECO_CUDA_CHECK(cudaStreamSynchronize(stream));
-        }
+        });
+        stage_totals().files_decoded_again.fetch_add(static_cast<int64_t>(failed.size()),
+                                                     std::memory_order_relaxed);
     }
 
     // Files that are wrong hold zeros.
-    void finish(cudaStream_t stream) {
+    void clear_wrong(cudaStream_t stream) {
         for (size_t f = 0; f < places_.size(); ++f)
             if (!batch_.files()[f].wrong.empty())
                 SECO_CUDA_CHECK(
                     cudaMemsetAsync(places_[f], 0, static_cast<size_t>(batch_.file_bytes()), stream));
     }
 
+    // An operator's outputs lie in one piece.
     template <typename Value>
-    static void scatter(const Value* from, dali::TensorList<GPUBackend>& to, cudaStream_t stream) {
-        for (int i = 0; i < to.num_samples(); ++i) {
-            const auto count = static_cast<size_t>(to.tensor_shape(i).num_elements());
-            SECO_CUDA_CHECK(cudaMemcpyAsync(to.raw_mutable_tensor(i), from, count * sizeof(Value),
-                                            cudaMemcpyHostToDevice, stream));
-            from += count;
-        }
+    static void send(const Value* from, size_t count, dali::TensorList<GPUBackend>& to, cudaStream_t stream) {
+        SECO_CUDA_CHECK(cudaMemcpyAsync(to.raw_mutable_tensor(0), from, count * sizeof(Value),
+                                        cudaMemcpyHostToDevice, stream));
     }
 
     static constexpr size_t kAlignment = 256;

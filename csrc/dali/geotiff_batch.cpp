@@ -26,16 +26,27 @@ decompressed there by nvCOMP, LZW on the CPU. A file that fails a check there is
                     "Adds an output: float64 [7] a file, GDAL's geotransform and the EPSG code (NaN and 0 "
                     "where it has none).",
                     false)
+    .AddOptionalArg(
+        "size", "Height and width that files must have, pixels; those of the first readable file if empty.",
+        std::vector<int>{})
+    .AddOptionalArg<std::string>("dtype", "Type that files must have, as NumPy calls it; likewise.", "")
     .AddOptionalArg<std::string>(
         "on_error",
         "`raise` stops the pipeline at a file that cannot be decoded and names it; `flag` fills it with "
-        "zeros and adds a last output, bool [T], that says which files are whole.",
+        "zeros and adds a last output, bool [T], that says which files are whole. With `bands`, `size` and "
+        "`dtype` that holds for batches without a readable file, too.",
         "raise");
 
 namespace seco::dali_ops {
 namespace {
 
 using dali::CPUBackend;
+
+int bytes_of(const std::string& dtype) {
+    if (dtype == "uint8" || dtype == "int8") return 1;
+    if (dtype == "uint16" || dtype == "int16") return 2;
+    return dtype == "uint32" || dtype == "int32" || dtype == "float32" ? 4 : 0;
+}
 
 dali::DALIDataType type_of(const std::string& dtype) {
     if (dtype == "uint8") return DALI_UINT8;
@@ -55,7 +66,14 @@ void refuse(const File& file) {
 }  // namespace
 
 GeotiffBatch::GeotiffBatch(const dali::OpSpec& spec)
-    : asked_(spec.GetRepeatedArgument<int>("bands")), georeference_(spec.GetArgument<bool>("georeference")) {
+    : asked_(spec.GetRepeatedArgument<int>("bands")),
+      size_(spec.GetRepeatedArgument<int>("size")),
+      dtype_(spec.GetArgument<std::string>("dtype")),
+      georeference_(spec.GetArgument<bool>("georeference")) {
+    if (!size_.empty() && (size_.size() != 2 || size_[0] < 1 || size_[1] < 1))
+        throw std::invalid_argument("size: expected height and width, got others");
+    if (!dtype_.empty() && !bytes_of(dtype_))
+        throw std::invalid_argument("dtype: expected a type of pixels such as uint16, got " + dtype_);
     const auto on_error = spec.GetArgument<std::string>("on_error");
     flag_ = on_error == "flag";
     if (!flag_ && on_error != "raise")
@@ -105,23 +123,33 @@ void GeotiffBatch::find_model() {
     const auto found = std::find_if(files_.begin(), files_.end(), readable);
     if (files_.empty())
         throw std::invalid_argument("encoded: expected at least one file, got an empty batch");
-    if (found == files_.end()) refuse(files_.front());
-    model_ = static_cast<size_t>(found - files_.begin());
+    const bool told = !size_.empty() && !dtype_.empty() && !asked_.empty();
+    if (found == files_.end() && !told) refuse(files_.front());
+    if (found != files_.end()) shape_ = found->image.shape;
+    model_name_ = found != files_.end() ? found->name : "asked for";
+    if (!size_.empty()) {
+        shape_.height = size_[0];
+        shape_.width = size_[1];
+    }
+    if (!dtype_.empty()) shape_.dtype = dtype_;
+    if (found == files_.end()) shape_.bands = 1 + *std::max_element(asked_.begin(), asked_.end());
     bands_.assign(asked_.begin(), asked_.end());
     if (!asked_.empty()) return;
-    bands_.resize(static_cast<size_t>(model().shape.bands));
+    bands_.resize(static_cast<size_t>(shape_.bands));
     std::iota(bands_.begin(), bands_.end(), 0);
 }
 
+int GeotiffBatch::sample_bytes() const { return bytes_of(shape_.dtype); }
+
 void GeotiffBatch::compare(File& file) const {
     if (!file.wrong.empty()) return;
-    const geotiff::Shape &shape = file.image.shape, &expected = model().shape;
+    const geotiff::Shape& shape = file.image.shape;
     for (const int64_t band : bands_)
         if (band >= shape.bands)
             file.wrong =
                 "has " + std::to_string(shape.bands) + " bands, none numbered " + std::to_string(band);
-    if (!(shape == expected))
-        file.wrong = "has " + shape.text() + ", not " + expected.text() + " as " + files_[model_].name;
+    if (!(shape == shape_))
+        file.wrong = "has " + shape.text() + ", not " + shape_.text() + " as " + model_name_;
 }
 
 void GeotiffBatch::refuse_wrong() const {
@@ -133,18 +161,16 @@ std::vector<dali::OutputDesc> GeotiffBatch::outputs() const {
         if (dates_ > 1) shape = dali::shape_cat(dali::TensorShape<>{dates_}, shape);
         return dali::uniform_list_shape(samples_, shape);
     };
-    const geotiff::Shape& shape = model().shape;
     const auto bands = static_cast<int64_t>(bands_.size());
     std::vector<dali::OutputDesc> all;
-    all.push_back({of_samples({bands, shape.height, shape.width}), type_of(shape.dtype)});
+    all.push_back({of_samples({bands, shape_.height, shape_.width}), type_of(shape_.dtype)});
     if (georeference_) all.push_back({of_samples({7}), DALI_FLOAT64});
     if (flag_) all.push_back({dali::uniform_list_shape(samples_, dali::TensorShape<>{dates_}), DALI_BOOL});
     return all;
 }
 
 int64_t GeotiffBatch::file_bytes() const {
-    const geotiff::Image& image = model();
-    return static_cast<int64_t>(bands_.size()) * image.shape.height * image.shape.width * image.sample_bytes;
+    return static_cast<int64_t>(bands_.size()) * shape_.height * shape_.width * sample_bytes();
 }
 
 void GeotiffBatch::decode(File& file, uint8_t* out) const {

@@ -48,7 +48,8 @@ class GeotiffBatch {
     const std::vector<int64_t>& bands() const { return bands_; }
     std::vector<File>& files() { return files_; }
     int dates() const { return dates_; }
-    const geotiff::Image& model() const { return files_[model_].image; }
+    const geotiff::Shape& shape() const { return shape_; }  // of all files
+    int sample_bytes() const;
     int64_t file_bytes() const;  // decoded
     bool georeference() const { return georeference_; }
     bool flag() const { return flag_; }
@@ -60,9 +61,12 @@ class GeotiffBatch {
     void compare(File& file) const;
 
     std::vector<int> asked_;  // bands
+    std::vector<int> size_;   // asked for; empty: that of the first readable file
+    std::string dtype_;       // likewise
     bool georeference_, flag_;
     int dates_ = 1, samples_ = 0;
-    size_t model_ = 0;            // a file that can be read: type, and with several inputs size, are its
+    geotiff::Shape shape_;
+    std::string model_name_;      // of the file that has it
     std::vector<int64_t> bands_;  // wanted
     std::vector<File> files_;     // [samples][dates]
 };

@@ -40,7 +40,7 @@ class DaliLoader(Loader):
             raise DeviceError("loader: expected seco built with CUDA for DALI on a GPU, got one without; see `seco doctor`")
         if not hasattr(self.store, "sources_of_rows") or not self.store.has_checksums:
             raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
-        self._inputs: deque[list[Any]] = deque()
+        self.inputs: deque[list[Any]] = deque()
         self._pipeline = _build(self)
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
@@ -56,15 +56,15 @@ class DaliLoader(Loader):
         try:
             for step in range(start_step, self.steps_per_epoch):
                 for later in range(step + len(running), min(step + _AHEAD, self.steps_per_epoch)):
-                    running.append(self.locations_of(order, later))
-                    self._inputs.append(self._name(epoch, running[-1]))
-                while self._inputs:  # the first call takes several
+                    locations = self.locations_of(order, later)
+                    self.inputs.append(self._name(epoch, locations))
+                    running.append(locations)
+                while self.inputs:  # the first call takes several
                     self._pipeline.schedule_run()
                 start = time.perf_counter()
                 views, whole = self._pipeline.share_outputs()
-                locations = running.popleft()
+                made = _Made(self._as_torch(views), running.popleft(), None)
                 self._pipeline.release_outputs()  # to their owners, which are here
-                made = _Made(self._as_torch(views), locations, None)
                 if not np.asarray(whole.as_cpu().as_tensor()).all():
                     made = self._make(epoch, order, step)
                 waited = time.perf_counter() - start
@@ -72,7 +72,8 @@ class DaliLoader(Loader):
                     self._hand_over(made, handed_over)
                 yield Batch(made.views, made.locations, waited)
         finally:
-            for _ in running:  # nothing of this epoch is left for the next
+            self.inputs.clear()  # nothing of this epoch is left for the next
+            for _ in running:
                 self._pipeline.share_outputs()
                 self._pipeline.release_outputs()
             if self._stream is not None:  # DALI takes its memory back, and does not know torch's streams
@@ -89,12 +90,6 @@ class DaliLoader(Loader):
             inputs.append(np.array([(s.offset, s.length) for s in slices], np.int64))
         return inputs
 
-    def next_inputs(self) -> list[Any]:
-        """The pipeline asks for its next batch; StopIteration where it has all."""
-        if not self._inputs:
-            raise StopIteration
-        return self._inputs.popleft()
-
     def _as_torch(self, views: Any) -> torch.Tensor:  # noqa: ANN401 - a list of DALI's tensors
         """``[V, N, C, size, size]`` of DALI's ``[N, V, size, size, C]``, without a copy."""
         tensor = torch.utils.dlpack.from_dlpack(views.as_tensor())
@@ -110,6 +105,13 @@ def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
     operators: Any = fn.seco  # type: ignore[attr-defined] # the plugin's
     dates = loader.recipe.num_dates
     on_gpu = loader.device.type == "cuda"
+    shape = (loader.store.patch_size, loader.store.patch_size)
+    inputs = loader.inputs  # not the loader, which holds the pipeline
+
+    def next_inputs() -> list[Any]:
+        if not inputs:
+            raise StopIteration
+        return inputs.popleft()
 
     @pipeline_def(  # type: ignore[untyped-decorator]
         batch_size=loader.batch_size,
@@ -118,13 +120,18 @@ def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
         prefetch_queue_depth=_AHEAD,
     )
     def views() -> Any:  # noqa: ANN401 - nodes of a pipeline
-        params, *files = fn.external_source(source=loader.next_inputs, num_outputs=1 + 2 * dates, batch=True)
+        params, *files = fn.external_source(source=next_inputs, num_outputs=1 + 2 * dates, batch=True)
         encoded = [
             operators.read_range(path, within, bands=loader.band_numbers)
             for path, within in zip(files[::2], files[1::2], strict=True)
         ]
         pixels, whole = operators.decode_geotiff(
-            *encoded, bands=loader.band_numbers, on_error="flag", device="mixed" if on_gpu else "cpu"
+            *encoded,
+            bands=loader.band_numbers,
+            on_error="flag",
+            size=shape,
+            dtype=str(loader.store.dtype),
+            device="mixed" if on_gpu else "cpu",
         )
         if dates == 1:
             pixels = fn.expand_dims(pixels, axes=[0])

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -104,6 +104,8 @@ class Loader:
         self._stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.bad_patches: dict[str, str] = {}
         self._lock, self._buffers = threading.Lock(), threading.local()
+        # For all epochs: what its threads keep in memory is kept once.
+        self._pool = ThreadPoolExecutor(min(_AHEAD, self.threads), thread_name_prefix="seco-loader")
         if verify and not store.has_checksums:
             raise StoreError(f"{store.path}: expected checksums to verify, got an archive read in place; import it first")
         needed = recipe.num_dates if recipe.distinct_dates else 1
@@ -126,20 +128,20 @@ class Loader:
         order = self.order(epoch)
         pending: deque[Future[_Made]] = deque()
         handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
-        with ThreadPoolExecutor(min(_AHEAD, self.threads), thread_name_prefix="seco-loader") as pool:
-            try:
-                for step in range(start_step, self.steps_per_epoch):
-                    while len(pending) < _AHEAD and step + len(pending) < self.steps_per_epoch:
-                        pending.append(pool.submit(self._make, epoch, order, step + len(pending)))
-                    start = time.perf_counter()
-                    made = pending.popleft().result()
-                    waited = time.perf_counter() - start
-                    if self._stream is not None:
-                        self._hand_over(made, handed_over)
-                    yield Batch(made.views, made.locations, waited)
-            finally:
-                for future in pending:
-                    future.cancel()
+        try:
+            for step in range(start_step, self.steps_per_epoch):
+                while len(pending) < _AHEAD and step + len(pending) < self.steps_per_epoch:
+                    pending.append(self._pool.submit(self._make, epoch, order, step + len(pending)))
+                start = time.perf_counter()
+                made = pending.popleft().result()
+                waited = time.perf_counter() - start
+                if self._stream is not None:
+                    self._hand_over(made, handed_over)
+                yield Batch(made.views, made.locations, waited)
+        finally:
+            for future in pending:
+                future.cancel()
+            wait(pending)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Numbers of the usable locations as an epoch shows them to all ranks, int64."""

@@ -12,7 +12,7 @@ _SIGNS = (
     ("copy", ("memcpy htod",)),
     ("unpredict", ("unpack_kernel", "check_kernel")),
     ("views", ("views_kernel", "grey_sum_kernel")),
-    ("decompress", ("nvcomp", "flate", "zstd", "huff", "fse")),
+    ("decompress", ("nvcomp", "deflate", "inflate", "zstd", "huffman")),
 )
 
 
@@ -51,7 +51,10 @@ class GpuWatch:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._profiler is None:
             return
+        if kind is not None:
+            self._profiler.__exit__(kind, error, trace)
+            return
         torch.cuda.synchronize()
-        self._profiler.__exit__(kind, error, trace)
+        self._profiler.__exit__(None, None, None)
         averages = self._profiler.key_averages()
         self.stages_s = sum_stages((event.key, event.self_device_time_total) for event in averages)

@@ -7,7 +7,7 @@ from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.packing import pack_store
 from seco.data.store import open_store
-from seco.errors import ConfigError
+from seco.errors import ConfigError, StoreError
 from seco.ops.recipe import RECIPES
 
 pytest.importorskip("nvidia.dali", reason="DALI is not installed")
@@ -85,3 +85,27 @@ def test_bad_patches_are_replaced_by_the_same_stand_ins(make_store, device):
 def test_what_it_cannot_do_is_said(store):
     with pytest.raises(ConfigError, match="take --loader native"):
         make(DaliLoader, store, verify=True)
+
+
+def test_a_batch_without_a_readable_patch_is_made_of_stand_ins(make_store, device):
+    store = open_store(make_store(locations=tuple(f"{i:02}" for i in range(5))))
+    for file in store.sources(3):
+        file.write_bytes(b"II*\0 and then nothing")
+    compare(store, batch_size=1, max_bad_fraction=0.9, device=device)
+
+
+def test_an_error_leaves_nothing_for_the_next_epoch(store, monkeypatch):
+    loader, named = make(DaliLoader, store), []
+
+    def break_third(rows, really=store.sources_of_rows):
+        named.append(rows)
+        if len(named) == 7:  # three dates a batch: the first of the third
+            raise StoreError("the shard is gone")
+        return really(rows)
+
+    monkeypatch.setattr(store, "sources_of_rows", break_third)
+    with pytest.raises(StoreError, match="the shard is gone"):
+        batches(loader)
+    for (views, places), (expected, there) in zip(batches(loader, 1), batches(make(Loader, store), 1), strict=True):
+        np.testing.assert_array_equal(places, there)
+        np.testing.assert_array_equal(views, expected)

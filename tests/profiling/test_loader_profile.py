@@ -62,6 +62,7 @@ def test_bad_input_is_one_line(store):
     [
         ("Memcpy HtoD (Pinned -> Device)", "copy"),
         ("Memcpy DtoH (Device -> Pinned)", "rest"),
+        ("void at::native::elementwise_kernel<TrivialOffsetCalculator<3, unsigned int> >()", "rest"),
         ("void seco::cuda::(anonymous namespace)::views_kernel<3, unsigned char>(seco::AugmentBatch)", "views"),
         ("void seco::cuda::(anonymous namespace)::unpack_kernel<unsigned short>(seco::cuda::Tables)", "unpredict"),
         ("void nvcomp::inflate_kernel(unsigned long)", "decompress"),
