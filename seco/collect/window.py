@@ -26,6 +26,7 @@ GDAL_OPTIONS = {
     "GDAL_HTTP_CONNECTTIMEOUT": 10,
     "GDAL_HTTP_TIMEOUT": TIMEOUT_S,
     "GDAL_HTTP_NETRC": "NO",
+    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",  # a failure would be remembered, too
     "AWS_NO_SIGN_REQUEST": "YES",
 }
 CLOUDS = (8, 9, 10)  # of the scene classification: medium and high probability, thin cirrus

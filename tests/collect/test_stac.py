@@ -10,7 +10,7 @@ pytest.importorskip("pystac_client", reason="pystac-client is not installed")
 from scenes import SIZE, expected_patch, inside, write_item
 from stac_server import StacServer
 
-from seco.collect.stac.items import COMMON_NAMES, offset_of, tile_of
+from seco.collect.stac.items import COMMON_NAMES, is_ambiguous, offset_of, tile_of
 from seco.collect.stac.source import StacSource
 from seco.errors import ConfigError, SceneError, SourceError
 
@@ -143,3 +143,17 @@ def test_tiles_are_found_in_every_spelling(name, properties, tile):
 def test_an_unknown_baseline_has_no_offset():
     assert offset_of(SimpleNamespace(id="x", properties={})) == 0
     assert offset_of(SimpleNamespace(id="S2A_MSIL2A_20230621T103631_N0509_R008_T31TDG_x", properties={})) == -1000
+
+
+@pytest.mark.parametrize(
+    ("collection", "applied", "baseline", "ambiguous"),
+    [
+        ("sentinel-2-l2a", False, "05.09", True),
+        ("sentinel-2-l2a", True, "05.09", False),
+        ("sentinel-2-l2a", False, "03.01", False),
+        ("sentinel-2-c1-l2a", False, "05.09", False),
+    ],
+)
+def test_scenes_whose_offset_nobody_knows_are_left_out(collection, applied, baseline, ambiguous):
+    properties = {"earthsearch:boa_offset_applied": applied, "s2:processing_baseline": baseline}
+    assert is_ambiguous(SimpleNamespace(id="x", collection_id=collection, properties=properties)) is ambiguous

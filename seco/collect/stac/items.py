@@ -69,6 +69,12 @@ def offset_of(item: Any) -> int:  # noqa: ANN401
     return 0 if applied or not baseline_of(item) >= OFFSET_SINCE else OFFSET
 
 
+def is_ambiguous(item: Any) -> bool:  # noqa: ANN401
+    """Whether nobody can say if the offset was applied: Element84's older collection says no where it was (same issues)."""
+    older = item.collection_id == "sentinel-2-l2a" and item.properties.get("earthsearch:boa_offset_applied") is False
+    return older and baseline_of(item) >= OFFSET_SINCE
+
+
 def asset_of(item: Any, band: Band) -> str | None:  # noqa: ANN401
     """Where a band's raster is; None if the item has none."""
     names = (band.name, band.name.replace("B0", "B"), COMMON_NAMES[band.name])

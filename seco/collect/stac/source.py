@@ -18,6 +18,7 @@ from seco.collect.stac.items import (
     baseline_of,
     classification_of,
     cloud_of,
+    is_ambiguous,
     offset_of,
     product_of,
     tile_of,
@@ -92,7 +93,7 @@ class StacSource:
 
     def _scene(self, item: Any) -> Scene | None:  # noqa: ANN401 - a pystac.Item
         rasters = [asset_of(item, band) for band in self.bands]
-        if not all(rasters):
+        if not all(rasters) or is_ambiguous(item):
             return None
         assets = _Assets([str(href) for href in rasters], classification_of(item), offset_of(item))
         return Scene(
