@@ -64,6 +64,8 @@ def main() -> int:
             "addopts=--strict-markers",
             "-o",
             "pythonpath=tests",  # not the checkout, whose seco/ has no native module
+            "-W",
+            "ignore:Setting the shape:DeprecationWarning",  # NumPy 2.5 of rasterio and tifffile
             *_gpu_tests(),
         ],
         **{
