@@ -79,7 +79,7 @@ def _draw_dates(axes: Axes, times: NDArray[np.datetime64]) -> None:
     first, last = times.min().astype("datetime64[M]"), times.max().astype("datetime64[M]")
     bins = np.arange(first, last + 2).astype("datetime64[D]").tolist()
     axes.hist(times.astype("datetime64[D]").tolist(), bins=bins, color=INK)
-    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     _label(axes, "patches a month")

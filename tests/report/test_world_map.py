@@ -31,6 +31,14 @@ def test_many_locations_are_all_counted(axes):
     assert density.get_array().sum() == count
 
 
+@pytest.mark.parametrize("months", [0, 1, 4, 13, 30, 35, 36, 90, 200])
+def test_any_span_of_dates_gets_a_readable_axis(axes, months):
+    last = np.datetime64("2020-01") + months
+    world_map._draw_dates(axes, np.array(["2020-01-13", last.astype("M8[D]") + 20], "M8[s]"))
+    axes.figure.draw_without_rendering()  # matplotlib warns where it finds no good step
+    assert 2 <= len(axes.get_xticks()) <= 10
+
+
 def test_every_panel_of_a_store_that_knows_little(axes):
     world_map.draw_locations(axes, np.empty(0), np.empty(0))
     world_map._draw_histogram(axes, np.empty(0), "cloud")
