@@ -10,7 +10,7 @@ import torch
 
 from seco.device import resolve_device
 from seco.errors import ConfigError, DataError
-from seco.evaluate.datasets import ClassFolder, Images, StorePatches, open_images
+from seco.evaluate.datasets import Images, StorePatches, open_images
 from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, untrained
 from seco.evaluate.features import extract_features
 from seco.evaluate.knn import predict_by_neighbours, score
@@ -118,10 +118,11 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
     """
     start = time.perf_counter()
     images = open_images(evaluation.data)
-    names, labels, groups = _labels(images)
+    labels, groups = images.labels, images.groups
     subject = evaluation.subject(images)
     features = evaluation.features(subject, images)
-    voters, queries = (images.training, ~images.training) if isinstance(images, ClassFolder) else [labels >= 0] * 2
+    in_store = isinstance(images, StorePatches)
+    voters, queries = [np.flatnonzero(labels >= 0)] * 2 if in_store else (images.splits["train"], images.splits["test"])
     predicted = predict_by_neighbours(
         features[queries],
         features[voters],
@@ -131,29 +132,18 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
         query_groups=groups[queries],
         reference_groups=groups[voters],
     )
-    found = score(labels[queries], predicted, len(names))
+    found = score(labels[queries], predicted, len(images.class_names))
     return {
         "protocol": "knn",
         "metrics": {"accuracy": found.accuracy, "macro_f1": found.macro_f1},
         "chance": {"accuracy": float(found.confusion.sum(axis=1).max() / found.confusion.sum())},
-        "queries": int(queries.sum()),
+        "queries": len(queries),
         "k": k,
         "temperature": temperature,
-        "classes": names,
+        "classes": list(images.class_names),
         "confusion": found.confusion.tolist(),
         **_circumstances(evaluation, images, subject, start),
     }
-
-
-def _labels(images: StorePatches | ClassFolder) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Class names, the class of each image (-1: none), and groups that may not vote for themselves."""
-    if isinstance(images, ClassFolder):
-        return images.class_names, images.labels, np.arange(len(images))
-    names, of_location = images.store.labels()
-    labels = of_location[images.locations]
-    if len(np.unique(labels[labels >= 0])) < 2:
-        raise DataError(f"{images.store.path}: expected labels of at least two classes, got fewer; label more")
-    return names, labels, images.locations
 
 
 def _circumstances(evaluation: Evaluation, images: Images, subject: Subject, start: float) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from seco.errors import DataError
-from seco.evaluate.datasets import EUROSAT_BANDS, ClassFolder, open_images
+from seco.evaluate.datasets import ClassFolder, open_images
+from seco.evaluate.datasets.class_folder import EUROSAT_BANDS
 
 
 def write_picture(file, *, seed=0, size=(8, 8), mode="RGB"):
@@ -35,7 +36,7 @@ def test_eurosat_rgb(shared_data):
     assert images.patch_size == 64
     np.testing.assert_array_equal(np.bincount(images.labels), 11)
     # 6 of the 11 of each class train.
-    np.testing.assert_array_equal(np.bincount(images.labels[images.training]), 6)
+    np.testing.assert_array_equal(np.bincount(images.labels[images.splits["train"]]), 6)
     pixels = images.read(slice(0, 110), ("B02", "B04"))
     assert pixels.shape == (110, 2, 64, 64)
     first = sorted((root / "AnnualCrop").iterdir())[0]
@@ -54,12 +55,12 @@ def test_pictures_are_read_in_the_order_of_names(folder):
 def test_split_is_half_of_each_class_by_hash(folder):
     images = ClassFolder(folder)
     order = sorted(range(5), key=lambda i: hashlib.sha256(f"b/{i}.png".encode()).hexdigest())
-    assert sorted(np.flatnonzero(images.training[5:])) == sorted(order[:3])
+    assert [row - 5 for row in images.splits["train"] if row >= 5] == sorted(order[:3])
 
 
 def test_statistics_are_those_of_the_training_half(folder):
     images = ClassFolder(folder)
-    pixels = images.read(slice(0, 10), images.band_names)[images.training]
+    pixels = images.read(slice(0, 10), images.band_names)[images.splits["train"]]
     for i, name in enumerate(images.band_names):
         assert images.statistics[name].mean == pytest.approx(pixels[:, i].mean(), rel=1e-12)
         assert images.statistics[name].std == pytest.approx(pixels[:, i].std(), rel=1e-12)
@@ -119,3 +120,11 @@ def test_no_folder_no_classes_and_mixed_files(tmp_path, folder):
 def test_band_names_of_eurosat():
     assert len(EUROSAT_BANDS) == 13
     assert EUROSAT_BANDS[8:] == ("B09", "B10", "B11", "B12", "B8A")
+
+
+def test_no_location_of_a_store_is_in_both_halves(make_store):
+    labels = {name: ("wood", "crops")[i % 2] for i, name in enumerate("abcdefg")}
+    images = open_images(make_store(locations=tuple("abcdefgh"), labels=labels))
+    train, test = (set(images.groups[rows]) for rows in (images.splits["train"], images.splits["test"]))
+    assert len(train) == 4 and len(test) == 3 and not train & test  # h has no label
+    assert {images.labels[row] for row in images.splits["test"]} == {0, 1}

@@ -1,113 +1,26 @@
-"""Images to evaluate on: the patches of a store, or files sorted into one folder a class."""
+"""Files sorted into one folder a class as images to evaluate on."""
 
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from seco.bands import RGB, SENTINEL2_L1C
-from seco.data.description import DATASET_FILE
 from seco.data.statistics import BandStatistics, DigitalNumberHistogram
-from seco.data.store import Store, open_store
 from seco.errors import DataError
+
+from .images import Rows
+from .split import half_of_each_class
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _RASTERS = {".tif", ".tiff"}
 # The 13-band files of EuroSAT hold the bands of level 1C in numerical order with B8A last, not after B08.
 EUROSAT_BANDS = (*(band.name for band in SENTINEL2_L1C if band.name != "B8A"), "B8A")
 _STATISTICS_BATCH = 256
-
-
-class Images(Protocol):
-    """Images of one size and one list of bands, read in batches."""
-
-    @property
-    def path(self) -> Path:
-        """Where they are."""
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the bands that can be read."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the pixels: uint8 or uint16."""
-
-    @property
-    def patch_size(self) -> int:
-        """Height and width, pixels."""
-
-    @property
-    def statistics(self) -> dict[str, BandStatistics]:
-        """Statistics of each band in digital numbers; of a class folder, those of its training half."""
-
-    def __len__(self) -> int: ...
-
-    def read(self, rows: slice, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
-        """Pixels ``(n, C, H, W)`` of a run of images, with ``bands`` in the order given."""
-
-    def describe(self) -> dict[str, Any]:
-        """What identifies the data, for a result that can be repeated."""
-
-
-class StorePatches:
-    """All patches of a store: location by location, each in the order of its dates.
-
-    Attributes:
-        store: The store.
-        locations: Number of the location of each patch, int64 ``(N,)``.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.locations = np.repeat(np.arange(len(store)), store.locations["num_dates"])
-
-    def __len__(self) -> int:
-        return len(self.locations)
-
-    @property
-    def path(self) -> Path:
-        """Folder of the store."""
-        return self.store.path
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the store's bands."""
-        return self.store.band_names
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the pixels."""
-        return self.store.dtype
-
-    @property
-    def patch_size(self) -> int:
-        """Height and width, pixels."""
-        return self.store.patch_size
-
-    @property
-    def statistics(self) -> dict[str, BandStatistics]:
-        """Statistics of the store's bands."""
-        return self.store.statistics
-
-    def read(self, rows: slice, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
-        """Pixels ``(n, C, H, W)`` of a run of patches."""
-        indices = [self.band_names.index(name) for name in bands]
-        return self.store.read(np.arange(rows.start, rows.stop), bands=indices, threads=threads)
-
-    def describe(self) -> dict[str, Any]:
-        """Path, size and fingerprint of the store."""
-        return {
-            "kind": "store",
-            "path": str(self.store.path),
-            "fingerprint": self.store.fingerprint,
-            "locations": len(self.store),
-            "patches": len(self),
-        }
 
 
 class ClassFolder:
@@ -122,7 +35,8 @@ class ClassFolder:
     Attributes:
         class_names: Sorted.
         labels: Class of each image, int64 ``(N,)``.
-        training: Whether each image is in the training half, bool ``(N,)``.
+        splits: Rows of ``train`` and ``test``.
+        groups: Every image is a place of its own.
 
     Raises:
         DataError: If there are no images, fewer than two classes, or two kinds of files.
@@ -133,7 +47,10 @@ class ClassFolder:
         self._files, self.class_names = _list_classes(self.path)
         number = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([number[file.parent.name] for file in self._files], dtype=np.int64)
-        self.training = _training_half(self._files, self.labels)
+        names = [f"{file.parent.name}/{file.name}" for file in self._files]
+        training = half_of_each_class(names, self.labels)
+        self.splits = {"train": np.flatnonzero(training), "test": np.flatnonzero(~training)}
+        self.groups = np.arange(len(self._files))
         self._pictures = self._files[0].suffix.lower() in _PICTURES
         first = self._decode(self._files[:1], None, None)
         self._shape, self._dtype = first.shape[1:], first.dtype
@@ -172,19 +89,25 @@ class ClassFolder:
     def statistics(self) -> dict[str, BandStatistics]:
         """Statistics of each band over the training half, in digital numbers."""
         histogram = DigitalNumberHistogram(len(self.band_names), self.dtype, nodata=0)
-        files = [file for file, train in zip(self._files, self.training, strict=True) if train]
+        files = [self._files[row] for row in self.splits["train"]]
         for start in range(0, len(files), _STATISTICS_BATCH):
             for pixels in self._decode(files[start : start + _STATISTICS_BATCH], None, None):
                 histogram.add(pixels)
         return {name: histogram.statistics(i) for i, name in enumerate(self.band_names)}
 
-    def read(self, rows: slice, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
-        """Pixels ``(n, C, H, W)`` of a run of images.
+    @property
+    def split_source(self) -> str:
+        """How the split was made."""
+        return "half of each class for training, by SHA-256 of class/name"
+
+    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+        """Pixels ``(n, C, H, W)`` of some images.
 
         Raises:
             DataError: If an image is damaged, or of another size or mode than the first.
         """
-        return self._decode(self._files[rows], [self.band_names.index(name) for name in bands], threads)
+        files = [self._files[row] for row in np.arange(len(self))[rows]]
+        return self._decode(files, [self.band_names.index(name) for name in bands], threads)
 
     def describe(self) -> dict[str, Any]:
         """Path, content and split of the folder."""
@@ -197,8 +120,8 @@ class ClassFolder:
             "path": str(self.path),
             "fingerprint": digest.hexdigest(),
             "images": len(self),
-            "split": "half of each class for training, by SHA-256 of class/name",
-            "training_images": int(self.training.sum()),
+            "split": self.split_source,
+            "training_images": len(self.splits["train"]),
         }
 
     def _decode(self, files: Sequence[Path], bands: list[int] | None, threads: int | None) -> np.ndarray:
@@ -220,21 +143,6 @@ class ClassFolder:
         return np.stack(pixels)[:, bands if bands is not None else slice(None)]
 
 
-def open_images(path: str | Path) -> StorePatches | ClassFolder:
-    """Open a patch store, or a folder with one folder of images a class.
-
-    Raises:
-        DataError: If the folder is neither.
-    """
-    folder = Path(path)
-    if not folder.is_dir():
-        raise DataError(f"{folder}: expected a store or a folder of classes, got no such folder; check the path")
-    from seco.data.scene_folders import is_archive
-
-    is_store = (folder / DATASET_FILE).is_file() or (folder.is_dir() and is_archive(folder))
-    return StorePatches(open_store(folder)) if is_store else ClassFolder(folder)
-
-
 def _list_classes(folder: Path) -> tuple[list[Path], list[str]]:
     """All images, sorted by class and name, and the names of the classes."""
     found = [file for file in folder.glob("*/*") if file.suffix.lower() in _PICTURES | _RASTERS]
@@ -249,15 +157,6 @@ def _list_classes(folder: Path) -> tuple[list[Path], list[str]]:
     if len(kinds) > 1:
         raise DataError(f"{folder}: expected one kind of files, got pictures and GeoTIFFs; separate them")
     return files, names
-
-
-def _training_half(files: Sequence[Path], labels: np.ndarray) -> np.ndarray:
-    keys = [hashlib.sha256(f"{file.parent.name}/{file.name}".encode()).hexdigest() for file in files]
-    training = np.zeros(len(files), dtype=bool)
-    for label in np.unique(labels):
-        members = sorted(np.flatnonzero(labels == label), key=keys.__getitem__)
-        training[members[: (len(members) + 1) // 2]] = True
-    return training
 
 
 def _read_picture(file: Path) -> np.ndarray:

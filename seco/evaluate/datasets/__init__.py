@@ -1,0 +1,27 @@
+"""Data sets to evaluate on, one file a layout."""
+
+from pathlib import Path
+
+from seco.data.description import DATASET_FILE
+from seco.data.scene_folders import is_archive
+from seco.data.store import open_store
+from seco.errors import DataError
+
+from .class_folder import ClassFolder
+from .images import Images, LabelledImages
+from .store_patches import StorePatches
+
+__all__ = ["ClassFolder", "Images", "LabelledImages", "StorePatches", "open_images"]
+
+
+def open_images(path: str | Path) -> StorePatches | ClassFolder:
+    """Open a patch store, or a folder with one folder of images a class.
+
+    Raises:
+        DataError: If the folder is neither.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: expected a store or a folder of classes, got no such folder; check the path")
+    is_store = (folder / DATASET_FILE).is_file() or (folder.is_dir() and is_archive(folder))
+    return StorePatches(open_store(folder)) if is_store else ClassFolder(folder)

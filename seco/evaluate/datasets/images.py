@@ -1,0 +1,71 @@
+"""What an evaluation asks of a data set: pixels by row, and, where it has labels, classes and a split."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from seco.data.statistics import BandStatistics
+
+Rows = slice | np.ndarray  # of images: a run of them, or int64 numbers
+
+
+class Images(Protocol):
+    """Images of one size and one list of bands, read in batches."""
+
+    @property
+    def path(self) -> Path:
+        """Where they are."""
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands that can be read."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the pixels: uint8 or uint16."""
+
+    @property
+    def patch_size(self) -> int:
+        """Height and width, pixels."""
+
+    @property
+    def statistics(self) -> dict[str, BandStatistics]:
+        """Statistics of each band in digital numbers; of a class folder, those of its training half."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+        """Pixels ``(n, C, H, W)`` of some images in the order of ``rows``, with ``bands`` in the order given.
+
+        Raises:
+            DataError: If an image cannot be read; the text names it.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies the data, for a result that can be repeated."""
+
+
+class LabelledImages(Images, Protocol):
+    """Images with classes, divided into those to learn from and those to be judged by."""
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes, by number."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """One class an image: int64 ``(N,)``, -1 where nobody knows. Several: bool ``(N, classes)``."""
+
+    @property
+    def splits(self) -> Mapping[str, np.ndarray]:
+        """Rows, int64 ascending, of ``train``, ``test`` and, where one is published, ``validation``."""
+
+    @property
+    def split_source(self) -> str:
+        """In words, where the split comes from, for the result."""
+
+    @property
+    def groups(self) -> np.ndarray:
+        """The place of each image, int64 ``(N,)``: images of one place never stand on both sides of a comparison."""

@@ -1,0 +1,111 @@
+"""The patches of a store as images to evaluate on."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seco.data.statistics import BandStatistics
+from seco.data.store import Store
+from seco.errors import DataError
+
+from .images import Rows
+from .split import half_of_each_class
+
+
+class StorePatches:
+    """All patches of a store: location by location, each in the order of its dates.
+
+    Attributes:
+        store: The store.
+        locations: Number of the location of each patch, int64 ``(N,)``.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.locations = np.repeat(np.arange(len(store)), store.locations["num_dates"])
+
+    def __len__(self) -> int:
+        return len(self.locations)
+
+    @property
+    def path(self) -> Path:
+        """Folder of the store."""
+        return self.store.path
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the store's bands."""
+        return self.store.band_names
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the pixels."""
+        return self.store.dtype
+
+    @property
+    def patch_size(self) -> int:
+        """Height and width, pixels."""
+        return self.store.patch_size
+
+    @property
+    def statistics(self) -> dict[str, BandStatistics]:
+        """Statistics of the store's bands."""
+        return self.store.statistics
+
+    @cached_property
+    def class_names(self) -> Sequence[str]:
+        """Names of the classes.
+
+        Raises:
+            DataError: If fewer than two classes are labelled.
+        """
+        return self._labelled[0]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of the location of each patch, int64 ``(N,)``; -1: none."""
+        return self._labelled[1]
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Location of each patch, int64 ``(N,)``."""
+        return self.locations
+
+    @cached_property
+    def splits(self) -> Mapping[str, np.ndarray]:
+        """Half of the locations of each class to train on, the other to test: no location is in both."""
+        of_location = self.store.labels()[1]
+        train = half_of_each_class(self.store.locations["id"].tolist(), of_location)[self.locations]
+        labelled = self.labels >= 0
+        return {"train": np.flatnonzero(train & labelled), "test": np.flatnonzero(~train & labelled)}
+
+    @property
+    def split_source(self) -> str:
+        """How the split was made."""
+        return "half of the locations of each class for training, by SHA-256 of their names"
+
+    @cached_property
+    def _labelled(self) -> tuple[Sequence[str], np.ndarray]:
+        names, of_location = self.store.labels()
+        labels: np.ndarray = of_location[self.locations]
+        if len(np.unique(labels[labels >= 0])) < 2:
+            raise DataError(f"{self.path}: expected labels of at least two classes, got fewer; label more")
+        return names, labels
+
+    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+        """Pixels ``(n, C, H, W)`` of some patches."""
+        indices = [self.band_names.index(name) for name in bands]
+        return self.store.read(np.arange(len(self))[rows], bands=indices, threads=threads)
+
+    def describe(self) -> dict[str, Any]:
+        """Path, size and fingerprint of the store."""
+        return {
+            "kind": "store",
+            "path": str(self.store.path),
+            "fingerprint": self.store.fingerprint,
+            "locations": len(self.store),
+            "patches": len(self),
+        }
