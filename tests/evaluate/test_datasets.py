@@ -126,5 +126,6 @@ def test_no_location_of_a_store_is_in_both_halves(make_store):
     labels = {name: ("wood", "crops")[i % 2] for i, name in enumerate("abcdefg")}
     images = open_images(make_store(locations=tuple("abcdefgh"), labels=labels))
     train, test = (set(images.groups[rows]) for rows in (images.splits["train"], images.splits["test"]))
-    assert len(train) == 4 and len(test) == 3 and not train & test  # h has no label
+    assert (len(train), len(test)) == (4, 3)  # h has no label
+    assert not train & test
     assert {images.labels[row] for row in images.splits["test"]} == {0, 1}
