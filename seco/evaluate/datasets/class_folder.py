@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seco.bands import RGB, SENTINEL2_L1C
+from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics, DigitalNumberHistogram
 from seco.errors import DataError
 
@@ -84,6 +85,11 @@ class ClassFolder:
     def patch_size(self) -> int:
         """Height of the images, pixels."""
         return int(self._shape[1])
+
+    @property
+    def reflectance(self) -> Reflectance | None:
+        """That of level 1C for rasters; pictures have none."""
+        return None if self._pictures else Reflectance(10_000.0, 0.0)
 
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
 
 Rows = slice | np.ndarray  # of images: a run of them, or int64 numbers
@@ -29,6 +30,10 @@ class Images(Protocol):
     @property
     def patch_size(self) -> int:
         """Height and width, pixels."""
+
+    @property
+    def reflectance(self) -> Reflectance | None:
+        """What the digital numbers mean; None: brightness of stretched pictures, which nothing leads back from."""
 
     @property
     def statistics(self) -> dict[str, BandStatistics]:

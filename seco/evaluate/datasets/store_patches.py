@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
 from seco.data.store import Store
 from seco.errors import DataError
@@ -49,6 +50,11 @@ class StorePatches:
     def patch_size(self) -> int:
         """Height and width, pixels."""
         return self.store.patch_size
+
+    @property
+    def reflectance(self) -> Reflectance:
+        """What the digital numbers mean."""
+        return Reflectance(self.store.description.quantification, self.store.description.offset)
 
     @property
     def statistics(self) -> dict[str, BandStatistics]:
