@@ -36,7 +36,7 @@ format: $(VENV)/.ready
 	find csrc -name '*.[ch]pp' -o -name '*.cu*' | xargs $(BIN)/clang-format -i
 
 bench: $(VENV)/.ready
-	for name in views decode loader scale step; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
+	for name in views decode loader scale growth step; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
 
 # The manylinux tag says how old a glibc the wheel runs on: that of the machine that builds it, as auditwheel finds it.
 wheel: export PATH := $(abspath $(BIN)):$(PATH)

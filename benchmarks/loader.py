@@ -71,15 +71,15 @@ def _works(
     items: dict[tuple[str, int], int] = {}
     for threads in sorted({1, len(os.sched_getaffinity(0))}):
         loader = _loader(packed, size=size, batch=batch, threads=threads)
-        works["seco", threads] = lambda loader=loader, n=threads: _on_cores(n, lambda: _drain(loader))  # type: ignore[misc]
+        works["seco", threads] = lambda loader=loader, n=threads: on_cores(n, lambda: drain(loader))  # type: ignore[misc]
         items["seco", threads] = loader.steps_per_epoch * batch
     count = 2 if quick else 8
-    works["seco-2021", 1] = lambda: _on_cores(1, lambda: _loader_2021(loose, count, size))
+    works["seco-2021", 1] = lambda: on_cores(1, lambda: _loader_2021(loose, count, size))
     items["seco-2021", 1] = count
     return works, items
 
 
-def _on_cores(count: int, work: Callable[[], object]) -> None:
+def on_cores(count: int, work: Callable[[], object]) -> None:
     """Run ``work`` on some cores only; threads that it starts stay there."""
     before = os.sched_getaffinity(0)
     threads = torch.get_num_threads()
@@ -97,7 +97,8 @@ def _loader(store: Store, *, size: int, batch: int, threads: int) -> Loader:
     return Loader(store, recipe=RECIPE, normalization=normalization, size=size, batch_size=batch, seed=SEED, threads=threads)
 
 
-def _drain(loader: Loader) -> None:
+def drain(loader: Loader) -> None:
+    """Go through an epoch."""
     for _ in loader.epoch(0):
         pass
 

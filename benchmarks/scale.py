@@ -49,7 +49,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
     """Opening and shuffling; ``device`` does not matter."""
     runs = 2 if quick else 11
     records = []
-    for locations in [1000] if quick else [20_000, 200_000, 1_000_000]:
+    for locations in [1000] if quick else [1000, 20_000, 200_000, 1_000_000]:
         with tempfile.TemporaryDirectory(prefix="seco-bench-") as folder:
             write_index(Path(folder), locations)
             last = f"{folder}/shards/{(locations * DATES - 1) // 1000:06d}.tar at byte {999 * 600_000}"

@@ -2,14 +2,71 @@
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-Records = list[dict[str, Any]]
+Record = dict[str, Any]
+Records = list[Record]
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 NOT_YET = "not yet measured"
+
+
+class Row(NamedTuple):
+    """A row of a table.
+
+    Attributes:
+        label: What was done.
+        benchmark: Name in the records.
+        case: Name in the records.
+        threads: Of ours and of peers; peers of one thread only stand beside ours on one.
+        peers: Names in the records and in the table.
+        cell: What of a record is shown.
+    """
+
+    label: str
+    benchmark: str
+    case: str
+    threads: int
+    peers: Mapping[str, str]
+    cell: Callable[[Record], str]
+
+    def ours(self, of_case: Mapping[str, Record]) -> Record | None:
+        """Our record among those of the case: beside DALI's decoder, our operator in DALI."""
+        return of_case.get("seco-dali" if "nvidia.dali" in self.peers else "seco")
+
+
+def _milliseconds(record: Record) -> str:
+    return f"{1000 / record['items_per_s']:.3g} ms"
+
+
+def _rate(record: Record) -> str:
+    return f"{record['items_per_s']:,.0f} {record['unit']}/s"
+
+
+def _opening(record: Record) -> str:
+    return f"{record['median_s']:.2g} s, {record['peak_mb']:,.0f} MB"
+
+
+DECODERS = {"rasterio": "rasterio", "tifffile": "tifffile", "imagecodecs": "imagecodecs"}
+AUGMENTERS = {"albumentations": "albumentations", "kornia": "kornia", "torchvision": "torchvision on PIL"}
+LOADER_2021 = {"seco-2021": "the 2021 loader made again"}
+STEP_2021 = {"seco-2021": "the 2021 step made again"}
+CPU_ROWS = (
+    Row("a view, MoCo-v2 recipe, RGB uint8", "views", "moco-rgb-uint8", 1, AUGMENTERS, _milliseconds),
+    Row("a patch of a store (ZSTD), all bands", "decode", "store-all", 1, DECODERS, _milliseconds),
+    Row("a patch of a store, RGB only", "decode", "store-rgb", 1, DECODERS, _milliseconds),
+    Row("a patch with DEFLATE, all bands", "decode", "deflate-planar-all", 1, DECODERS, _milliseconds),
+    Row("a patch with DEFLATE, RGB only", "decode", "deflate-planar-rgb", 1, DECODERS, _milliseconds),
+    Row("bands together, DEFLATE, two cores", "decode", "deflate-pixel-all", 2, {"nvidia.dali": "DALI"}, _milliseconds),
+    Row("bands together, ZSTD, two cores", "decode", "zstd-pixel-all", 2, {"nvidia.dali": "DALI"}, _milliseconds),
+    Row("the loader, four views of a location", "loader", "seco-rgb-of-12", 1, LOADER_2021, _rate),
+    Row("the same on two cores", "loader", "seco-rgb-of-12", 2, {}, _rate),
+    Row("a training step, ResNet-18, 64 px, two cores", "step", "resnet18-64px-batch-16", 2, STEP_2021, _rate),
+    Row("opening 200,000 locations × 5 dates", "scale", "open-200000x5", 1, {"geopandas": "geopandas"}, _opening),
+)
 # Rows of the GPU's table: what it is, benchmark, case, peers by the name in the record.
 GPU_ROWS = (
     ("four views of a location, RGB uint8 → bfloat16", "views", "seco-rgb-uint8-bfloat16", ()),
@@ -30,8 +87,11 @@ def main() -> None:
 
 def with_tables(text: str) -> str:
     """The README's text with its tables made anew."""
-    table = gpu_table(read_records(device="cuda"))
-    return re.sub(r"(<!-- gpu -->\n).*?(<!-- end -->)", lambda mark: f"{mark[1]}{table}\n{mark[2]}", text, flags=re.S)
+    tables = {"cpu": cpu_table(read_records(device="cpu")), "gpu": gpu_table(read_records(device="cuda"))}
+    for name, table in tables.items():
+        marks = rf"(<!-- {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(marks, lambda mark, table=table: f"{mark[1]}{table}\n{mark[2]}", text, flags=re.S)  # type: ignore[misc]
+    return text
 
 
 def read_records(*, device: str) -> Records:
@@ -39,6 +99,24 @@ def read_records(*, device: str) -> Records:
     files = sorted((ROOT / "benchmarks" / "records").glob("*/*.json"))
     records = [record for file in files for record in json.loads(file.read_text(encoding="utf-8"))]
     return [record for record in records if record["device"] == device]
+
+
+def cpu_table(records: Records) -> str:
+    """For each machine, ours and its peers, each in the same run."""
+    machines = sorted({str(record["machine"]) for record in records})
+    return "\n\n".join(_cpu_table(name, [record for record in records if record["machine"] == name]) for name in machines)
+
+
+def _cpu_table(machine: str, records: Records) -> str:
+    lines = [f"| {machine} | seco | peers |", "|---|---|---|"]
+    for row in CPU_ROWS:
+        of_case = [r for r in records if (r["benchmark"], r["case"]) == (row.benchmark, row.case)]
+        names = {r["implementation"]: r for r in of_case if r["threads"] == row.threads}
+        ours = row.ours(names)
+        others = [f"{label} {row.cell(names[peer])}" for peer, label in row.peers.items() if peer in names]
+        if ours is not None:
+            lines.append(f"| {row.label} | {row.cell(ours)} | {', '.join(others)} |")
+    return "\n".join(lines)
 
 
 def gpu_table(records: Records) -> str:
@@ -57,10 +135,6 @@ def _table_of(card: str, records: Records) -> str:
         others = ", ".join(f"{name} {_rate(of_case[name])}" for name in peers if name in of_case)
         lines.append(f"| {label} | {_rate(ours) if ours else NOT_YET} | {share} | {others or ('' if ours else NOT_YET)} |")
     return "\n".join(lines)
-
-
-def _rate(record: dict[str, Any]) -> str:
-    return f"{record['items_per_s']:,.0f} {record['unit']}/s"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from benchmarks import charts
 from benchmarks.__main__ import BENCHMARKS, main
-from benchmarks.tables import README, gpu_table, with_tables
+from benchmarks.compare import compare
+from benchmarks.tables import README, cpu_table, gpu_table, read_records, with_tables
 
 FIELDS = {
     "benchmark", "case", "implementation", "device", "threads", "items_per_s", "unit", "median_s", "iqr_s", "runs",
@@ -31,7 +33,7 @@ def test_benchmark_writes_records(name, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     records = json.loads(out.read_text())
     assert all(set(record) >= FIELDS for record in records)
-    assert {record["implementation"] for record in records} >= {"seco", PEER[name]}
+    assert {record["implementation"] for record in records} >= {"seco", PEER.get(name, "seco")}
 
 
 def test_steps_are_fed_from_a_store(tmp_path, make_store):
@@ -48,8 +50,45 @@ def test_steps_are_fed_from_a_store(tmp_path, make_store):
 
 def test_readme_says_what_the_records_say():
     text = README.read_text(encoding="utf-8")
+    assert "<!-- cpu -->" in text
     assert "<!-- gpu -->" in text
     assert with_tables(text) == text, "run python -m benchmarks.tables"
+
+
+def test_charts_are_drawn_from_the_records():
+    records = read_records(device="cpu")
+    for name, numbers in {"speed": charts.speed(records), "growth": charts.growth(records)}.items():
+        assert charts.drawn_from(name) == charts.digest(numbers), "run python -m benchmarks.charts"
+
+
+def of_case(rate, *, spread=0.02, **fields):
+    common = {"benchmark": "decode", "case": "store-all", "implementation": "seco", "device": "cpu", "threads": 1}
+    timing = {"items_per_s": rate, "median_s": 10 / rate, "iqr_s": spread * 10 / rate}
+    return common | timing | {"unit": "patches", "machine": "this one"} | fields
+
+
+def test_cpu_table_compares_within_a_machine():
+    records = [of_case(1000.0), of_case(250.0, implementation="rasterio"), of_case(500.0, machine="that one")]
+    that, this = cpu_table(records).split("\n\n")
+    assert "| a patch of a store (ZSTD), all bands | 1 ms | rasterio 4 ms |" in this
+    assert "| a patch of a store (ZSTD), all bands | 2 ms |  |" in that
+
+
+def test_compare_marks_what_lies_outside_the_spread(tmp_path):
+    before = [of_case(1000.0), of_case(1000.0, threads=2), of_case(1000.0, case="gone")]
+    after = [of_case(1015.0), of_case(1100.0, threads=2)]
+    found = {record["threads"]: (ratio, apart) for _, _, record, ratio, apart in compare(before, after)}
+    assert found == {1: (pytest.approx(1.015), False), 2: (pytest.approx(1.1), True)}
+    for name, records in {"before": before, "after": after}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(records))
+    result = CliRunner().invoke(main, ["compare", str(tmp_path / "before.json"), str(tmp_path / "after.json")])
+    assert result.exit_code == 0, result.output
+    assert "faster" in result.stdout
+    assert "1 records have no counterpart" in result.stderr
+    (tmp_path / "after.json").write_text('{"no": "records"}')
+    refused = CliRunner().invoke(main, ["compare", str(tmp_path / "before.json"), str(tmp_path / "after.json")])
+    assert refused.exit_code == 1
+    assert "expected a list of records" in refused.stderr
 
 
 def test_gpu_table_compares_within_its_records():
