@@ -11,11 +11,11 @@ FUZZ_CC ?= clang
 FUZZ_CXX ?= clang++
 SECONDS ?= 1800
 
-.PHONY: demo test lint format bench wheel gpu-check fuzz clean help
+.PHONY: demo test lint format docs bench wheel gpu-check fuzz clean help
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo | test | lint | format | bench | wheel | gpu-check [RECORDS=DIR] [WHEELS=DIR] | fuzz [SECONDS=N] | clean"
+	@echo "make demo | test | lint | format | docs | bench | wheel | gpu-check [RECORDS=DIR] [WHEELS=DIR] | fuzz [SECONDS=N] | clean"
 
 demo: $(VENV)/.ready
 	$(BIN)/python -m seco.demo --out build/demo
@@ -34,6 +34,10 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 	find csrc -name '*.[ch]pp' -o -name '*.cu*' | xargs $(BIN)/clang-format -i
+
+docs: $(VENV)/.ready
+	$(BIN)/python -m sphinx -q -W --keep-going docs build/docs
+	@echo build/docs/index.html
 
 bench: $(VENV)/.ready
 	for name in views decode loader scale growth step; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
