@@ -1,0 +1,59 @@
+"""Files and folders of the names that the documentation uses, small."""
+
+import numpy as np
+import rasterio
+from click.testing import CliRunner
+from collect.scenes import inside, numbers_of, write_raster
+from data.test_scene_folders import make_seco2021, make_ssl4eo
+from seco.cli.main import main
+
+from seco.bands import SENTINEL2_L2A
+
+SMALL_RUN = [
+    *("--backbone", "resnet10t", "--size", "32", "--batch-size", "4"),
+    *("--epochs", "1", "--steps", "2", "--queue", "16"),
+]
+
+
+def make(folder):
+    """Fill ``folder`` with all of them."""
+    store, run = folder / "STORE", folder / "RUN"
+    seco("collect", "--source", "synthetic", "--out", store, "--locations", 12, "--patch-size", 48, "--seed", 0)
+    seco("pretrain", "--data", store, "--out", run, *SMALL_RUN)
+    make_rasters(folder / "RASTERS")
+    make_scenes(folder / "SCENES")
+    points = [(place.longitude, place.latitude) for place in map(inside, range(4))]
+    (folder / "POINTS.csv").write_text("lon,lat\n" + "".join(f"{lon},{lat}\n" for lon, lat in points))
+    make_seco2021(folder / "seasonal_contrast_100k")
+    for part in ("s2a", "s2c"):
+        make_ssl4eo(folder / "ssl4eo-s12" / part)
+
+
+def seco(*words):
+    """Run a command that has to succeed."""
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, (words, result.output)
+    return result
+
+
+def make_rasters(folder):
+    """Three dates of one place, four bands."""
+    folder.mkdir()
+    grid = {"crs": "EPSG:32631", "transform": rasterio.transform.from_origin(500_000, 4_700_040, 10, 10)}
+    for date in ("2021-01-10", "2021-04-10", "2021-07-10"):
+        pixels = np.random.default_rng(int(date[5:7])).integers(300, 3000, (4, 128, 128)).astype(np.uint16)
+        with rasterio.open(
+            folder / f"place_{date}.tif", "w", count=4, height=128, width=128, dtype="uint16", **grid
+        ) as raster:
+            raster.write(pixels)
+            raster.descriptions = ("B02", "B03", "B04", "B08")
+
+
+def make_scenes(folder):
+    """Two years of a scene every ten days."""
+    for number in range(72):
+        day = np.datetime64("2020-01-05") + 10 * number
+        planes = [
+            np.kron(numbers_of(band, number), np.ones((band.resolution_m // 10,) * 2, np.uint16)) for band in SENTINEL2_L2A
+        ]
+        write_raster(folder / f"place_{day}.tif", np.array(planes))
