@@ -92,7 +92,7 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
     $ seco collect --source earthengine --project my-project --out seasons --locations 1000 --seed 1
     $ seco collect --source stac --catalog earth-search --out seasons --locations 1000 --seed 1
     $ seco collect --source synthetic --out toy --locations 100 --seed 1 --patch-size 64
-    """  # noqa: D301 - \b is click's mark for text that keeps its lines
+    """
     source = options["source"]
     for name, sources in ONLY.items():
         if source not in sources and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:

@@ -45,7 +45,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--resume", is_flag=True, help="Go on with the run at --out.")
 @click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
 def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
-    r"""Pretrain an encoder on the seasons of a store.
+    """Pretrain an encoder on the seasons of a store.
 
     \b
     $ seco pretrain --data STORE --out RUN --backbone resnet18 --epochs 100

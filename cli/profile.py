@@ -42,7 +42,7 @@ def loader_command(
     json_file: Path | None,
     figure: Path | None,
 ) -> None:
-    r"""Measure a loader alone: throughput, time by stage, and what to change.
+    """Measure a loader alone: throughput, time by stage, and what to change.
 
     \b
     $ seco profile loader --data STORE

@@ -1,0 +1,24 @@
+"""The help of every command."""
+
+import click
+import pytest
+from click.testing import CliRunner
+from seco.cli.main import COMMANDS, main
+
+
+def walk(command, words=()):
+    """All commands below one, as words."""
+    yield words
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from walk(command.get_command(context, name), (*words, name))
+
+
+@pytest.mark.parametrize("words", walk(main), ids=" ".join)
+def test_help_is_one_screenful_of_plain_words(words):
+    result = CliRunner().invoke(main, [*words, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "\\b" not in result.output, "click's mark is shown: the docstring is a raw one"
+    assert len(result.output) > 100
+    assert set(COMMANDS) >= set(words[:1])
