@@ -19,6 +19,7 @@ SMALLER = {
         *("--locations", "2", "--patch-size", "12", "--until", "2021-12-15"),
         *("--sampling", "points", "--points", "POINTS.csv"),
     ],
+    ("seco", "profile"): ["--batch-size", "4", "--size", "32", "--seconds", "0"],
     ("seco", "pretrain"): workspace.SMALL_RUN,
     ("torchrun",): [*workspace.SMALL_RUN, "--threads", "1"],
 }

@@ -20,6 +20,7 @@ def make(folder):
     store, run = folder / "STORE", folder / "RUN"
     seco("collect", "--source", "synthetic", "--out", store, "--locations", 12, "--patch-size", 48, "--seed", 0)
     seco("pretrain", "--data", store, "--out", run, *SMALL_RUN)
+    seco("pack", store, "--out", folder / "PACKED")
     make_rasters(folder / "RASTERS")
     make_scenes(folder / "SCENES")
     points = [(place.longitude, place.latitude) for place in map(inside, range(4))]
