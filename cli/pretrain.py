@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--data", type=click.Path(), help="Store to train on.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Run directory.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file of settings; flags win.")
+@click.option("--recipe", help="default, or seco2021: the numerics of the 2021 code.  [default]")
 @click.option("--method", help="seco, moco or moco_tp.  [seco]")
 @click.option("--backbone", help="Any timm model.  [resnet18]")
 @click.option("--bands", help="rgb, all, or a list such as B08,B04,B03.  [rgb]")

@@ -18,7 +18,7 @@ from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.errors import RunError
 
-from . import ranks
+from . import ranks, recipe2021
 from .checkpoint import BEST, LAST
 from .config import PRECISIONS, PretrainConfig
 from .events import tensorboard, write_events
@@ -102,11 +102,16 @@ class _Trainer:
         self.config, self.run, self.fabric = config, run, fabric
         store = open_store(config.data)
         bands = select_bands(store.band_names, config.bands)
-        recipe = config.recipe.for_bands(bands)
+        recipe = config.views.for_bands(bands)
+        self.normalization, table = Normalization.from_store(store, bands), None
+        if config.follows_2021:
+            self.normalization = recipe2021.normalization(store.description, bands)
+            table = recipe2021.stretched(store.description, bands)
         self.loader = _loader_class(config.loader)(
             store,
             recipe=recipe,
-            normalization=Normalization.from_store(store, bands),
+            normalization=self.normalization if table is None else recipe2021.STRETCHED,
+            table=table,
             size=config.size,
             batch_size=config.batch_size,
             seed=config.seed,
@@ -131,7 +136,11 @@ class _Trainer:
             temperature=config.temperature,
             seed=config.seed,
             batch_negatives=config.batch_negatives,
-        ).to(memory_format=torch.channels_last)
+        )
+        if config.follows_2021:
+            for encoder in (self.model.query, self.model.key):
+                recipe2021.open_residuals(encoder.backbone)
+        self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.query.parameters(),
             lr=config.lr,
@@ -206,6 +215,7 @@ class _Trainer:
             schedule=config.schedule,
             epochs=config.epochs,
             steps_per_epoch=self.loader.steps_per_epoch,
+            milestones=config.milestones,
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -259,7 +269,7 @@ class _Trainer:
     def _state(self) -> dict[str, Any]:
         return {
             "config": self.config.to_dict(),
-            "normalization": self.loader.normalization.to_dict(),
+            "normalization": self.normalization.to_dict(),
             "store": self.loader.store.fingerprint,
             "ranks": self.fabric.world_size,
             "model": self.model.state_dict(),

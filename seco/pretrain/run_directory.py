@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -84,9 +85,11 @@ class RunDirectory:
 
 
 def _check_same(saved: dict[str, Any], config: PretrainConfig, path: Path) -> None:
-    for name, value in config.to_dict().items():
-        if name not in FREE_ON_RESUME and saved.get(name) != value:
+    for field in fields(config):
+        name, value = field.name, getattr(config, field.name)
+        then = saved.get(name, field.default)  # a setting that is younger than the run
+        if name not in FREE_ON_RESUME and then != value:
             raise RunError(
-                f"{path}: expected {name} {saved.get(name)!r} as in the run to resume, got {value!r}; "
+                f"{path}: expected {name} {then!r} as in the run to resume, got {value!r}; "
                 f"give the same {name}, or another --out"
             )
