@@ -146,6 +146,11 @@ class PretrainConfig:
         if not 0 < self.crop_scale <= 1:
             raise ConfigError(f"crop_scale: expected more than 0, at most 1, got {self.crop_scale}")
 
+    @property
+    def probe_folder(self) -> Path:
+        """Store or folder of classes to probe on."""
+        return Path(self.probe_data or self.data)
+
     def base_lr(self, ranks: int) -> float:
         """Learning rate at the start for the batch of all ranks."""
         return self.lr * self.batch_size * ranks / 256 if self.scale_lr else self.lr
