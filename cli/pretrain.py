@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--data", type=click.Path(), help="Store to train on.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Run directory.")
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file of settings; flags win.")
+@click.option("--recipe", help="default, or seco2021: the numerics of the 2021 code.  [default]")
 @click.option("--method", help="seco, moco or moco_tp.  [seco]")
 @click.option("--backbone", help="Any timm model.  [resnet18]")
 @click.option("--bands", help="rgb, all, or a list such as B08,B04,B03.  [rgb]")
@@ -42,6 +43,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--save-steps", type=int, help="Steps between checkpoints inside an epoch.  [0: none]")
 @click.option("--max-bad-fraction", type=float, help="Share of patches that may be unreadable.  [0.01]")
 @click.option("--verify", is_flag=True, default=None, help="Compare every patch with its checksum.")
+@click.option("--probe", help="retrieval or knn: measure the momentum encoder meanwhile.  [none]")
+@click.option("--probe-data", type=click.Path(), help="Store or folder of classes to probe on.  [--data]")
+@click.option("--probe-every", type=int, help="Epochs between probes.  [1]")
 @click.option("--resume", is_flag=True, help="Go on with the run at --out.")
 @click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
 def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
@@ -64,7 +68,17 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
         progress.say(f"Interrupted; the last step is saved. Go on with: --out {out} --resume")
         raise click.exceptions.Exit(128 + stopped_by)
     if progress.chief:
+        if config.probe != "none":
+            _draw_curves(out)
         click.echo(out / "checkpoints" / "last.pt")
+
+
+def _draw_curves(run: Path) -> None:
+    from seco.pretrain.run_directory import METRICS_FILE, PROBE_FILE, read_lines
+    from seco.report.training_curves import draw_training_curves
+
+    draw_training_curves(read_lines(run / METRICS_FILE), run / "training.png", probes=read_lines(run / PROBE_FILE))
+    click.echo(f"Wrote {run / 'training.png'}", err=True)
 
 
 class TrainingProgress:
@@ -114,6 +128,18 @@ class TrainingProgress:
             self.printed = time.monotonic()
             left = (self.total - line["step"]) * self._seconds_a_step(line)
             self.console.print(f"step {line['step']}/{self.total}  {metrics}  ETA {left:.0f} s")
+
+    def probed(self, line: dict[str, Any]) -> None:
+        """Show what a probe found."""
+        numbers = []
+        for name, value in line["metrics"].items():
+            chance = line["chance"].get(name)
+            numbers.append(f"{name} {value:.3f}" + ("" if chance is None else f" (chance {chance:.3f})"))
+        self.console.print(f"probe of step {line['step']}  {', '.join(numbers)}")
+
+    def said(self, text: str) -> None:
+        """Say what takes a while."""
+        self.console.print(text, markup=False)
 
     def warned(self, text: str) -> None:
         """Show a warning."""

@@ -64,6 +64,7 @@ class Loader:
         max_bad_fraction: Share of the store's patches that may be unreadable. A location with such a patch is replaced by
             another draw, the same for any number of threads or ranks.
         verify: Compare every patch with its checksum, at the cost of reading it whole.
+        table: For each band, what stands for each digital number: ``[C, 2 ** bits]`` of the store's type; None: itself.
         device: Where the views are made. On CUDA, pixels are decoded into pinned memory, copied and augmented on a stream of
             the loader's own, beside the work of the stream that the consumer runs on.
         dtype: Of the views, as in ``augment_views``.
@@ -92,6 +93,7 @@ class Loader:
         world_size: int = 1,
         max_bad_fraction: float = 0.01,
         verify: bool = False,
+        table: NDArray[np.generic] | None = None,
         device: torch.device | str = "cpu",
         dtype: str = "float32",
     ) -> None:
@@ -99,7 +101,7 @@ class Loader:
         self.size, self.batch_size, self.seed = size, batch_size, seed
         self.threads = threads or os.cpu_count() or 1
         self.rank, self.world_size = rank, world_size
-        self.max_bad_fraction, self.verify = max_bad_fraction, verify
+        self.max_bad_fraction, self.verify, self.table = max_bad_fraction, verify, table
         self.device, self.dtype = torch.device(device), dtype
         self._stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.bad_patches: dict[str, str] = {}
@@ -193,6 +195,9 @@ class Loader:
         bad = self._decode(np.arange(len(locations)), rows, pixels)
         for attempt in range(_ATTEMPTS):
             if not len(bad):
+                if self.table is not None:
+                    for band, numbers in enumerate(self.table):
+                        pixels[:, :, band] = numbers[pixels[:, :, band]]
                 return params, tensor
             for i in bad:
                 stand_in = substitute(len(self._usable), seed=self.seed, epoch=epoch, sample=int(wanted[i]), attempt=attempt)

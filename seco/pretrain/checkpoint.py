@@ -17,6 +17,7 @@ from .encoder import build_backbone
 
 FORMAT_VERSION = 1
 LAST, BEST = "last.pt", "best.pt"
+ENCODER = "query.backbone."  # before the names of an encoder's weights
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,7 @@ def load_encoder(path: str | Path) -> Encoder:
     normalization = Normalization.from_dict(content["normalization"])
     name = content["config"]["backbone"]
     backbone = build_backbone(name, len(normalization.bands))
-    prefix = "query.backbone."
-    weights = {k.removeprefix(prefix): v for k, v in content["model"].items() if k.startswith(prefix)}
+    weights = {k.removeprefix(ENCODER): v for k, v in content["model"].items() if k.startswith(ENCODER)}
     try:
         backbone.load_state_dict(weights)
     except RuntimeError as error:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from seco.errors import ConfigError
 from seco.ops.recipe import RECIPES, ViewRecipe
 
+from . import recipe2021
+
 
 class Precision(NamedTuple):
     """What a precision is called by Lightning Fabric, and the type of views that goes with it."""
@@ -19,6 +21,15 @@ class Precision(NamedTuple):
 
 
 PRECISIONS = {"fp32": Precision("32-true", "float32"), "bf16": Precision("bf16-mixed", "bfloat16")}
+_CHOICES = {
+    "recipe": ("default", recipe2021.NAME),
+    "method": tuple(RECIPES),
+    "schedule": ("step", "cosine"),
+    "precision": tuple(PRECISIONS),
+    "loader": ("native", "dali"),
+    "device": ("auto", "cpu", "cuda"),
+    "probe": ("none", "retrieval", "knn"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,7 @@ class PretrainConfig:
 
     Attributes:
         data: Folder of the store.
+        recipe: ``default``, or ``seco2021`` for the numerics of the 2021 code.
         method: ``seco``, ``moco`` or ``moco_tp``.
         backbone: timm model name.
         bands: ``rgb``, ``all`` or a comma-separated list.
@@ -39,7 +51,7 @@ class PretrainConfig:
         scale_lr: Take ``lr`` as that of 256 locations a step and scale it with those of all processes.
         momentum: Of SGD.
         weight_decay: Of SGD.
-        schedule: ``step`` (× 0.1 at 60 % and 80 % of the epochs) or ``cosine``.
+        schedule: ``step`` (× 0.1 at 60 % and 80 % of the epochs, with ``seco2021`` at epochs 120 and 160) or ``cosine``.
         queue: Keys a sub-space.
         dim: Size of an embedding.
         key_momentum: m of the key encoder's moving average.
@@ -59,12 +71,17 @@ class PretrainConfig:
         save_steps: Optimiser steps between checkpoints besides; 0: none inside an epoch.
         max_bad_fraction: Share of the store's patches that may be unreadable before the run stops.
         verify: Compare every patch with its checksum as it is read.
+        probe: ``retrieval`` or ``knn`` to measure the momentum encoder while it trains; ``none``.
+        probe_data: Store or folder of classes to probe on; empty: ``data``.
+        probe_every: Epochs between probes.
+        profile: Record some steps, and say which part of a step limits training.
 
     Source:
         Mañas et al., ICCV 2021, and its released code.
     """
 
     data: str
+    recipe: str = "default"
     method: str = "seco"
     backbone: str = "resnet18"
     bands: str = "rgb"
@@ -97,21 +114,23 @@ class PretrainConfig:
     save_steps: int = 0
     max_bad_fraction: float = 0.01
     verify: bool = False
+    probe: str = "none"
+    probe_data: str = ""
+    probe_every: int = 1
+    profile: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
             _check_type(field.name, getattr(self, field.name), field.type)
-        choices = {
-            "method": tuple(RECIPES),
-            "schedule": ("step", "cosine"),
-            "precision": tuple(PRECISIONS),
-            "loader": ("native", "dali"),
-            "device": ("auto", "cpu", "cuda"),
-        }
-        for name, allowed in choices.items():
+        for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"{name}: expected {', '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("epochs", "size", "queue", "dim", "log_every", "save_every"):
+        if self.follows_2021 and self.loader != "native":
+            raise ConfigError(f"loader: expected native, which makes the 8-bit input of seco2021, got {self.loader!r}")
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        for name in ("epochs", "size", "queue", "dim", "log_every", "save_every", "probe_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
         for name in ("steps", "threads", "seed", "weight_decay", "save_steps"):
@@ -127,15 +146,31 @@ class PretrainConfig:
         if not 0 < self.crop_scale <= 1:
             raise ConfigError(f"crop_scale: expected more than 0, at most 1, got {self.crop_scale}")
 
+    @property
+    def probe_folder(self) -> Path:
+        """Store or folder of classes to probe on."""
+        return Path(self.probe_data or self.data)
+
     def base_lr(self, ranks: int) -> float:
         """Learning rate at the start for the batch of all ranks."""
         return self.lr * self.batch_size * ranks / 256 if self.scale_lr else self.lr
 
     @property
-    def recipe(self) -> ViewRecipe:
+    def follows_2021(self) -> bool:
+        """Whether the numerics are those of the 2021 code."""
+        return self.recipe == recipe2021.NAME
+
+    @property
+    def milestones(self) -> tuple[int, ...] | None:
+        """Epochs at which schedule ``step`` falls; None: at 60 % and 80 % of all."""
+        return recipe2021.MILESTONES if self.follows_2021 else None
+
+    @property
+    def views(self) -> ViewRecipe:
         """The method's views with this run's settings, for red, green and blue."""
         return replace(
             RECIPES[self.method],
+            distinct_dates=not self.follows_2021,
             crop_scale=(self.crop_scale, 1.0),
             band_gain=self.band_gain,
             band_offset=self.band_offset,
@@ -159,6 +194,10 @@ FREE_ON_RESUME = (
     "save_steps",
     "max_bad_fraction",
     "verify",
+    "probe",
+    "probe_data",
+    "probe_every",
+    "profile",
 )
 
 

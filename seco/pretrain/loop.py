@@ -18,11 +18,12 @@ from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.errors import RunError
 
-from . import ranks
-from .checkpoint import BEST, LAST
+from . import ranks, recipe2021
+from .checkpoint import BEST, ENCODER, LAST
 from .config import PRECISIONS, PretrainConfig
 from .events import tensorboard, write_events
 from .method import ContrastOutput, MomentumContrast
+from .probe import Probe, Snapshot, check_probe
 from .run_directory import RunDirectory
 from .schedule import learning_rate
 from .signals import interruptible
@@ -37,6 +38,12 @@ class Watcher(Protocol):
 
     def advanced(self, line: dict[str, Any]) -> None:
         """A line of metrics was written."""
+
+    def probed(self, line: dict[str, Any]) -> None:
+        """A line of probe.jsonl was written."""
+
+    def said(self, text: str) -> None:
+        """Something takes a while."""
 
     def warned(self, text: str) -> None:
         """Something is wrong, but training goes on."""
@@ -102,11 +109,16 @@ class _Trainer:
         self.config, self.run, self.fabric = config, run, fabric
         store = open_store(config.data)
         bands = select_bands(store.band_names, config.bands)
-        recipe = config.recipe.for_bands(bands)
+        recipe = config.views.for_bands(bands)
+        self.normalization, table = Normalization.from_store(store, bands), None
+        if config.follows_2021:
+            self.normalization = recipe2021.normalization(store.description, bands)
+            table = recipe2021.stretched(store.description, bands)
         self.loader = _loader_class(config.loader)(
             store,
             recipe=recipe,
-            normalization=Normalization.from_store(store, bands),
+            normalization=self.normalization if table is None else recipe2021.STRETCHED,
+            table=table,
             size=config.size,
             batch_size=config.batch_size,
             seed=config.seed,
@@ -118,6 +130,9 @@ class _Trainer:
             device=fabric.device,
             dtype=PRECISIONS[config.precision].views,
         )
+        if config.probe != "none":
+            check_probe(config.probe, config.probe_folder, self.normalization)
+        self.probe: Probe | None = None
         self.warned: set[str] = set()
         self.total_steps = config.epochs * self.loader.steps_per_epoch
         self.last_step = min(self.total_steps, config.steps or self.total_steps)
@@ -131,7 +146,11 @@ class _Trainer:
             temperature=config.temperature,
             seed=config.seed,
             batch_negatives=config.batch_negatives,
-        ).to(memory_format=torch.channels_last)
+        )
+        if config.follows_2021:
+            for encoder in (self.model.query, self.model.key):
+                recipe2021.open_residuals(encoder.backbone)
+        self.model.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.SGD(
             self.model.query.parameters(),
             lr=config.lr,
@@ -153,13 +172,19 @@ class _Trainer:
 
     def fit(self, watcher: Watcher) -> int | None:
         """Train to the last step, or return the number of the signal that came first."""
-        chief = self.fabric.is_global_zero
+        config, chief = self.config, self.fabric.is_global_zero
         if chief:
             device = str(self.fabric.device)
             watcher.started(done=self.step, total=self.last_step, excluded=self.loader.excluded, device=device)
         stopped_by = None
         with interruptible() as signals, ExitStack() as stack:
             events = stack.enter_context(tensorboard(self.run.path, self.step)) if chief else None
+            if chief and config.probe != "none":
+                threads = max(1, _own_cores() // 4)
+                self.probe = Probe(config.probe, config.probe_folder, folder=self.run.path, threads=threads)
+                stack.callback(self.probe.close)
+                if self.step and not self.run.was_probed(self.step):
+                    self._probe_if_due(watcher)
             while self.step < self.last_step and stopped_by is None:
                 self.loader.store.check_unchanged()
                 epoch, start = divmod(self.step, self.loader.steps_per_epoch)
@@ -169,8 +194,16 @@ class _Trainer:
                     if ranks.any_of(bool(signals)):
                         stopped_by = signals[0] if signals else signal.SIGTERM
                     self._record(epoch, watcher, events, stops=stopped_by is not None or self.step == self.last_step)
+                    self._report_probes(watcher, events)
                     if stopped_by is not None or self.step == self.last_step:
                         break
+            if self.probe is not None and self.probe.busy:
+                if stopped_by is None:
+                    watcher.said("Waiting for the last probe; Ctrl-C leaves without it")
+                while stopped_by is None and self.probe.busy and not signals:
+                    self._report_probes(watcher, events, wait_s=0.2)
+                if self.probe.busy:
+                    watcher.warned("the last probe was not done when the run was interrupted, and is lost")
         return stopped_by if self.step < self.last_step else None
 
     def _record(self, epoch: int, watcher: Watcher, events: Any, *, stops: bool) -> None:  # noqa: ANN401 - a SummaryWriter
@@ -190,6 +223,29 @@ class _Trainer:
             self._end_epoch()
         if saves and self.fabric.is_global_zero:
             self.run.save(LAST, self._state())
+        self._probe_if_due(watcher)
+
+    def _probe_if_due(self, watcher: Watcher) -> None:
+        """Have the momentum encoder measured: after every so many epochs, and at the end."""
+        epochs, in_epoch = divmod(self.step, self.loader.steps_per_epoch)
+        due = in_epoch == 0 and epochs % self.config.probe_every == 0
+        if self.probe is None or not (due or self.step == self.last_step):
+            return
+        weights = {ENCODER + name: tensor.detach().clone() for name, tensor in self.model.key.backbone.state_dict().items()}
+        epoch = (self.step - 1) // self.loader.steps_per_epoch
+        left_out = self.probe.submit(Snapshot(self.step, epoch, self._header() | {"model": weights}))
+        if left_out is not None:
+            watcher.warned(f"the probe of step {left_out.step} is left out: the one before it is not done yet")
+
+    def _report_probes(self, watcher: Watcher, events: Any, *, wait_s: float = 0.0) -> None:  # noqa: ANN401
+        """Log what probes have found."""
+        for line in self.probe.answers(wait_s) if self.probe is not None else ():
+            if "error" in line:
+                watcher.warned(f"the probe of step {line['step']} failed: {line['error']}")
+                continue
+            self.run.log_probe(line)
+            write_events(events, {"step": line["step"], "probe": line["metrics"]})
+            watcher.probed(line)
 
     def _warn(self, watcher: Watcher) -> None:
         """Name patches that turned out to be unreadable, each once."""
@@ -206,6 +262,7 @@ class _Trainer:
             schedule=config.schedule,
             epochs=config.epochs,
             steps_per_epoch=self.loader.steps_per_epoch,
+            milestones=config.milestones,
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -256,15 +313,20 @@ class _Trainer:
             if self.fabric.is_global_zero:
                 self.run.save(BEST, self._state())
 
-    def _state(self) -> dict[str, Any]:
+    def _header(self) -> dict[str, Any]:
+        """What a checkpoint says of its weights."""
         return {
             "config": self.config.to_dict(),
-            "normalization": self.loader.normalization.to_dict(),
+            "normalization": self.normalization.to_dict(),
             "store": self.loader.store.fingerprint,
             "ranks": self.fabric.world_size,
+            "step": self.step,
+        }
+
+    def _state(self) -> dict[str, Any]:
+        return self._header() | {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
             "epoch_loss": self.epoch_loss,
             "best_loss": self.best_loss,
         }

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from seco.report.environment import describe_environment
 
 from .checkpoint import LAST, read_checkpoint, save_checkpoint
 from .config import FREE_ON_RESUME, PretrainConfig
+
+METRICS_FILE, PROBE_FILE = "metrics.jsonl", "probe.jsonl"
 
 
 class RunDirectory:
@@ -29,7 +32,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, config: PretrainConfig, *, resume: bool, overwrite: bool) -> None:
         self.path = path
-        self.metrics_file = path / "metrics.jsonl"
+        self.metrics_file, self.probe_file = path / METRICS_FILE, path / PROBE_FILE
         self.checkpoints = path / "checkpoints"
         self.state: dict[str, Any] | None = None
         if resume:
@@ -53,14 +56,22 @@ class RunDirectory:
                 raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
             self.metrics_file.touch()
         else:
-            self._cut_metrics(self.state["step"])
+            for file in (self.metrics_file, self.probe_file):
+                _cut_lines(file, self.state["step"])
         self._write_json("config.json", self._config.to_dict())
         self._write_json("environment.json", describe_environment())
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one line to the metrics."""
-        with self.metrics_file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        _append(self.metrics_file, line)
+
+    def log_probe(self, line: dict[str, Any]) -> None:
+        """Append the result of a probe."""
+        _append(self.probe_file, line)
+
+    def was_probed(self, step: int) -> bool:
+        """Whether there is a result of a probe at that step."""
+        return any(line["step"] == step for line in read_lines(self.probe_file))
 
     def save(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint."""
@@ -69,24 +80,38 @@ class RunDirectory:
     def _write_json(self, name: str, content: dict[str, Any]) -> None:
         write_atomic(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
 
-    def _cut_metrics(self, step: int) -> None:
-        """Drop lines of steps after the checkpoint, which are done again, and a line that a crash cut short."""
-        kept = []
-        for line in self.metrics_file.read_text(encoding="utf-8").splitlines():
-            try:
-                logged = json.loads(line)["step"]
-            except (json.JSONDecodeError, KeyError, TypeError):
-                break
-            if logged > step:
-                break
-            kept.append(line + "\n")
-        write_atomic(self.metrics_file, "".join(kept).encode())
+
+def read_lines(file: Path) -> list[dict[str, Any]]:
+    """Lines of a log of a run up to one that a crash cut short; none if there is no such log."""
+    lines = []
+    for text in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+        try:
+            line = json.loads(text)
+            line["step"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            break
+        lines.append(line)
+    return lines
+
+
+def _append(file: Path, line: dict[str, Any]) -> None:
+    with file.open("a", encoding="utf-8") as log:
+        log.write(json.dumps(line) + "\n")
+
+
+def _cut_lines(file: Path, step: int) -> None:
+    """Drop lines of steps after the checkpoint, which are done again, and a line that a crash cut short."""
+    if file.is_file():
+        kept = [json.dumps(line) + "\n" for line in read_lines(file) if line["step"] <= step]
+        write_atomic(file, "".join(kept).encode())
 
 
 def _check_same(saved: dict[str, Any], config: PretrainConfig, path: Path) -> None:
-    for name, value in config.to_dict().items():
-        if name not in FREE_ON_RESUME and saved.get(name) != value:
+    for field in fields(config):
+        name, value = field.name, getattr(config, field.name)
+        then = saved.get(name, field.default)  # a setting that is younger than the run
+        if name not in FREE_ON_RESUME and then != value:
             raise RunError(
-                f"{path}: expected {name} {saved.get(name)!r} as in the run to resume, got {value!r}; "
+                f"{path}: expected {name} {then!r} as in the run to resume, got {value!r}; "
                 f"give the same {name}, or another --out"
             )

@@ -54,7 +54,7 @@ def test_learning_rate_scales_with_the_batch_when_asked():
 
 def test_settings_of_the_views_reach_the_recipe():
     config = PretrainConfig(data="s", method="moco", crop_scale=0.5, band_gain=0.1, band_offset=0.2, band_drop=0.3)
-    recipe = config.recipe
+    recipe = config.views
     assert recipe.names == ("q", "k0")
     assert recipe.crop_scale == (0.5, 1.0)
     assert (recipe.band_gain, recipe.band_offset, recipe.band_drop_probability) == (0.1, 0.2, 0.3)
