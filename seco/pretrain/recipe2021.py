@@ -1,4 +1,4 @@
-"""Numbers of the 2021 code where the default recipe has others; ``docs/method-2021.md`` gives the reasons.
+"""Numbers of the 2021 code where the default recipe has others; ``docs/reference/method-2021.md`` gives the reasons.
 
 Source: Mañas et al., ICCV 2021, and its released code (ServiceNow/seasonal-contrast at 411e37e).
 """
