@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": "inspect",
     "pretrain": "pretrain",
     "evaluate": "evaluate",
+    "export": "export",
     "profile": "profile",
     "doctor": "doctor",
 }

@@ -10,7 +10,7 @@ from seco.cli.main import main
 from seco.bands import SENTINEL2_L2A
 
 SMALL_RUN = [
-    *("--backbone", "resnet10t", "--size", "32", "--batch-size", "4"),
+    *("--backbone", "resnet18", "--size", "32", "--batch-size", "4"),
     *("--epochs", "1", "--steps", "2", "--queue", "16"),
 ]
 

@@ -1,0 +1,114 @@
+"""README.md beside exported weights: what they are, how to load them, what they were trained on, how good they are."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seco.data.store import open_store
+from seco.errors import DataError, SecoError
+from seco.export.subject import Subject
+
+LOADING = {
+    "torchvision": """\
+model = torchvision.models.{name}()
+model.fc = torch.nn.Identity()
+{first_layer}model.load_state_dict(torch.load("weights.pth", weights_only=True), strict=True)""",
+    "torchgeo": """\
+model = torchgeo.models.{name}(in_chans={bands}, num_classes=0)
+model.load_state_dict(torch.load("weights.pth", weights_only=True), strict=True)""",
+    "timm": """\
+model = timm.create_model("local-dir:FOLDER", pretrained=True)""",
+    "safetensors": """\
+model = timm.create_model("{name}", in_chans={bands}, num_classes=0)
+model.load_state_dict(safetensors.torch.load_file("model.safetensors"), strict=True)""",
+    "onnx": """\
+session = onnxruntime.InferenceSession("model.onnx")
+(features,) = session.run(None, {{"digital_numbers": pixels}})  # float32 [N, {bands}, {size}, {size}], not normalised""",
+}
+NORMALISING = """\
+x = (pixels * scale + offset).clip(0, 1)  # pixels float32 [N, {bands}, {size}, {size}]; the numbers are in seco.json
+features = model.eval()((x - mean) / std)"""
+
+
+def write_model_card(subject: Subject, form: str, folder: Path, results: Sequence[Path]) -> None:
+    """Write ``README.md``.
+
+    Args:
+        subject: What was exported.
+        form: Name of the format.
+        folder: Where the weights are.
+        results: Files of ``seco evaluate --json``, whose metrics are shown.
+
+    Raises:
+        DataError: If a result cannot be read.
+    """
+    encoder, settings = subject.encoder, subject.settings
+    sections = [
+        f"# {encoder.name}, {settings['method']}, {', '.join(encoder.normalization.bands)}",
+        f"A {encoder.name} pretrained by seco without labels (Seasonal Contrast, Mañas et al., ICCV 2021).",
+        "## Input\n\n" + _input(subject),
+        "## Loading\n\n```python\n" + _loading(subject, form) + "\n```",
+        "## Training\n\n" + _training(subject),
+        "## Results\n\n" + _results(results),
+        f"SHA-256 of the weights (names, shapes and numbers): `{subject.describe()['weights_sha256']}`",
+    ]
+    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _input(subject: Subject) -> str:
+    n = subject.encoder.normalization
+    rows = [
+        f"| {band} | {scale:.6g} | {offset:.6g} | {mean:.6g} | {std:.6g} |"
+        for band, scale, offset, mean, std in zip(n.bands, n.scale, n.offset, n.mean, n.std, strict=True)
+    ]
+    size = subject.encoder.size
+    return (
+        f"Bands in this order, trained at {size} × {size} px. From digital numbers of the training data:\n"
+        "`x = clamp(dn * scale + offset, 0, 1)`, then `(x - mean) / std`.\n\n"
+        "| band | scale | offset | mean | std |\n|---|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
+def _loading(subject: Subject, form: str) -> str:
+    bands, size = len(subject.encoder.normalization.bands), subject.encoder.size
+    first = "" if bands == 3 else f"model.conv1 = torch.nn.Conv2d({bands}, 64, 7, stride=2, padding=3, bias=False)\n"
+    text = LOADING[form].format(name=subject.encoder.name, bands=bands, size=size, first_layer=first)
+    return text if form == "onnx" else text + "\n" + NORMALISING.format(bands=bands, size=size)
+
+
+def _training(subject: Subject) -> str:
+    shown = {k: v for k, v in subject.settings.items() if k not in {"data", "threads", "log_every", "save_every", "device"}}
+    rows = [f"| {name} | {value} |" for name, value in shown.items()]
+    return f"{_data(subject)}\n\n{subject.steps:,} steps.\n\n| setting | |\n|---|---|\n" + "\n".join(rows)
+
+
+def _data(subject: Subject) -> str:
+    """What the store says of itself, if it is where it was."""
+    path = subject.settings["data"]
+    try:
+        store = open_store(path)
+    except SecoError:
+        return f"Data: a store that was at `{path}`."
+    said = store.description
+    return (
+        f"Data: {said.sensor} {said.product_level}, {len(store):,} locations, {len(store.times):,} patches of "
+        f"{said.patch_size} × {said.patch_size} px at {said.resolution_m} m; {said.source}; licence: {said.licence}. "
+        f"Reflectance = (DN + {said.offset:g}) / {said.quantification:g}."
+    )
+
+
+def _results(files: Sequence[Path]) -> str:
+    if not files:
+        return "None were given (`seco export --metrics RESULT.json`)."
+    rows = [row for file in files for row in _result(file)]
+    return "| protocol | data | metric | |\n|---|---|---|---|\n" + "\n".join(rows)
+
+
+def _result(file: Path) -> list[str]:
+    try:
+        result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        data = Path(result["data"]["path"]).name
+        return [f"| {result['protocol']} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{file}: expected a result of `seco evaluate --json`, got another file: {error}") from error

@@ -1,0 +1,123 @@
+"""Weights that stock torchvision, timm and torchgeo load with ``strict=True``, and safetensors for anyone."""
+
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seco.errors import ConfigError, DataError
+from seco.export.subject import Subject
+
+# torchgeo's residual networks are timm's, of these names; torchvision's have timm's names of weights.
+_TORCHGEO = ("resnet18", "resnet50", "resnet152")
+TOLERANCE = 1e-5  # of features, relative to the greatest
+
+
+def export_torchvision(subject: Subject, folder: Path) -> Path:
+    """``weights.pth`` for the model of the same name, whose ``fc`` is set to ``nn.Identity()``.
+
+    Raises:
+        ConfigError: If torchvision has no such model, or one with other weights.
+    """
+    import torchvision
+
+    name, bands = subject.encoder.name, len(subject.encoder.normalization.bands)
+    if name not in torchvision.models.list_models():
+        raise _no_such_model("torchvision", name)
+    model = torchvision.models.get_model(name, weights=None)
+    if not hasattr(model, "fc") or not hasattr(model, "conv1"):
+        raise _no_such_model("torchvision", name)
+    model.fc = nn.Identity()
+    if bands != 3:
+        first = model.conv1
+        shape = {"kernel_size": first.kernel_size, "stride": first.stride, "padding": first.padding}
+        model.conv1 = nn.Conv2d(bands, first.out_channels, bias=False, **shape)
+    return _save(subject, model, folder, f"torchvision's {name}")
+
+
+def export_torchgeo(subject: Subject, folder: Path) -> Path:
+    """``weights.pth`` for ``torchgeo.models.NAME(in_chans=…, num_classes=0)``.
+
+    Raises:
+        ConfigError: If torchgeo has no such model.
+    """
+    import timm
+
+    name = subject.encoder.name
+    if name not in _TORCHGEO:
+        raise _no_such_model("torchgeo", name)
+    model = timm.create_model(name, in_chans=len(subject.encoder.normalization.bands), num_classes=0)
+    return _save(subject, model, folder, f"torchgeo's {name}")
+
+
+def export_timm(subject: Subject, folder: Path) -> Path:
+    """A folder for ``timm.create_model("local-dir:FOLDER", pretrained=True)``: ``model.safetensors`` and ``config.json``."""
+    from timm.models import save_for_hf
+
+    encoder = subject.encoder
+    normalization = encoder.normalization
+    # timm's mean and std are of pictures in [0, 1]: here, of the numbers after scale and offset, which seco.json has.
+    preprocessing = {
+        "input_size": (len(normalization.bands), encoder.size, encoder.size),
+        "mean": normalization.mean,
+        "std": normalization.std,
+        "interpolation": "bilinear",
+        "crop_pct": 1.0,
+    }
+    said = {"tag": "seco", "license": "other", "origin_url": "", "paper_ids": "arXiv:2103.16607"}
+    arguments = {"in_chans": len(normalization.bands), "num_classes": 0}
+    save_for_hf(
+        encoder.backbone,
+        str(folder),
+        model_config={"pretrained_cfg": said},
+        model_args=arguments,
+        data_config=preprocessing,
+        safe_serialization=True,
+    )
+    return folder / "model.safetensors"
+
+
+def export_safetensors(subject: Subject, folder: Path) -> Path:
+    """``model.safetensors``: the backbone's weights by their names in timm, and in its metadata all of ``seco.json``."""
+    from safetensors.torch import save_file
+
+    tensors = {name: tensor.contiguous() for name, tensor in subject.encoder.backbone.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata=subject.describe_in_words() | {"format": "pt"})
+    return folder / "model.safetensors"
+
+
+def check_features(found: torch.Tensor, expected: torch.Tensor, what: str) -> None:
+    """Compare features of an exported encoder with those of the original.
+
+    Raises:
+        DataError: If they differ by more than 1e-5 of the greatest.
+    """
+    difference = float((found - expected).abs().max() / expected.abs().max())
+    if not difference <= TOLERANCE:
+        raise DataError(
+            f"{what}: expected the features of the checkpoint, got others by {difference:.1e}; report this, please"
+        )
+
+
+def _save(subject: Subject, model: nn.Module, folder: Path, what: str) -> Path:
+    """Load the weights into a stock model, compare its features, and write what it calls its own."""
+    batch = subject.probe()
+    try:
+        model.load_state_dict(subject.encoder.backbone.state_dict(), strict=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ConfigError(f"format: expected weights that fit {what}, got: {reason}; take --format timm") from error
+    with torch.inference_mode():
+        check_features(model.eval()(batch), subject.features(batch), what)
+    torch.save(model.state_dict(), folder / "weights.pth")
+    return folder / "weights.pth"
+
+
+def _no_such_model(library: str, name: str) -> ConfigError:
+    return ConfigError(f"format: expected a residual network that {library} has, got {name}; take --format timm or onnx")
+
+
+def write_description(subject: Subject, folder: Path) -> None:
+    """``seco.json``: bands, units, normalisation, size, training, and hashes."""
+    (folder / "seco.json").write_text(json.dumps(subject.describe(), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,172 @@
+"""Exports are loaded by the libraries they are for, and give the features of the checkpoint."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from seco.cli.main import main
+
+from seco.bands import RGB
+from seco.data.normalization import Normalization
+from seco.data.store import open_store
+from seco.evaluate.features import normalized_input
+from seco.export.run import FORMATS
+from seco.export.subject import Subject
+from seco.pretrain.checkpoint import save_checkpoint
+from seco.pretrain.config import PretrainConfig
+from seco.pretrain.encoder import build_backbone
+
+ALL = ("B02", "B03", "B04", "B08", "B11")
+SIZE = 48
+
+
+@pytest.fixture
+def make_checkpoint(make_store, tmp_path):
+    """A checkpoint as training leaves it, with weights and running statistics that are not those of a new network."""
+
+    def make(backbone="resnet18", bands=RGB):
+        store = open_store(make_store(f"store-of-{backbone}-{len(list(tmp_path.iterdir()))}"))
+        torch.manual_seed(0)
+        network = build_backbone(backbone, len(bands)).train()
+        with torch.no_grad():
+            network(torch.randn(8, len(bands), SIZE, SIZE))
+        content = {
+            "config": PretrainConfig(data=str(store.path), backbone=backbone, size=SIZE).to_dict(),
+            "normalization": Normalization.from_store(store, bands).to_dict(),
+            "model": {f"query.backbone.{name}": value for name, value in network.state_dict().items()},
+            "step": 7,
+        }
+        file = tmp_path / f"{backbone}-{len(bands)}.pt"
+        save_checkpoint(file, content)
+        return file
+
+    return make
+
+
+def export(checkpoint, form, folder, *more, code=0):
+    words = ["export", checkpoint, "--format", form, "--out", folder, *more]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    return result
+
+
+def digital_numbers(bands):
+    return np.random.default_rng(1).integers(1, 9000, (3, len(bands), SIZE, SIZE), dtype=np.uint16)
+
+
+def normalised(numbers, folder):
+    """As the model card says."""
+    said = json.loads((folder / "seco.json").read_text())["normalization"]
+    scale, offset, mean, std = (np.array(said[name])[:, None, None] for name in ("scale", "offset", "mean", "std"))
+    x = (numbers * scale + offset).clip(0, 1)
+    return torch.from_numpy(((x - mean) / std).astype(np.float32))
+
+
+def load_torchvision(folder, bands):
+    torchvision = pytest.importorskip("torchvision", reason="torchvision is not installed")
+    name = json.loads((folder / "seco.json").read_text())["backbone"]
+    model = torchvision.models.get_model(name, weights=None)
+    model.fc = torch.nn.Identity()
+    if len(bands) != 3:
+        model.conv1 = torch.nn.Conv2d(len(bands), 64, 7, stride=2, padding=3, bias=False)
+    model.load_state_dict(torch.load(folder / "weights.pth", weights_only=True), strict=True)
+    return model
+
+
+def load_torchgeo(folder, bands):
+    models = pytest.importorskip("torchgeo.models", reason="torchgeo is not installed")
+    name = json.loads((folder / "seco.json").read_text())["backbone"]
+    model = getattr(models, name)(in_chans=len(bands), num_classes=0)
+    model.load_state_dict(torch.load(folder / "weights.pth", weights_only=True), strict=True)
+    return model
+
+
+def load_timm(folder, bands):
+    import timm
+
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    assert model.pretrained_cfg["input_size"] == (len(bands), SIZE, SIZE)
+    said = json.loads((folder / "seco.json").read_text())["normalization"]
+    assert list(model.pretrained_cfg["mean"]) == pytest.approx(said["mean"])
+    return model
+
+
+def load_safetensors(folder, bands):
+    import timm
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        metadata = file.metadata()
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    said = json.loads((folder / "seco.json").read_text())
+    assert json.loads(metadata["seco.normalization"]) == said["normalization"]
+    model = timm.create_model(said["backbone"], in_chans=len(bands), num_classes=0)
+    model.load_state_dict(weights, strict=True)
+    return model
+
+
+LOADERS = {f.__name__.removeprefix("load_"): f for f in (load_torchvision, load_torchgeo, load_timm, load_safetensors)}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torchgeo's imports
+@pytest.mark.parametrize("form", sorted(LOADERS))
+@pytest.mark.parametrize(
+    ("backbone", "bands"), [("resnet18", RGB), ("resnet50", ALL)], ids=["resnet18 rgb", "resnet50 5 bands"]
+)
+def test_stock_models_take_the_weights(form, bands, backbone, make_checkpoint, tmp_path):
+    checkpoint, folder = make_checkpoint(backbone, bands), tmp_path / "out"
+    export(checkpoint, form, folder)
+    model = LOADERS[form](folder, bands).eval()
+    encoder = Subject.of_run(checkpoint).encoder
+    numbers = digital_numbers(bands)
+    with torch.inference_mode():
+        found, expected = model(normalised(numbers, folder)), encoder.backbone(normalized_input(encoder, numbers))
+    # The same convolutions on inputs that differ in their last bits.
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.parametrize(("backbone", "bands"), [("resnet18", RGB), ("convnext_atto", ALL)])
+def test_onnx_takes_digital_numbers(backbone, bands, make_checkpoint, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    checkpoint, folder = make_checkpoint(backbone, bands), tmp_path / "out"
+    export(checkpoint, "onnx", folder)
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    numbers = digital_numbers(bands)
+    (found,) = session.run(None, {"digital_numbers": numbers.astype(np.float32)})
+    encoder = Subject.of_run(checkpoint).encoder
+    with torch.inference_mode():
+        expected = encoder.backbone(normalized_input(encoder, numbers)).numpy()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["seco.normalization"])["bands"] == list(bands)
+
+
+def test_the_card_says_what_a_user_has_to_know(make_checkpoint, tmp_path):
+    result = {"protocol": "retrieval", "data": {"path": "/data/places"}, "metrics": {"recall@1": 0.51234}}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    folder = tmp_path / "out"
+    export(make_checkpoint(), "timm", folder, "--metrics", tmp_path / "result.json")
+    card = (folder / "README.md").read_text()
+    for text in ("B04", "CC0-1.0", "Reflectance = (DN + -1000) / 10000", "| retrieval | places | recall@1 | 0.5123 |"):
+        assert text in card
+    assert "7 steps" in card
+    said = json.loads((folder / "seco.json").read_text())
+    assert said["weights_sha256"] in card
+    assert said["size"] == SIZE
+
+
+def test_what_cannot_be_exported(make_checkpoint, tmp_path):
+    for form in ("torchvision", "torchgeo"):
+        result = export(make_checkpoint("convnext_atto"), form, tmp_path / form, code=1)
+        assert "convnext_atto" in result.stderr
+        assert "--format timm" in result.stderr
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    assert "new or empty folder" in export(make_checkpoint(), "timm", tmp_path / "full", code=1).stderr
+    assert "no such file" in export(tmp_path / "missing.pt", "timm", tmp_path / "a", code=1).stderr
+    (tmp_path / "result.json").write_text("[]")
+    wrong = export(make_checkpoint(), "timm", tmp_path / "b", "--metrics", tmp_path / "result.json", code=1)
+    assert "result.json: expected a result of `seco evaluate --json`" in wrong.stderr
+    assert set(FORMATS) == {*LOADERS, "onnx"}
