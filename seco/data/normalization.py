@@ -1,12 +1,15 @@
 """How digital numbers become the encoder's input; it travels with the weights."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
 from seco.data.store import Store
-from seco.errors import StoreError
+from seco.errors import ConfigError, StoreError
+
+_OF_BANDS = ("bands", "scale", "offset", "mean", "std")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Normalization:
         offset: Of x.
         mean: Of x.
         std: Of x.
+        reflectance: What those digital numbers mean; None where nobody said, as of stretched pictures.
     """
 
     bands: tuple[str, ...]
@@ -26,6 +30,7 @@ class Normalization:
     offset: tuple[float, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    reflectance: Reflectance | None = None
 
     @classmethod
     def from_store(cls, store: Store, bands: Sequence[str]) -> "Normalization":
@@ -34,7 +39,26 @@ class Normalization:
         Raises:
             StoreError: If the store lacks a band, or a band is constant.
         """
-        return cls.from_statistics(store.statistics, bands, origin=str(store.path))
+        said = Reflectance(store.description.quantification, store.description.offset)
+        return replace(cls.from_statistics(store.statistics, bands, origin=str(store.path)), reflectance=said)
+
+    def for_reflectance(self, other: Reflectance) -> "Normalization":
+        """The same map for digital numbers of another meaning: equal reflectance becomes equal input.
+
+        Raises:
+            ConfigError: If nobody said what the digital numbers of this one mean.
+        """
+        if self.reflectance is None:
+            raise ConfigError("normalization: expected one that says its units, got one of stretched pictures")
+        # dn of ours = dn of theirs * ratio + shift, from equal reflectance.
+        ratio = self.reflectance.quantification / other.quantification
+        shift = other.offset * ratio - self.reflectance.offset
+        return replace(
+            self,
+            scale=tuple(scale * ratio for scale in self.scale),
+            offset=tuple(offset + scale * shift for scale, offset in zip(self.scale, self.offset, strict=True)),
+            reflectance=other,
+        )
 
     @classmethod
     def from_statistics(
@@ -71,9 +95,13 @@ class Normalization:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists, for JSON and checkpoints."""
-        return {name: list(values) for name, values in asdict(self).items()}
+        lists = {name: list(getattr(self, name)) for name in _OF_BANDS}
+        return lists | {"reflectance": None if self.reflectance is None else asdict(self.reflectance)}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Normalization":
         """Inverse of :meth:`to_dict`."""
-        return cls(**{name: tuple(values) for name, values in content.items()})
+        said = content.get("reflectance")  # checkpoints of early versions have none
+        return cls(
+            **{name: tuple(content[name]) for name in _OF_BANDS}, reflectance=None if said is None else Reflectance(**said)
+        )

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -54,23 +53,39 @@ def weights_fingerprint(backbone: nn.Module) -> str:
 
 
 def from_checkpoint(path: Path, images: Images, *, size: int | None = None) -> Subject:
-    """Encoder of a checkpoint, or of the last one of a run; its normalisation comes with it.
+    """Encoder of a checkpoint, or of the last one of a run; its normalisation comes with it, in the units of the images.
 
-    Digital numbers of 8-bit images are not those of 16-bit products: where the checkpoint's white lies above
-    what the images' type can hold, scale and offset come from the images.
+    Pictures have no units: their scale and offset come from the pictures, mean and std from the checkpoint.
 
     Raises:
-        SecoError: If there is no readable checkpoint.
+        SecoError: If there is no readable checkpoint, or it does not say the units that the images have.
     """
     encoder = load_encoder(path)
     origin = {"kind": "checkpoint", "name": encoder.name, "checkpoint": str(path)}
-    normalization, source = encoder.normalization, "checkpoint"
-    white = (1 - np.array(normalization.offset)) / np.array(normalization.scale)
-    if white.max() > np.iinfo(images.dtype).max and set(normalization.bands) <= set(images.band_names):
-        own = _own_normalization(images, normalization.bands)
-        normalization = replace(normalization, scale=own.scale, offset=own.offset)
-        source = f"mean and std of the checkpoint, {_OWN_RANGE}"
+    normalization, source = _in_units_of(images, encoder.normalization)
     return Subject(replace(encoder, normalization=normalization, size=size or encoder.size), origin, source)
+
+
+def _in_units_of(images: Images, normalization: Normalization) -> tuple[Normalization, str]:
+    """A checkpoint's normalisation for these images, and in words where it comes from."""
+    theirs, ours = images.reflectance, normalization.reflectance
+    if theirs == ours or not set(normalization.bands) <= set(images.band_names):
+        return normalization, "checkpoint"  # missing bands are named when they are read
+    if theirs is None:
+        own = _own_normalization(images, normalization.bands)
+        return (
+            replace(normalization, scale=own.scale, offset=own.offset, reflectance=None),
+            f"mean and std of the checkpoint, {_OWN_RANGE}",
+        )
+    if ours is None:
+        raise ConfigError(
+            f"{images.path}: expected pictures, for the checkpoint does not say what its digital numbers mean, got "
+            f"reflectance = (DN + {theirs.offset:g}) / {theirs.quantification:g}; evaluate it on pictures, or train again"
+        )
+    return normalization.for_reflectance(theirs), (
+        f"checkpoint, from reflectance = (DN + {ours.offset:g}) / {ours.quantification:g} "
+        f"to (DN + {theirs.offset:g}) / {theirs.quantification:g}"
+    )
 
 
 def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None = None) -> Subject:

@@ -12,6 +12,7 @@ from torch import nn
 from seco.bands import RGB
 from seco.data.description import StoreDescription
 from seco.data.normalization import Normalization
+from seco.data.reflectance import Reflectance
 from seco.errors import ConfigError
 
 NAME = "seco2021"
@@ -60,7 +61,8 @@ def normalization(store: StoreDescription, bands: Sequence[str]) -> Normalizatio
     low, high = np.array([QUANTILES[band] for band in bands]).T / 255  # reflectance
     scale = 1 / ((high - low) * store.quantification)
     offset = store.offset * scale - low / (high - low)
-    return Normalization(tuple(bands), tuple(scale.tolist()), tuple(offset.tolist()), IMAGENET_MEAN, IMAGENET_STD)
+    said = Reflectance(store.quantification, store.offset)
+    return Normalization(tuple(bands), tuple(scale.tolist()), tuple(offset.tolist()), IMAGENET_MEAN, IMAGENET_STD, said)
 
 
 def open_residuals(backbone: nn.Module) -> None:

@@ -1,15 +1,20 @@
 """Encoders under test: what identifies them and how their input is scaled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from seco.bands import SENTINEL2_L2A
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
+from seco.data.writer import StoreWriter
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, StorePatches
 from seco.evaluate.encoders import from_checkpoint, from_timm, untrained, weights_fingerprint
+from seco.evaluate.features import extract_features
 from seco.pretrain.checkpoint import save_checkpoint
 from seco.pretrain.encoder import build_backbone
 
@@ -66,6 +71,58 @@ def test_eight_bit_pictures_are_not_read_as_digital_numbers_of_a_product(store, 
     assert "quantiles of the data" in subject.describe()["normalization"]["source"]
 
 
+def write_scenes(folder, *, quantification, offset):
+    """The same reflectances, 1e-4 to 0.8, as digital numbers of some product."""
+    words = {"product_level": "L2A", "sensor": "Sentinel-2", "seed": 0, "source": "random numbers", "licence": "CC0-1.0"}
+    units = {"quantification": quantification, "offset": offset}
+    with StoreWriter(folder, bands=SENTINEL2_L2A, patch_size=16, dtype="uint16", **units, **words) as writer:
+        for i in range(6):
+            reflectance = np.random.default_rng(i).integers(1, 8000, (12, 16, 16)) / 10_000
+            pixels = np.rint(reflectance * quantification - offset).astype(np.uint16)
+            place = {"epsg": 32631, "transform": (5e5, 10.0, 0.0, 4e6, 0.0, -10.0), "longitude": 3.0, "latitude": 36.0}
+            date = np.datetime64("2021-07-01")
+            writer.add(f"{i}", date, pixels, scene_id="scene", cloud_fraction=0.0, **place)
+    return open_store(folder)
+
+
+def test_units_of_the_data_decide_nothing(tmp_path):
+    """One model has been published at 52 % and at 87 % of EuroSAT, by its preprocessing alone: here it cannot happen."""
+    trained = write_scenes(tmp_path / "trained", quantification=10_000, offset=-1000)
+    backbone = build_backbone(BACKBONE, 3).eval()
+    content = {
+        "normalization": Normalization.from_store(trained, RGB).to_dict(),
+        "config": {"backbone": BACKBONE, "size": 16},
+        "model": {f"query.backbone.{name}": value for name, value in backbone.state_dict().items()},
+    }
+    file = tmp_path / "last.pt"
+    save_checkpoint(file, content)
+
+    def features(store, subject=None):
+        images = StorePatches(store)
+        return extract_features((subject or from_checkpoint(file, images)).encoder, images)
+
+    expected = features(trained)
+    scale = np.abs(expected).max()
+    for name, (quantification, offset) in {"before 2022": (10_000, 0), "finer": (20_000, -500)}.items():
+        store = write_scenes(tmp_path / name, quantification=quantification, offset=offset)
+        subject = from_checkpoint(file, StorePatches(store))
+        np.testing.assert_allclose(features(store, subject), expected, rtol=0, atol=1e-5 * scale)
+        assert f"to (DN + {offset}) / {quantification}" in subject.describe()["normalization"]["source"]
+        # Numbers taken for those of the training data, which is what this guards against, are far off.
+        wrong = features(store, from_checkpoint(file, StorePatches(trained)))
+        assert np.abs(wrong - expected).max() > 0.05 * scale
+
+
+def test_units_that_nobody_knows_are_refused(store, checkpoint):
+    content = torch.load(checkpoint[0], weights_only=True)
+    content["normalization"]["reflectance"] = None
+    save_checkpoint(checkpoint[0], content)
+    with pytest.raises(
+        ConfigError, match=r"does not say what its digital numbers mean, got reflectance = \(DN \+ -1000\) / 10000"
+    ):
+        from_checkpoint(checkpoint[0], StorePatches(store))
+
+
 def test_untrained_follows_its_seed_and_leaves_the_generator_alone(store):
     images = StorePatches(store)
     state = torch.random.get_rng_state()
@@ -78,7 +135,7 @@ def test_untrained_follows_its_seed_and_leaves_the_generator_alone(store):
 
 def test_untrained_takes_any_bands(store):
     subject = untrained(BACKBONE, StorePatches(store), bands="B08,B04")
-    assert subject.encoder.normalization == Normalization.from_store(store, ("B08", "B04"))
+    assert subject.encoder.normalization == replace(Normalization.from_store(store, ("B08", "B04")), reflectance=None)
     assert subject.encoder.backbone(torch.zeros(1, 2, 32, 32)).ndim == 2
 
 
