@@ -18,6 +18,7 @@ COMMANDS = {
     "pretrain": "pretrain",
     "evaluate": "evaluate",
     "export": "export",
+    "import-checkpoint": "import_checkpoint",
     "profile": "profile",
     "doctor": "doctor",
 }

@@ -46,7 +46,7 @@ def write_model_card(subject: Subject, form: str, folder: Path, results: Sequenc
     encoder, settings = subject.encoder, subject.settings
     sections = [
         f"# {encoder.name}, {settings['method']}, {', '.join(encoder.normalization.bands)}",
-        f"A {encoder.name} pretrained by seco without labels (Seasonal Contrast, Mañas et al., ICCV 2021).",
+        f"A {encoder.name} {_origin(settings)}.",
         "## Input\n\n" + _input(subject),
         "## Loading\n\n```python\n" + _loading(subject, form) + "\n```",
         "## Training\n\n" + _training(subject),
@@ -54,6 +54,12 @@ def write_model_card(subject: Subject, form: str, folder: Path, results: Sequenc
         f"SHA-256 of the weights (names, shapes and numbers): `{subject.describe()['weights_sha256']}`",
     ]
     (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _origin(settings: dict[str, Any]) -> str:
+    if "imported" in settings:
+        return f"imported from `{settings['imported']}` (SHA-256 {settings['imported_sha256']})"
+    return "pretrained by seco without labels (Seasonal Contrast, Mañas et al., ICCV 2021)"
 
 
 def _input(subject: Subject) -> str:
@@ -85,6 +91,8 @@ def _training(subject: Subject) -> str:
 
 def _data(subject: Subject) -> str:
     """What the store says of itself, if it is where it was."""
+    if "imported" in subject.settings:
+        return "Data: not known here."
     path = subject.settings["data"]
     try:
         store = open_store(path)

@@ -37,6 +37,8 @@ class RunDirectory:
         self.state: dict[str, Any] | None = None
         if resume:
             self.state = read_checkpoint(self.checkpoints / LAST)
+            if "optimizer" not in self.state:
+                raise RunError(f"{path}: expected a run that trained here, got an imported encoder; begin a new run")
             _check_same(self.state["config"], config, path)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             if not overwrite:

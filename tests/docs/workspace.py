@@ -2,12 +2,14 @@
 
 import numpy as np
 import rasterio
+import torch
 from click.testing import CliRunner
 from collect.scenes import inside, numbers_of, write_raster
 from data.test_scene_folders import make_seco2021, make_ssl4eo
 from seco.cli.main import main
 
 from seco.bands import SENTINEL2_L2A
+from seco.pretrain.encoder import build_backbone
 
 SMALL_RUN = [
     *("--backbone", "resnet18", "--size", "32", "--batch-size", "4"),
@@ -21,6 +23,8 @@ def make(folder):
     seco("collect", "--source", "synthetic", "--out", store, "--locations", 12, "--patch-size", 48, "--seed", 0)
     seco("pretrain", "--data", store, "--out", run, *SMALL_RUN)
     seco("pack", store, "--out", folder / "PACKED")
+    torch.save({"state_dict": build_backbone("resnet18", 3).state_dict()}, folder / "seco_resnet18_1m.ckpt")
+    seco("import-checkpoint", folder / "seco_resnet18_1m.ckpt", "--out", folder / "SECO_1M", "--size", "32")
     make_rasters(folder / "RASTERS")
     make_scenes(folder / "SCENES")
     points = [(place.longitude, place.latitude) for place in map(inside, range(4))]
