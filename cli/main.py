@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": "inspect",
     "pretrain": "pretrain",
     "evaluate": "evaluate",
+    "embed": "embed",
     "profile": "profile",
     "doctor": "doctor",
 }
