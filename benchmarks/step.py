@@ -6,7 +6,6 @@ weights and views first, and must agree on the loss.
 
 import copy
 import itertools
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
 from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
 from seco.pretrain.step import train_step
+from seco.profiling.clock import Mark
 
 PATCH = 264
 TEMPERATURE = 0.07
@@ -145,24 +145,8 @@ class Work:
                 seconds.setdefault(part, []).append(value)
         return {part: float(np.median(values)) for part, values in seconds.items()}
 
-    def _mark(self) -> "Mark":
+    def _mark(self) -> Mark:
         return Mark(self.device.type == "cuda")
-
-
-class Mark:
-    """A moment on the clock of the CPU, or in the work of the GPU."""
-
-    def __init__(self, on_gpu: bool) -> None:
-        self.event = torch.cuda.Event(enable_timing=True) if on_gpu else None  # type: ignore[no-untyped-call]
-        self.time = time.perf_counter()
-        if self.event is not None:
-            self.event.record()
-
-    def seconds_to(self, later: "Mark") -> float:
-        """Seconds from this moment to a later one."""
-        if self.event is not None and later.event is not None:
-            return float(self.event.elapsed_time(later.event)) / 1e3
-        return later.time - self.time
 
 
 class Step2021(nn.Module):

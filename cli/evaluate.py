@@ -1,36 +1,20 @@
 """``seco evaluate``: what an encoder knows, on data that it was or was not trained with."""
 
 import json
-import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from .sources import SOURCE_OPTIONS, check_encoder, with_options
+
 if TYPE_CHECKING:
     from seco.evaluate.run import Evaluation
 
 _OPTIONS = (
-    click.option("--data", type=click.Path(path_type=Path), required=True, help="Store or folder of classes."),
-    click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
-    click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
-    click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
-    click.option("--bands", help="rgb (default), all or a list, for --timm and --random."),
-    click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
-    click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True),
-    click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --random."),
+    *SOURCE_OPTIONS,
     click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),
 )
-
-
-def evaluation_options(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that every protocol takes."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
 
 
 @click.group()
@@ -39,7 +23,7 @@ def command() -> None:
 
 
 @command.command()
-@evaluation_options
+@with_options(_OPTIONS)
 def retrieval(json_file: Path | None, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Find every patch of a STORE again at its other dates, among all patches; needs no labels.
 
@@ -52,7 +36,7 @@ def retrieval(json_file: Path | None, **options: Any) -> None:  # noqa: ANN401 -
 
 
 @command.command()
-@evaluation_options
+@with_options(_OPTIONS)
 @click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Neighbours that vote.")
 @click.option(
     "--temperature",
@@ -77,16 +61,11 @@ def knn(json_file: Path | None, k: int, temperature: float, **options: Any) -> N
 
 def _evaluation(json_file: Path | None, options: dict[str, Any]) -> "Evaluation":
     """Check what can be checked before anything slow is loaded."""
-    if sum(options[name] is not None for name in ("checkpoint", "timm", "random")) != 1:
-        raise click.UsageError("Give exactly one of --checkpoint, --timm and --random.")
-    if options["checkpoint"] is not None and options["bands"] is not None:
-        raise click.UsageError("--bands is for --timm and --random; a checkpoint brings its bands.")
+    check_encoder(options)
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise click.BadParameter(f"there is no folder {json_file.absolute().parent}", param_hint="--json")
     from seco.evaluate.run import Evaluation
 
-    # The hub's client logs every attempt of a download; what failed in the end is our one line.
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     return Evaluation(**options | {"bands": options["bands"] or "rgb", "progress": True})
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": "evaluate",
     "export": "export",
     "import-checkpoint": "import_checkpoint",
+    "embed": "embed",
     "profile": "profile",
     "doctor": "doctor",
 }

@@ -46,6 +46,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--probe", help="retrieval or knn: measure the momentum encoder meanwhile.  [none]")
 @click.option("--probe-data", type=click.Path(), help="Store or folder of classes to probe on.  [--data]")
 @click.option("--probe-every", type=int, help="Epochs between probes.  [1]")
+@click.option("--profile", is_flag=True, default=None, help="Record some steps; say which part limits.")
 @click.option("--resume", is_flag=True, help="Go on with the run at --out.")
 @click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
 def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
@@ -70,6 +71,8 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     if progress.chief:
         if config.probe != "none":
             _draw_curves(out)
+        if config.profile:
+            _show_profile(out)
         click.echo(out / "checkpoints" / "last.pt")
 
 
@@ -79,6 +82,15 @@ def _draw_curves(run: Path) -> None:
 
     draw_training_curves(read_lines(run / METRICS_FILE), run / "training.png", probes=read_lines(run / PROBE_FILE))
     click.echo(f"Wrote {run / 'training.png'}", err=True)
+
+
+def _show_profile(run: Path) -> None:
+    from seco.profiling.training import FOLDER, SUMMARY_FILE, TRACE_FILE
+
+    folder = run / FOLDER
+    click.echo(
+        f"\n{(folder / SUMMARY_FILE).read_text(encoding='utf-8')}\nWrote {folder / SUMMARY_FILE} and {TRACE_FILE}", err=True
+    )
 
 
 class TrainingProgress:

@@ -1,20 +1,27 @@
 """Files that are there whole or not at all."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
 def write_atomic(path: Path, content: bytes) -> None:
-    """Write ``content`` under a temporary name, force it to disk, then rename it to ``path``.
+    """Write ``content`` as :func:`atomic_path` says."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary name to write to; what is there in the end is forced to disk, then renamed to ``path``.
 
     An error, such as that of a full disk, leaves nothing under the temporary name.
     """
     temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        sync(temporary)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -23,6 +30,11 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 def sync_directory(path: Path) -> None:
     """Force the names in a directory to disk, so that a rename survives a power cut."""
+    sync(path)
+
+
+def sync(path: Path) -> None:
+    """Force a file, or the names in a directory, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -41,6 +41,22 @@ def extract_features(
     Raises:
         DataError: If the images lack a band of the encoder, or a feature is not finite.
     """
+    batches = feature_batches(encoder, images, batch_size=batch_size, threads=threads, device=device, progress=progress)
+    found = np.concatenate(list(batches))
+    check_finite(found)
+    return found
+
+
+def feature_batches(
+    encoder: Encoder,
+    images: Images,
+    *,
+    batch_size: int = 256,
+    threads: int | None = None,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> Iterator[np.ndarray]:
+    """What :func:`extract_features` gives, batch by batch and not looked at: float32 ``(n, d)`` each."""
     missing = [name for name in encoder.normalization.bands if name not in images.band_names]
     if missing:
         raise DataError(
@@ -48,18 +64,20 @@ def extract_features(
             f"there are {', '.join(images.band_names)}"
         )
     backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
-    features = []
-    with torch.inference_mode():
-        for batch in _shown(_batches(encoder, images, batch_size, threads), len(images), progress):
-            features.append(backbone(batch.to(device)).float().cpu().numpy())
-    found = np.concatenate(features)
+    for batch in _shown(_batches(encoder, images, batch_size, threads), len(images), progress):
+        with torch.inference_mode():
+            features = backbone(batch.to(device)).float().cpu().numpy()
+        yield features
+
+
+def check_finite(found: np.ndarray, *, first: int = 0) -> None:
+    """Raise DataError if a feature of images ``first`` on is not finite."""
     broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if len(broken):
         raise DataError(
             f"features: expected finite numbers, got NaN or infinity for {len(broken)} of {len(found)} "
-            f"images (the first is image {broken[0]}); check the weights and the normalisation of the encoder"
+            f"images (the first is image {first + broken[0]}); check the weights and the normalisation of the encoder"
         )
-    return found
 
 
 def whole_patches(count: int, height: int, width: int) -> np.ndarray:

@@ -5,7 +5,8 @@ import os
 import signal
 import time
 import warnings
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,12 +18,15 @@ from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.errors import RunError
+from seco.profiling.training import FOLDER as PROFILE_FOLDER
+from seco.profiling.training import LAST as REST
+from seco.profiling.training import WAIT, TrainingProfile, check_steps
 
 from . import ranks, recipe2021
 from .checkpoint import BEST, ENCODER, LAST
 from .config import PRECISIONS, PretrainConfig
 from .events import tensorboard, write_events
-from .method import ContrastOutput, MomentumContrast
+from .method import ContrastOutput, MomentumContrast, no_lap
 from .probe import Probe, Snapshot, check_probe
 from .run_directory import RunDirectory
 from .schedule import learning_rate
@@ -133,6 +137,7 @@ class _Trainer:
         if config.probe != "none":
             check_probe(config.probe, config.probe_folder, self.normalization)
         self.probe: Probe | None = None
+        self.lap: Callable[[str], None] = no_lap
         self.warned: set[str] = set()
         self.total_steps = config.epochs * self.loader.steps_per_epoch
         self.last_step = min(self.total_steps, config.steps or self.total_steps)
@@ -167,6 +172,8 @@ class _Trainer:
             self.forward, self.wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
         if run.state is not None:  # now that the parameters are where their momentum belongs
             self._restore(run.state)
+        if config.profile:
+            check_steps(self.last_step - self.step)
         self.model.train()
         self.interval = _Interval()
 
@@ -185,16 +192,20 @@ class _Trainer:
                 stack.callback(self.probe.close)
                 if self.step and not self.run.was_probed(self.step):
                     self._probe_if_due(watcher)
+            if chief and config.profile:
+                self.lap = stack.enter_context(closing(self._open_profile())).lap
             while self.step < self.last_step and stopped_by is None:
                 self.loader.store.check_unchanged()
                 epoch, start = divmod(self.step, self.loader.steps_per_epoch)
                 for batch in self.loader.epoch(epoch, start):
+                    self.lap(WAIT)
                     self._train(batch.views, batch.wait_s)
                     self._warn(watcher)
                     if ranks.any_of(bool(signals)):
                         stopped_by = signals[0] if signals else signal.SIGTERM
                     self._record(epoch, watcher, events, stops=stopped_by is not None or self.step == self.last_step)
                     self._report_probes(watcher, events)
+                    self.lap(REST)
                     if stopped_by is not None or self.step == self.last_step:
                         break
             if self.probe is not None and self.probe.busy:
@@ -224,6 +235,20 @@ class _Trainer:
         if saves and self.fabric.is_global_zero:
             self.run.save(LAST, self._state())
         self._probe_if_due(watcher)
+
+    def _open_profile(self) -> TrainingProfile:
+        config, locations = self.config, self.config.batch_size * self.fabric.world_size
+        return TrainingProfile(
+            self.run.path / PROFILE_FOLDER,
+            steps=self.last_step - self.step,
+            device=self.fabric.device.type,
+            precision=config.precision,
+            loader=config.loader,
+            threads=self.loader.threads,
+            locations=locations,
+            caption=f"{config.method}, {config.backbone}, {locations} locations a step, views of {config.size} px, "
+            f"{self.fabric.device.type}, {config.precision}, {config.loader} loader",
+        )
 
     def _probe_if_due(self, watcher: Watcher) -> None:
         """Have the momentum encoder measured: after every so many epochs, and at the end."""
@@ -273,6 +298,7 @@ class _Trainer:
             backward=self.fabric.backward,
             optimizer=self.wrapped_optimizer,
             step=self.step,
+            lap=self.lap,
         )
         self.interval.add(output, wait_s)
         self.step += 1

@@ -115,7 +115,7 @@ def profile_loader(
         SecoError: What the loader raises, such as too few locations for a batch.
         DeviceError: If there is no such loader.
     """
-    kind, totals = _kind(loader)
+    kind, totals = loader_kind(loader)
     settings = {"size": size, "batch_size": batch_size, "seed": 0, "threads": threads, "device": device}
     batches = _endless(kind(store, recipe=recipe, normalization=normalization, **settings))
     for _ in range(_WARM_UP):
@@ -167,7 +167,7 @@ def _bottleneck(stages: dict[str, float], cpu_use: float, gpu_stages: dict[str, 
     return max(stages, key=lambda name: stages[name])
 
 
-def _kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:
+def loader_kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:
     """The loader's class, and what asks for the counters of the module that does its work."""
     if loader == "native":
         return Loader, _core.stage_totals

@@ -34,6 +34,7 @@ class ClassFolder:
         path: The folder.
 
     Attributes:
+        names: ``class/file`` of each image.
         class_names: Sorted.
         labels: Class of each image, int64 ``(N,)``.
         splits: Rows of ``train`` and ``test``.
@@ -48,8 +49,8 @@ class ClassFolder:
         self._files, self.class_names = _list_classes(self.path)
         number = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([number[file.parent.name] for file in self._files], dtype=np.int64)
-        names = [f"{file.parent.name}/{file.name}" for file in self._files]
-        training = half_of_each_class(names, self.labels)
+        self.names = [f"{file.parent.name}/{file.name}" for file in self._files]
+        training = half_of_each_class(self.names, self.labels)
         self.splits = {"train": np.flatnonzero(training), "test": np.flatnonzero(~training)}
         self.groups = np.arange(len(self._files))
         self._pictures = self._files[0].suffix.lower() in _PICTURES

@@ -1,0 +1,53 @@
+"""``seco embed``: a vector for every image."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .sources import SOURCE_OPTIONS, check_encoder, with_options
+
+
+@click.command()
+@with_options(SOURCE_OPTIONS)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.parquet or FILE.npy.")
+@click.option("--map", "map_file", type=click.Path(path_type=Path), help="Draw a map in two dimensions to this PNG.")
+@click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
+@click.option("--projection", type=click.Choice(["pca", "umap"]), default="pca", show_default=True, help="Of the map.")
+def command(out: Path, map_file: Path | None, colour: str | None, projection: str, **options: Any) -> None:  # noqa: ANN401 - click's values
+    r"""Write a vector for every patch of a STORE, with location and date, or for every file of a folder of classes.
+
+    \b
+    $ seco embed --data STORE --checkpoint RUN --out vectors.parquet
+    $ seco embed --data STORE --checkpoint RUN --out vectors.npy --map map.png --colour month
+    """
+    check_encoder(options)
+    import numpy as np
+
+    from seco.device import resolve_device
+    from seco.evaluate.datasets import open_images
+    from seco.evaluate.embed import check_format, describe_rows, write_embeddings
+    from seco.evaluate.run import Evaluation
+    from seco.report.embedding_map import check_projection, choose_colour, draw_embedding_map
+
+    evaluation = Evaluation(**options | {"bands": options["bands"] or "rgb"})
+    images = open_images(evaluation.data)
+    check_format(out)
+    if map_file is not None:
+        check_projection(projection)
+        colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
+    subject = evaluation.subject(images)
+    settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
+    embeddings = write_embeddings(subject, images, out, device=resolve_device(evaluation.device), progress=True, **settings)
+    origin = subject.origin
+    click.echo(
+        f"{embeddings.total:,} vectors of {embeddings.vectors.shape[1]} numbers, {origin['kind']} {origin['name']} at "
+        f"{subject.encoder.size} px; normalisation: {subject.normalization_source}.",
+        err=True,
+    )
+    if map_file is not None and colour is not None:
+        name = f"{origin['name']} ({Path(origin['checkpoint']).name if 'checkpoint' in origin else origin['kind']})"
+        titles = {"encoder": name, "data": images.path.absolute().name}
+        draw_embedding_map(embeddings, map_file, colour=colour, projection=projection, **titles)
+        click.echo(f"Wrote {map_file}", err=True)
+    click.echo(out)

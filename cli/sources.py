@@ -1,0 +1,42 @@
+"""Options of commands that run an encoder over images, once for all of them."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
+    click.option("--data", type=click.Path(path_type=Path), required=True, help="Store or folder of classes."),
+    click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
+    click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
+    click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
+    click.option("--bands", help="rgb (default), all or a list, for --timm and --random."),
+    click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
+    click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True),
+    click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --random."),
+)
+
+
+def with_options(options: tuple[Callable[..., Any], ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Adds options to a command, in their order."""
+
+    def add(function: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def check_encoder(options: dict[str, Any]) -> None:
+    """Check what can be checked before anything slow is loaded."""
+    if sum(options[name] is not None for name in ("checkpoint", "timm", "random")) != 1:
+        raise click.UsageError("Give exactly one of --checkpoint, --timm and --random.")
+    if options["checkpoint"] is not None and options["bands"] is not None:
+        raise click.UsageError("--bands is for --timm and --random; a checkpoint brings its bands.")
+    # The hub's client logs every attempt of a download; what failed in the end is our one line.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
