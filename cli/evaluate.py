@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -220,13 +221,19 @@ def _report(result: dict[str, Any], json_file: Path | None) -> None:
     if not result["seeds"]["decide"]:
         click.echo("Nothing here depends on a seed.")
     if "skipped" in result:
-        click.echo(f"Left out {result['skipped']['count']} images that cannot be read; the first: ", err=True, nl=False)
-        click.echo(result["skipped"]["images"][0]["reason"], err=True)
+        count, first = result["skipped"]["count"], result["skipped"]["images"][0]
+        click.echo(f"Left out {count} image{'s' * (count > 1)} that cannot be read; the first: {first['reason']}", err=True)
     if json_file is not None:
         from seco.data.atomic import write_atomic
 
-        write_atomic(json_file, (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+        write_atomic(json_file, (_to_json(result) + "\n").encode())
         click.echo(f"Wrote {json_file}", err=True)
+
+
+def _to_json(result: dict[str, Any]) -> str:
+    """Indented, but a list of numbers is one line: of a large data set ten thousand rows may be drawn."""
+    text = json.dumps(result, indent=1, allow_nan=False)
+    return re.sub(r"\[[^][{}\"]+\]", lambda found: " ".join(found[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
 
 
 def _figure(value: float | tuple[float, float] | None) -> str:

@@ -183,7 +183,7 @@ def fit_change(
         losses = train(
             model.train(),
             batches,
-            loss=_known_loss,
+            loss=known_loss,
             optimiser=optimiser,
             schedule=torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.95),
             epochs=recipe.epochs,
@@ -192,7 +192,7 @@ def fit_change(
     return model.eval(), losses
 
 
-def _known_loss(scores: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+def known_loss(scores: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Mean binary cross entropy over pixels that are known; 0 where none is."""
     known = masks != UNKNOWN
     total = F.binary_cross_entropy_with_logits(scores[known], masks[known], reduction="sum")

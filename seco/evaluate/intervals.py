@@ -12,12 +12,12 @@ Interval = tuple[float, float]
 
 
 def seed_interval(values: Sequence[float]) -> Interval:
-    """Student's 95 % interval of the mean of at least two independent values."""
+    """Student's 95 % interval of the mean of at least two independent values in [0, 1], cut to [0, 1]."""
     from scipy.stats import t
 
     half = t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
     mean = np.mean(values)
-    return float(mean - half), float(mean + half)
+    return float(max(mean - half, 0)), float(min(mean + half, 1))
 
 
 def bootstrap_intervals(
