@@ -10,7 +10,7 @@ from benchmarks.record import write_records
 from seco.errors import SecoError
 
 # Modules of this package, imported when they are asked for: the views of a GPU need no rasterio.
-BENCHMARKS = ("collect", "decode", "loader", "scale", "step", "views")
+BENCHMARKS = ("collect", "decode", "features", "loader", "scale", "step", "views")
 
 
 @click.command()

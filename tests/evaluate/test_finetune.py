@@ -129,5 +129,5 @@ def test_settings_and_data_that_cannot_be():
     with pytest.raises(DataError, match="none named VV"):
         tune(Stripes(4), finetune_recipe("default", multi_label=False), start=encoder(("B04", "VV")))
     wild = Recipe(name="default", epochs=5, lr=1e30, head_lr=1e30, batch_size=4)
-    with pytest.raises(DataError, match="finite loss, got (nan|inf) in epoch .; lower --lr"):
+    with pytest.raises(DataError, match=r"finite loss, got (nan|inf) in epoch .; lower --lr"):
         tune(Stripes(8), wild)

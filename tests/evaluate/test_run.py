@@ -274,7 +274,7 @@ def test_change_counts_every_known_pixel_of_the_test_pairs(open_fake):
 
 def test_change_skips_pairs_that_cannot_be_read(open_fake):
     open_fake(broken=(1, 4))
-    with pytest.raises(DataError, match="b.tif"):
+    with pytest.raises(DataError, match=r"b\.tif"):
         run_change(evaluation("fake"), epochs=1)
     found = run_change(evaluation("fake", skip_bad=True), epochs=1, batch_size=4)
     assert found["skipped"]["count"] == 2
