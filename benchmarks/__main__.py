@@ -18,6 +18,7 @@ BENCHMARKS = {
     "scale": "Opening and shuffling large stores.",
     "growth": "How cost grows with bands, patch size, threads and processes.",
     "step": "Training steps, and where their time goes.",
+    "features": "Features, nearest neighbours and retrieval beside scikit-learn.",
     "collect": "The collector against a service that answers at once.",
 }
 

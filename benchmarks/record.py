@@ -17,7 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 PACKAGES = (
     "seco-eo", "torch", "torchvision", "numpy", "kornia", "albumentations", "rasterio", "tifffile", "imagecodecs", "pyarrow",
-    "geopandas", "nvidia-dali-cuda130", "nvidia-libnvcomp-cu13",
+    "geopandas", "scikit-learn", "timm", "nvidia-dali-cuda130", "nvidia-libnvcomp-cu13",
 )  # fmt: skip
 
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from .sources import SOURCE_OPTIONS, check_encoder, with_options
+from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder, with_options
 
 
 @click.command()
-@with_options(SOURCE_OPTIONS)
+@with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.parquet or FILE.npy.")
 @click.option("--map", "map_file", type=click.Path(path_type=Path), help="Draw a map in two dimensions to this PNG.")
 @click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
 @click.option("--projection", type=click.Choice(["pca", "umap"]), default="pca", show_default=True, help="Of the map.")
 def command(out: Path, map_file: Path | None, colour: str | None, projection: str, **options: Any) -> None:  # noqa: ANN401 - click's values
-    r"""Write a vector for every patch of a STORE, with location and date, or for every file of a folder of classes.
+    """Write a vector for every patch of a STORE, with location and date, or for every file of a folder of classes.
 
     \b
     $ seco embed --data STORE --checkpoint RUN --out vectors.parquet
@@ -36,7 +36,7 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
     if map_file is not None:
         check_projection(projection)
         colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
-    subject = evaluation.subject(images)
+    ((_, subject),) = evaluation.subjects(images, luck=[])
     settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
     embeddings = write_embeddings(subject, images, out, device=resolve_device(evaluation.device), progress=True, **settings)
     origin = subject.origin

@@ -8,16 +8,20 @@ from typing import Any
 import click
 
 SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
-    click.option("--data", type=click.Path(path_type=Path), required=True, help="Store or folder of classes."),
+    click.option(
+        "--data", type=click.Path(path_type=Path), required=True, help="Store, folder of classes, or change pairs."
+    ),
     click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
     click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
     click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
     click.option("--bands", help="rgb (default), all or a list, for --timm and --random."),
     click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
-    click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True),
     click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of --random."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed, or the first of several."),
+)
+ENCODED_AT_ONCE = click.option(
+    "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images encoded at once."
 )
 
 

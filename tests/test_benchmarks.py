@@ -22,6 +22,7 @@ PEER = {
     "loader": "seco-2021",
     "scale": "geopandas",
     "step": "seco-2021",
+    "features": "scikit-learn",
     "collect": "one-date-a-request",
 }
 

@@ -17,7 +17,7 @@ from seco.data.description import LABELS_FILE
 from seco.errors import ConfigError
 from seco.evaluate.datasets import ClassFolder, StorePatches
 from seco.evaluate.encoders import Subject
-from seco.evaluate.features import check_finite, feature_batches
+from seco.evaluate.features import feature_batches
 
 FORMATS = (".parquet", ".npy")
 MAP_POINTS = 5000  # more would cover one another
@@ -83,7 +83,6 @@ def write_embeddings(
     with atomic_path(out) as temporary, open_writer(temporary, len(images), origin) as write:
         settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "progress": progress}
         for vectors in feature_batches(subject.encoder, images, **settings):
-            check_finite(vectors, first=done)
             rows = np.arange(done, done + len(vectors))
             write(columns_of(rows), vectors)
             kept.append(vectors[shown[rows]])

@@ -1,22 +1,34 @@
 """Features of all images of a data set, one whole image at a time through one encoder."""
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import DTypeLike
 
 from seco.errors import DataError
 from seco.evaluate.datasets import Images
+from seco.evaluate.progress import shown
 from seco.ops.augment import augment_views
 from seco.ops.random import VIEW_DTYPE
 from seco.pretrain.checkpoint import Encoder
+
+# An array of more than this goes to a temporary file (TMPDIR says where): 1 million features of 512 numbers.
+_IN_MEMORY_BYTES = 2 << 30
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 def extract_features(
     encoder: Encoder,
     images: Images,
     *,
+    rows: np.ndarray | None = None,
     batch_size: int = 256,
     threads: int | None = None,
     device: str | torch.device = "cpu",
@@ -30,20 +42,26 @@ def extract_features(
     Args:
         encoder: The backbone and the normalisation of its input; the bands are those of the normalisation.
         images: Images to encode.
+        rows: Which of them, int64 ``(N,)``; by default all.
         batch_size: Images that are encoded at once.
         threads: Threads that decode and resize; by default one a core.
         device: Where the backbone runs; it stays there.
         progress: Show a progress bar on stderr.
 
     Returns:
-        Pooled features, float32 ``(N, d)``, in the order of ``images``.
+        Pooled features, float32 ``(N, d)``, in the order of ``rows``; beyond 2 GB in a temporary file.
 
     Raises:
         DataError: If the images lack a band of the encoder, or a feature is not finite.
     """
-    batches = feature_batches(encoder, images, batch_size=batch_size, threads=threads, device=device, progress=progress)
-    found = np.concatenate(list(batches))
-    check_finite(found)
+    rows = np.arange(len(images)) if rows is None else rows
+    settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "progress": progress}
+    found, done = np.empty((0, 0), np.float32), 0
+    for features in feature_batches(encoder, images, rows=rows, **settings):
+        if not done:
+            found = empty_array((len(rows), *features.shape[1:]), np.float32)
+        found[done : done + len(features)] = features
+        done += len(features)
     return found
 
 
@@ -51,33 +69,70 @@ def feature_batches(
     encoder: Encoder,
     images: Images,
     *,
+    rows: np.ndarray | None = None,
     batch_size: int = 256,
     threads: int | None = None,
     device: str | torch.device = "cpu",
     progress: bool = False,
 ) -> Iterator[np.ndarray]:
-    """What :func:`extract_features` gives, batch by batch and not looked at: float32 ``(n, d)`` each."""
-    missing = [name for name in encoder.normalization.bands if name not in images.band_names]
-    if missing:
-        raise DataError(
-            f"data: expected the bands that the encoder takes, got none named {', '.join(missing)}; "
-            f"there are {', '.join(images.band_names)}"
-        )
+    """What :func:`extract_features` gives, batch by batch: float32 ``(n, d)`` each."""
+    check_bands(encoder, images.band_names)
+    rows = np.arange(len(images)) if rows is None else rows
+    chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
-    for batch in _shown(_batches(encoder, images, batch_size, threads), len(images), progress):
+    batches = shown(read_batches(encoder, images, chunks, threads), len(rows), "features", progress=progress, size=len)
+    for chunk, batch in zip(chunks, batches, strict=True):
         with torch.inference_mode():
             features = backbone(batch.to(device)).float().cpu().numpy()
+        _check_finite(features, chunk)
         yield features
 
 
-def check_finite(found: np.ndarray, *, first: int = 0) -> None:
-    """Raise DataError if a feature of images ``first`` on is not finite."""
-    broken = np.flatnonzero(~np.isfinite(found).all(axis=1))
+def _check_finite(features: np.ndarray, rows: np.ndarray) -> None:
+    broken = np.flatnonzero(~np.isfinite(features).all(axis=1))
     if len(broken):
         raise DataError(
-            f"features: expected finite numbers, got NaN or infinity for {len(broken)} of {len(found)} "
-            f"images (the first is image {first + broken[0]}); check the weights and the normalisation of the encoder"
+            f"features: expected finite numbers, got NaN or infinity for {len(broken)} of {len(features)} images at once "
+            f"(the first is image {rows[broken[0]]}); check the weights and the normalisation of the encoder"
         )
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of some images of a data set.
+
+    Attributes:
+        rows: Which images, int64 ``(N,)``, ascending.
+        values: float32 ``(N, d)``.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """Features of ``rows``, all of which must be there: ``(n, d)``, a copy unless all are asked for."""
+        if np.array_equal(rows, self.rows):
+            return self.values
+        found = empty_array((len(rows), self.values.shape[1]), self.values.dtype)
+        return np.take(self.values, np.searchsorted(self.rows, rows), axis=0, out=found, mode="clip")
+
+
+def check_bands(encoder: Encoder, band_names: Sequence[str]) -> None:
+    """Raise DataError if the data lacks a band that the encoder takes."""
+    missing = [name for name in encoder.normalization.bands if name not in band_names]
+    if missing:
+        raise DataError(
+            f"data: expected the bands that the encoder takes, got none named {', '.join(missing)}; "
+            f"there are {', '.join(band_names)}"
+        )
+
+
+def empty_array(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """An array to fill: in memory, or beyond 2 GB in a temporary file that goes with it."""
+    if np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize <= _IN_MEMORY_BYTES:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(prefix="seco-features-") as file:  # the map keeps the nameless file
+        return np.memmap(file, dtype, "w+", shape=shape)
 
 
 def whole_patches(count: int, height: int, width: int) -> np.ndarray:
@@ -90,21 +145,28 @@ def whole_patches(count: int, height: int, width: int) -> np.ndarray:
     return params
 
 
-def _batches(encoder: Encoder, images: Images, batch_size: int, threads: int | None) -> Iterator[torch.Tensor]:
-    """Normalised input of the backbone ``(n, C, size, size)``, read one batch ahead."""
+def read_batches(
+    encoder: Encoder, images: Images, chunks: Iterable[np.ndarray], threads: int | None
+) -> Iterator[torch.Tensor]:
+    """Normalised input of the backbone ``(n, C, size, size)`` for each chunk of rows, read one chunk ahead."""
 
-    def prepare(start: int) -> torch.Tensor:
-        rows = slice(start, min(start + batch_size, len(images)))
-        pixels = images.read(rows, encoder.normalization.bands, threads)
-        return normalized_input(encoder, pixels, threads)
+    def prepare(rows: np.ndarray) -> torch.Tensor:
+        return normalized_input(encoder, images.read(rows, encoder.normalization.bands, threads), threads)
 
-    starts = range(0, len(images), batch_size)
+    yield from prefetched(prepare, chunks)
+
+
+def prefetched(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """What ``work`` makes of each item, in order; it works on the next one while one is used."""
     with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(prepare, starts[0])
-        for start in starts[1:]:
-            batch, following = following.result(), pool.submit(prepare, start)
-            yield batch
-        yield following.result()
+        pending = None
+        for item in items:
+            following = pool.submit(work, item)
+            if pending is not None:
+                yield pending.result()
+            pending = following
+        if pending is not None:
+            yield pending.result()
 
 
 def normalized_input(encoder: Encoder, pixels: np.ndarray, threads: int | None = None) -> torch.Tensor:
@@ -122,19 +184,3 @@ def normalized_input(encoder: Encoder, pixels: np.ndarray, threads: int | None =
         threads=threads,
     )
     return torch.as_tensor(views[0])
-
-
-def _shown(batches: Iterator[torch.Tensor], total: int, progress: bool) -> Iterator[torch.Tensor]:
-    """The batches, with a bar on stderr that counts images."""
-    if not progress:
-        yield from batches
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("features"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("features", total=total)
-        for batch in batches:
-            yield batch
-            bar.advance(task, len(batch))

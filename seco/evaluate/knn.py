@@ -1,59 +1,51 @@
 """Classification by the nearest neighbours in feature space: what an encoder knows without any training."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 
 from seco.errors import ConfigError, DataError
 from seco.evaluate.similarity import row_blocks, unit_vectors
 
-
-@dataclass(frozen=True)
-class Classification:
-    """How predictions agree with labels, over all patches at once.
-
-    Attributes:
-        accuracy: Share of right predictions.
-        macro_f1: Mean over classes of the F1 score; one that is neither there nor predicted does not count.
-        confusion: Counts, int64 ``(classes, classes)``; rows are the true class, columns the predicted one.
-    """
-
-    accuracy: float
-    macro_f1: float
-    confusion: np.ndarray
+# Rows of each side that are compared at once: 2048 x 2048 similarities are 32 MB, and making unit vectors of
+# a block again for every block of the other side costs a small part of the 2048 products that each then serves.
+_BLOCK_ROWS = 2048
 
 
-def predict_by_neighbours(
+def neighbour_votes(
     queries: np.ndarray,
     references: np.ndarray,
     labels: np.ndarray,
     *,
+    num_classes: int,
     k: int = 20,
     temperature: float = 0.07,
     query_groups: np.ndarray | None = None,
     reference_groups: np.ndarray | None = None,
-    block_rows: int | None = None,
+    block_rows: int = _BLOCK_ROWS,
+    device: str | torch.device = "cpu",
 ) -> np.ndarray:
-    """Class of each query by a vote of its ``k`` nearest references.
+    """Votes of the ``k`` nearest references of each query for the classes.
 
     Neighbours are nearest by cosine similarity ``s`` and vote with weight ``exp(s / temperature)``
     (Wu et al., Unsupervised Feature Learning via Non-Parametric Instance Discrimination, CVPR 2018,
-    section 3.4). Of classes with equal votes the first wins.
+    section 3.4). The search is exact, in float64, and needs no more memory beside its arguments and its result
+    than some blocks of ``block_rows`` rows.
 
     Args:
         queries: Features ``(Q, d)``.
         references: Features ``(R, d)``.
-        labels: Classes of the references, int64 ``(R,)``, from 0.
+        labels: Of the references: one class each, int64 ``(R,)`` from 0, or several, bool ``(R, classes)``.
+        num_classes: Number of classes.
         k: Number of neighbours; all references vote if there are fewer.
         temperature: How fast the weight falls with distance.
         query_groups: Integers ``(Q,)``; with ``reference_groups`` ``(R,)``, a reference of the query's own
             group does not vote: leave-one-group-out.
         reference_groups: See ``query_groups``.
-        block_rows: Queries that are compared at once; by default as many as fit in 32 MB.
+        block_rows: Queries and references that are compared at once.
+        device: Where they are compared.
 
     Returns:
-        Predicted classes, int64 ``(Q,)``.
+        Share of the votes that each class got, float64 ``(Q, classes)``.
 
     Raises:
         ConfigError: If ``k`` or ``temperature`` is not positive.
@@ -63,35 +55,39 @@ def predict_by_neighbours(
         raise ConfigError(f"k: expected at least 1, got {k}; choose how many neighbours vote")
     if not temperature > 0:
         raise ConfigError(f"temperature: expected a positive number, got {temperature}; 0.07 is usual")
-    query, reference, classes = unit_vectors(queries), unit_vectors(references), torch.from_numpy(labels)
-    num_classes, neighbours = int(classes.max()) + 1, min(k, len(reference))
-    predicted = []
-    for block in row_blocks(len(query), len(reference), block_rows):
-        similarity = query[block] @ reference.T
-        if query_groups is not None and reference_groups is not None:
-            same = torch.from_numpy(query_groups[block, None] == reference_groups[None])
-            similarity.masked_fill_(same, -torch.inf)
-        nearest = similarity.topk(neighbours, dim=1)
-        if not bool(torch.isfinite(nearest.values[:, 0]).all()):
+    known = torch.from_numpy(labels)
+    membership = known.double() if known.ndim == 2 else None
+    votes = torch.empty(len(queries), num_classes, dtype=torch.float64)
+    for block in row_blocks(len(queries), 1, block_rows):
+        query = unit_vectors(queries[block], first_row=block.start).to(device)
+        groups = None if query_groups is None or reference_groups is None else (query_groups[block], reference_groups)
+        similarity, index = _nearest(query, references, min(k, len(references)), groups, block_rows)
+        if not bool(torch.isfinite(similarity[:, 0]).all()):
             raise DataError("data: expected labels of at least two locations, got one; label more locations")
         # Relative to the nearest, so that a small temperature cannot overflow; who is excluded weighs 0.
-        weights = torch.exp((nearest.values - nearest.values[:, :1]) / temperature)
-        votes = torch.zeros(len(similarity), num_classes, dtype=torch.float64)
-        votes.scatter_add_(1, classes[nearest.indices], weights)
-        predicted.append(votes.argmax(dim=1))
-    return torch.cat(predicted).numpy()
+        weights = torch.exp((similarity - similarity[:, :1]) / temperature)
+        weights /= weights.sum(dim=1, keepdim=True)
+        if membership is None:
+            votes[block] = 0
+            votes[block].scatter_add_(1, known[index], weights)
+        else:
+            votes[block] = torch.einsum("qk,qkc->qc", weights, membership[index])
+    return votes.numpy()
 
 
-def score(labels: np.ndarray, predicted: np.ndarray, num_classes: int) -> Classification:
-    """Compare predicted classes with true ones, both int64 ``(N,)`` in ``[0, num_classes)``."""
-    cells = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
-    confusion = cells.reshape(num_classes, num_classes).astype(np.int64)
-    right = np.diag(confusion)
-    # F1 = 2 TP / (2 TP + FP + FN): the denominator is the class's row and column.
-    mentions = confusion.sum(axis=0) + confusion.sum(axis=1)
-    there = mentions > 0
-    return Classification(
-        accuracy=float(right.sum() / confusion.sum()),
-        macro_f1=float(np.mean(2 * right[there] / mentions[there])),
-        confusion=confusion,
-    )
+def _nearest(
+    query: torch.Tensor, references: np.ndarray, k: int, groups: tuple[np.ndarray, np.ndarray] | None, block_rows: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Similarity, descending, and row of the ``k`` nearest references of each query, both ``(Q, k)``, on the CPU."""
+    best = torch.empty(len(query), 0, dtype=torch.float64)
+    rows = torch.empty(len(query), 0, dtype=torch.int64)
+    for block in row_blocks(len(references), 1, block_rows):
+        similarity = query @ unit_vectors(references[block], first_row=block.start).to(query.device).T
+        if groups is not None:
+            same = torch.from_numpy(groups[0][:, None] == groups[1][None, block])
+            similarity.masked_fill_(same.to(query.device), -torch.inf)
+        near = similarity.topk(min(k, similarity.shape[1]), dim=1)
+        both = torch.cat([best, near.values.cpu()], dim=1)
+        best, kept = both.topk(min(k, both.shape[1]), dim=1)
+        rows = torch.cat([rows, near.indices.cpu() + block.start], dim=1).gather(1, kept)
+    return best, rows

@@ -1,6 +1,6 @@
 """Cross-season place recognition: is a place, seen at one date, found again at its other dates?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ class RetrievalResult:
         chance_recall_at_1: ``recall_at_1`` that a ranking at random is expected to reach.
         num_queries: Patches whose place has another date.
         num_patches: All patches; each query is compared with all others.
+        query_places: The place of each query, numbered from 0 without gaps, int64 ``(num_queries,)``.
+        best_ranks: Rank of the first candidate of the same place, from 1, of each query.
+        average_precisions: Of each query.
     """
 
     recall_at_1: float
@@ -28,6 +31,9 @@ class RetrievalResult:
     chance_recall_at_1: float
     num_queries: int
     num_patches: int
+    query_places: np.ndarray = field(compare=False, repr=False)
+    best_ranks: np.ndarray = field(compare=False, repr=False)
+    average_precisions: np.ndarray = field(compare=False, repr=False)
 
 
 def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_rows: int | None = None) -> RetrievalResult:
@@ -78,6 +84,9 @@ def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_row
         chance_recall_at_1=float(chance.mean()),
         num_queries=len(queries),
         num_patches=len(vectors),
+        query_places=np.unique(inverse[queries.numpy()], return_inverse=True)[1],
+        best_ranks=best_rank.numpy(),
+        average_precisions=precision.numpy(),
     )
 
 

@@ -15,11 +15,12 @@ TIE = 1e-12
 _BLOCK_NUMBERS = 1 << 22
 
 
-def unit_vectors(features: np.ndarray) -> torch.Tensor:
+def unit_vectors(features: np.ndarray, *, first_row: int = 0) -> torch.Tensor:
     """Scale every row to length 1.
 
     Args:
         features: Shape ``(N, d)``, any floating type.
+        first_row: Number of the first row, for errors.
 
     Returns:
         float64 of the same shape.
@@ -33,17 +34,17 @@ def unit_vectors(features: np.ndarray) -> torch.Tensor:
     if not bool(torch.isfinite(vectors).all()):
         row = int(torch.nonzero(~torch.isfinite(vectors).all(dim=1))[0])
         raise DataError(
-            f"features: expected finite numbers, got NaN or infinity in row {row}; "
+            f"features: expected finite numbers, got NaN or infinity in row {first_row + row}; "
             "check the weights and the normalisation of the encoder"
         )
     lengths = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
     if not bool((lengths > 0).all()):
         row = int(torch.nonzero(lengths[:, 0] == 0)[0])
         raise DataError(
-            f"features: expected vectors with a direction, got zeros in row {row}; "
+            f"features: expected vectors with a direction, got zeros in row {first_row + row}; "
             "check the weights and the normalisation of the encoder"
         )
-    return torch.div(vectors, lengths)
+    return vectors.div_(lengths)
 
 
 def row_blocks(num_rows: int, num_columns: int, block_rows: int | None = None) -> Iterator[slice]:

@@ -25,7 +25,7 @@ def main() -> None:
 
     torch.set_num_threads(int(threads))
     run = {"retrieval": run_retrieval, "knn": run_knn}[protocol]
-    settings = {"data": Path(data), "batch_size": _BATCH_SIZE, "threads": int(threads), "device": "cpu"}
+    settings = {"data": Path(data), "batch_size": _BATCH_SIZE, "threads": int(threads), "device": "cpu", "bootstrap": 0}
     for line in sys.stdin:
         try:
             result = run(Evaluation(checkpoint=Path(line.rstrip("\n")), **settings))  # type: ignore[arg-type]

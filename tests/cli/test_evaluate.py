@@ -25,7 +25,7 @@ def test_retrieval_of_an_untrained_network(store_path, tmp_path):
     assert result.exit_code == 0, result.output
     assert "recall@1" in result.stdout
     found = json.loads(file.read_text())
-    assert set(found["metrics"]) == {"recall@1", "recall@5", "mAP"}
+    assert set(found["metrics"]) == {"recall@1", "recall@5", "mAP"} == set(found["interval_95"]["bootstrap"])
     assert all(0 <= value <= 1 for value in found["metrics"].values())
     # Nine patches; of the eight others two are of the same place.
     assert (found["queries"], found["candidates_per_query"]) == (9, 8)
@@ -65,6 +65,64 @@ def test_knn_on_eurosat_with_13_bands(shared_data, tmp_path):
     result = seco("knn", "--data", folder, "--random", BACKBONE, "--bands", "B8A,B04", "--k", 1, "--json", file)
     assert result.exit_code == 0, result.output
     assert json.loads(file.read_text())["encoder"]["normalization"]["bands"] == ["B8A", "B04"]
+
+
+@pytest.fixture
+def labelled_store(make_store):
+    """Eight locations of two classes, three dates each."""
+    names = tuple("abcdefgh")
+    return make_store(locations=names, labels={name: "xy"[i % 2] for i, name in enumerate(names)})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("knn",),
+        ("linear",),
+        ("linear", "--protocol", "seco2021", "--epochs", 2, "--lr", 0.01),
+        ("finetune", "--epochs", 1, "--batch-size", 8),
+    ],
+)
+def test_protocols_with_seeds_and_a_fraction(labelled_store, tmp_path, words):
+    file = tmp_path / "result.json"
+    common = ("--data", labelled_store, "--random", BACKBONE, "--size", 32, "--seeds", 2, "--train-fraction", 0.5)
+    result = seco(*words, *common, "--bootstrap", 10, "--with-untrained", "--json", file)
+    assert result.exit_code == 0, result.output
+    for text in ("accuracy", "95 %, images", "95 %, seeds", "untrained", "chance"):
+        assert text in result.stdout
+    found = json.loads(file.read_text())
+    assert found["protocol"] == words[0]
+    assert len(found["runs"]) == len(found["untrained"]["runs"]) == 2
+    assert found["settings"]["train_fraction"] == 0.5
+    assert len(found["split"]["sha256"]) == len(found["encoder"]["weights_sha256"]) == 64
+    # The rows that were drawn are in the file, one line a list.
+    rows = found["runs"][0]["training_rows"]
+    assert len(rows) == found["runs"][0]["training_images"]
+    assert json.dumps(rows) in file.read_text()
+
+
+def test_what_cannot_be_read_is_left_out_only_if_asked_to(labelled_store, tmp_path):
+    bad = sorted((labelled_store / "patches").glob("*/*.tif"))[4]
+    bad.write_bytes(bad.read_bytes()[:40])
+    words = ("--data", labelled_store, "--random", BACKBONE, "--size", 32, "--bootstrap", 0)
+    for protocol in ("retrieval", "knn", "linear"):
+        assert bad.name in one_line_error(seco(protocol, *words))
+        file = tmp_path / f"{protocol}.json"
+        result = seco(protocol, *words, "--skip-bad", "--json", file)
+        assert result.exit_code == 0, result.output
+        assert "Left out 1 image" in result.stderr
+        assert bad.name in result.stderr
+        assert json.loads(file.read_text())["skipped"]["count"] == 1
+
+
+def test_the_default_probe_has_no_epochs(labelled_store):
+    result = seco("linear", "--data", labelled_store, "--random", BACKBONE, "--epochs", 3)
+    assert result.exit_code == 2
+    assert "--protocol seco2021" in result.stderr
+
+
+def test_change_wants_pairs(labelled_store):
+    assert "data set of change" in one_line_error(seco("change", "--data", labelled_store, "--random", BACKBONE))
 
 
 @pytest.mark.parametrize(

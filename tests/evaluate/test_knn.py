@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from seco.errors import ConfigError, DataError
-from seco.evaluate.knn import predict_by_neighbours, score
+from seco.evaluate.knn import neighbour_votes
 
 TEMPERATURE = 0.07
 
@@ -15,6 +14,10 @@ def clusters(seed, size):
     random = np.random.default_rng(seed)
     labels = random.integers(0, 5, size)
     return (random.normal(size=(size, 6)) + np.eye(5, 6)[labels]).astype(np.float32), labels
+
+
+def predict_by_neighbours(queries, references, labels, **settings):
+    return neighbour_votes(queries, references, labels, num_classes=5, **settings).argmax(axis=1)
 
 
 def oracle(queries, references, labels, k):
@@ -69,11 +72,30 @@ def test_settings(setting, name):
         predict_by_neighbours(features, features, labels, **setting)
 
 
-def test_scores_agree_with_scikit_learn():
-    random = np.random.default_rng(9)
-    # Class 5 is never there and never predicted, class 4 is only predicted.
-    labels, predicted = random.integers(0, 4, 200), random.integers(0, 5, 200)
-    found = score(labels, predicted, 6)
-    assert found.accuracy == pytest.approx(accuracy_score(labels, predicted), rel=1e-14)
-    assert found.macro_f1 == pytest.approx(f1_score(labels, predicted, average="macro", zero_division=0), rel=1e-14)
-    np.testing.assert_array_equal(found.confusion, confusion_matrix(labels, predicted, labels=range(6)))
+@pytest.mark.parametrize("block_rows", [1, 7, 150])
+def test_the_size_of_the_blocks_changes_nothing(block_rows):
+    references, labels = clusters(9, 150)
+    queries, _ = clusters(10, 40)
+    settings = {"num_classes": 5, "k": 9}
+    whole = neighbour_votes(queries, references, labels, **settings)
+    found = neighbour_votes(queries, references, labels, block_rows=block_rows, **settings)
+    # Similarities differ by 1e-12 at most (similarity.py), and a vote by that divided by the temperature.
+    np.testing.assert_allclose(found, whole, rtol=0, atol=4e-12 / TEMPERATURE)
+
+
+def test_neighbours_vote_for_each_of_their_labels():
+    references, classes = clusters(11, 80)
+    labels = np.stack([classes < 2, classes % 2 == 0, classes == 4], axis=1)
+    queries, _ = clusters(12, 30)
+    votes = neighbour_votes(queries, references, labels, num_classes=3, k=7)
+    by_class = neighbour_votes(queries, references, classes, num_classes=5, k=7)
+    np.testing.assert_allclose(by_class.sum(axis=1), 1, rtol=1e-12)
+    expected = np.stack([by_class[:, :2].sum(axis=1), by_class[:, ::2].sum(axis=1), by_class[:, 4]], axis=1)
+    np.testing.assert_allclose(votes, expected, rtol=1e-12, atol=1e-15)
+
+
+def test_a_row_without_direction_is_named():
+    references, labels = clusters(13, 30)
+    references[17] = 0
+    with pytest.raises(DataError, match="zeros in row 17"):
+        neighbour_votes(references[:5], references, labels, num_classes=5, block_rows=8)

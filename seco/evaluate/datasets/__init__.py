@@ -7,11 +7,12 @@ from seco.data.scene_folders import is_archive
 from seco.data.store import open_store
 from seco.errors import DataError
 
+from .change_pairs import ChangePairs, open_change_pairs
 from .class_folder import ClassFolder
 from .images import Images, LabelledImages
 from .store_patches import StorePatches
 
-__all__ = ["ClassFolder", "Images", "LabelledImages", "StorePatches", "open_images"]
+__all__ = ["ChangePairs", "ClassFolder", "Images", "LabelledImages", "StorePatches", "open_change_pairs", "open_images"]
 
 
 def open_images(path: str | Path) -> StorePatches | ClassFolder:

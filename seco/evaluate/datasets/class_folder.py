@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,17 @@ import numpy as np
 
 from seco.bands import RGB, SENTINEL2_L1C
 from seco.data.reflectance import Reflectance
-from seco.data.statistics import BandStatistics, DigitalNumberHistogram
+from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 
 from .images import Rows
 from .split import half_of_each_class
+from .statistics import statistics_of
 
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _RASTERS = {".tif", ".tiff"}
 # The 13-band files of EuroSAT hold the bands of level 1C in numerical order with B8A last, not after B08.
 EUROSAT_BANDS = (*(band.name for band in SENTINEL2_L1C if band.name != "B8A"), "B8A")
-_STATISTICS_BATCH = 256
 
 
 class ClassFolder:
@@ -54,7 +55,7 @@ class ClassFolder:
         self.splits = {"train": np.flatnonzero(training), "test": np.flatnonzero(~training)}
         self.groups = np.arange(len(self._files))
         self._pictures = self._files[0].suffix.lower() in _PICTURES
-        first = self._decode(self._files[:1], None, None)
+        first = self._first_readable()
         self._shape, self._dtype = first.shape[1:], first.dtype
         by_count = {3: RGB, len(EUROSAT_BANDS): EUROSAT_BANDS}
         if self._shape[0] not in by_count:
@@ -95,12 +96,7 @@ class ClassFolder:
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:
         """Statistics of each band over the training half, in digital numbers."""
-        histogram = DigitalNumberHistogram(len(self.band_names), self.dtype, nodata=0)
-        files = [self._files[row] for row in self.splits["train"]]
-        for start in range(0, len(files), _STATISTICS_BATCH):
-            for pixels in self._decode(files[start : start + _STATISTICS_BATCH], None, None):
-                histogram.add(pixels)
-        return {name: histogram.statistics(i) for i, name in enumerate(self.band_names)}
+        return statistics_of(self, self.splits["train"])
 
     @property
     def split_source(self) -> str:
@@ -130,6 +126,13 @@ class ClassFolder:
             "split": self.split_source,
             "training_images": len(self.splits["train"]),
         }
+
+    def _first_readable(self) -> np.ndarray:
+        """Pixels of the first file that can be read: what the others are compared with."""
+        for file in self._files:
+            with suppress(DataError):  # reading the images names it
+                return self._decode([file], None, None)
+        return self._decode(self._files[:1], None, None)
 
     def _decode(self, files: Sequence[Path], bands: list[int] | None, threads: int | None) -> np.ndarray:
         if not self._pictures:

@@ -22,3 +22,25 @@ def half_of_each_class(names: Sequence[str], labels: np.ndarray) -> np.ndarray:
         members = sorted(np.flatnonzero(labels == label), key=keys.__getitem__)
         chosen[members[: (len(members) + 1) // 2]] = True
     return chosen
+
+
+def draw_fraction(rows: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Draw a share of each class at random, at least one of each; of several labels an image, a share of all.
+
+    Args:
+        rows: Images to draw from, int64 ``(N,)``.
+        labels: Classes of all images, int64 ``(N,)`` or bool ``(N, classes)``, by row.
+        fraction: Share in (0, 1].
+        seed: Of the draw.
+
+    Returns:
+        Some of ``rows``, ascending.
+    """
+    random = np.random.default_rng(seed)
+    if labels.ndim == 2:
+        return np.sort(random.permutation(rows)[: max(1, round(fraction * len(rows)))])
+    chosen = []
+    for label in np.unique(labels[rows]):
+        members = rows[labels[rows] == label]
+        chosen.append(random.permutation(members)[: max(1, round(fraction * len(members)))])
+    return np.sort(np.concatenate(chosen))

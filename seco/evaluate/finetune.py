@@ -1,0 +1,142 @@
+"""Fine-tuning: encoder and a linear layer trained together on labelled images."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from seco.evaluate.datasets import LabelledImages
+from seco.evaluate.features import check_bands, read_batches
+from seco.evaluate.training import (
+    Recipe,
+    classification_loss,
+    parameter_groups,
+    random_symmetries,
+    seeded,
+    shuffled_batches,
+    step_schedule,
+    train,
+)
+from seco.pretrain.checkpoint import Encoder
+
+
+class Classifier(nn.Module):
+    """Backbone, dropout and one linear layer.
+
+    Args:
+        backbone: ``[N, C, size, size]`` → ``[N, d]``; trained in place.
+        num_features: d.
+        num_classes: Scores an image.
+        recipe: Dropout, and whether batch normalisation learns.
+    """
+
+    def __init__(self, backbone: nn.Module, num_features: int, num_classes: int, recipe: Recipe) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.dropout = nn.Dropout(recipe.dropout)
+        self.head = nn.Linear(num_features, num_classes)
+        self._train_statistics = recipe.train_statistics
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """As always, but the backbone stays in eval mode if the recipe says so."""
+        super().train(mode)
+        self.backbone.train(mode and self._train_statistics)
+        return self
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Scores ``[N, classes]``."""
+        scores: torch.Tensor = self.head(self.dropout(self.backbone(images)))
+        return scores
+
+
+def finetune_recipe(
+    protocol: str,
+    *,
+    multi_label: bool,
+    epochs: int | None = None,
+    lr: float | None = None,
+    batch_size: int | None = None,
+) -> Recipe:
+    """The recipe of ``default`` or ``seco2021``, with what is given put in its place."""
+    if protocol == "seco2021":
+        rate = 1e-5 if lr is None else lr
+        return Recipe(
+            name=protocol,
+            epochs=100 if epochs is None else epochs,
+            lr=rate,
+            head_lr=rate,
+            batch_size=batch_size or (1024 if multi_label else 32),
+            dropout=0.2 if multi_label else 0.0,
+        )
+    rate = 1e-4 if lr is None else lr
+    return Recipe(
+        name=protocol,
+        epochs=30 if epochs is None else epochs,
+        lr=rate,
+        head_lr=10 * rate,
+        batch_size=batch_size or 64,
+        train_statistics=True,
+        augmentation="flips in both directions",
+    )
+
+
+def fine_tune(
+    encoder: Encoder,
+    images: LabelledImages,
+    rows: np.ndarray,
+    *,
+    recipe: Recipe,
+    seed: int,
+    threads: int | None = None,
+    device: torch.device,
+    progress: bool = False,
+) -> tuple[Encoder, list[float]]:
+    """Train a copy of an encoder and a linear layer on it.
+
+    Args:
+        encoder: Where training starts; it is not changed.
+        images: Labelled images.
+        rows: Those to train on.
+        recipe: How.
+        seed: Of the new layer, the order of the images, dropout and augmentation.
+        threads: Threads that decode and resize; by default one a core.
+        device: Where the work is done.
+        progress: Show a progress bar on stderr.
+
+    Returns:
+        An encoder whose features are the scores of the classes, and the mean loss of each epoch.
+
+    Raises:
+        DataError: If the images lack a band, or the loss is not finite.
+    """
+    check_bands(encoder, images.band_names)
+    truth = torch.from_numpy(images.labels).to(device)
+    backbone = copy.deepcopy(encoder.backbone).eval().to(device)
+    with torch.inference_mode():
+        one = torch.zeros(1, len(encoder.normalization.bands), encoder.size, encoder.size, device=device)
+        num_features = backbone(one).shape[1]
+    with seeded(seed, device) as random:
+        model = Classifier(backbone, num_features, len(images.class_names), recipe)
+        model = model.to(device).to(memory_format=torch.channels_last).train()
+        groups = parameter_groups(model.backbone.parameters(), model.head.parameters(), recipe)
+        optimiser = torch.optim.Adam(groups, weight_decay=recipe.weight_decay)
+
+        def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+            chunks = shuffled_batches(rows, recipe.batch_size, random)
+            for chunk, batch in zip(chunks, read_batches(encoder, images, chunks, threads), strict=True):
+                seen = batch if recipe.augmentation == "none" else random_symmetries(batch, random, turns=False)
+                yield seen.to(device), truth[torch.from_numpy(chunk).to(device)]
+
+        losses = train(
+            model,
+            batches,
+            loss=classification_loss,
+            optimiser=optimiser,
+            schedule=step_schedule(optimiser, recipe.epochs),
+            epochs=recipe.epochs,
+            progress=progress,
+        )
+    return replace(encoder, backbone=model.eval()), losses

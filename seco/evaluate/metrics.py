@@ -1,0 +1,95 @@
+"""How predictions agree with the truth: always over all rows at once, never averaged over batches."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+
+Metrics = dict[str, float]
+
+
+def count_confusion(
+    labels: np.ndarray, predicted: np.ndarray, num_classes: int, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Count how often each class was taken for which.
+
+    Args:
+        labels: True classes, int64 ``(N,)`` in ``[0, num_classes)``.
+        predicted: Predicted classes, likewise.
+        num_classes: Number of classes.
+        weights: How often each row counts, ``(N,)``; by default once.
+
+    Returns:
+        int64 ``(num_classes, num_classes)``; rows are the true class, columns the predicted one.
+    """
+    cells = np.bincount(labels * num_classes + predicted, weights, minlength=num_classes**2)
+    return cells.reshape(num_classes, num_classes).astype(np.int64)
+
+
+def class_metrics(confusion: np.ndarray) -> Metrics:
+    """``accuracy`` and ``macro_f1`` of a confusion matrix.
+
+    A class that is neither there nor predicted does not count in the mean over classes.
+    """
+    right = np.diag(confusion)
+    # F1 = 2 TP / (2 TP + FP + FN): the denominator is the class's row and column.
+    mentions = confusion.sum(axis=0) + confusion.sum(axis=1)
+    there = mentions > 0
+    return {
+        "accuracy": float(right.sum() / confusion.sum()),
+        "macro_f1": float(np.mean(2 * right[there] / mentions[there])),
+    }
+
+
+def change_metrics(confusion: np.ndarray) -> Metrics:
+    """``precision``, ``recall`` and ``f1`` of the second of two classes; 0 where nothing of it is predicted or there."""
+    true, false_alarms, missed = (int(confusion[cell]) for cell in ((1, 1), (0, 1), (1, 0)))
+    return {
+        "precision": true / max(true + false_alarms, 1),
+        "recall": true / max(true + missed, 1),
+        "f1": 2 * true / max(2 * true + false_alarms + missed, 1),
+    }
+
+
+def rank_scores(scores: np.ndarray) -> np.ndarray:
+    """Scores as ranks in [0, 1], float64 of the same shape: equal ones stay equal, and no logit saturates."""
+    values, ranks = np.unique(scores, return_inverse=True)
+    return ranks.reshape(scores.shape) / max(len(values) - 1, 1)
+
+
+def label_metrics(labels: np.ndarray, ranks: np.ndarray) -> Metrics:
+    """Average precision of several labels an image: over all decisions (micro), and mean over labels (macro).
+
+    A label that no image has does not count in the mean.
+
+    Args:
+        labels: bool ``(N, classes)``.
+        ranks: :func:`rank_scores` of the predictions, ``(N, classes)``.
+    """
+    from torchmetrics.functional.classification import multilabel_average_precision
+
+    def average_precision(columns: np.ndarray, average: Literal["micro", "macro"]) -> float:
+        given, truth = torch.from_numpy(ranks[:, columns]), torch.from_numpy(labels[:, columns]).long()
+        return float(multilabel_average_precision(given, truth, len(columns), average=average, validate_args=False))
+
+    there = np.flatnonzero(labels.any(axis=0))
+    return {
+        "micro_mAP": average_precision(np.arange(labels.shape[1]), "micro"),
+        "macro_mAP": average_precision(there, "macro"),
+    }
+
+
+def chance_class_metrics(labels: np.ndarray, num_classes: int) -> Metrics:
+    """:func:`class_metrics` of always naming the largest class of ``labels``, int64 ``(N,)``."""
+    largest = np.bincount(labels, minlength=num_classes).argmax()
+    return class_metrics(count_confusion(labels, np.full_like(labels, largest), num_classes))
+
+
+def chance_label_metrics(labels: np.ndarray) -> Metrics:
+    """:func:`label_metrics` of equal scores for all: how frequent the labels are."""
+    return label_metrics(labels, np.zeros(labels.shape))
+
+
+def chance_change_metrics(confusion: np.ndarray) -> Metrics:
+    """:func:`change_metrics` of calling everything changed, for the truth of ``confusion``."""
+    return change_metrics(np.stack([np.zeros(2), confusion.sum(axis=1)], axis=1))

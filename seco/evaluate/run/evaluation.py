@@ -1,0 +1,108 @@
+"""What every protocol is told: encoder, data, seeds."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from seco.device import resolve_device
+from seco.errors import ConfigError
+from seco.evaluate.datasets import Images
+from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, untrained
+from seco.evaluate.features import Features, extract_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What to evaluate, and how; exactly one of checkpoint, timm and random is set.
+
+    Attributes:
+        data: A patch store, a folder of classes or, for change, of pairs.
+        checkpoint: A checkpoint or a run.
+        timm: A model of timm, with its pretrained weights.
+        random: A model of timm, untrained.
+        bands: Bands for ``timm`` and ``random``: ``rgb``, ``all`` or a list. A checkpoint brings its own.
+        size: Input of the encoder, pixels; None: what the checkpoint was trained with, what timm declares,
+            or for ``random`` the size of the images.
+        batch_size: Images encoded at once.
+        threads: Threads that decode and resize; None: one a core.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        seed: The first seed: of an untrained encoder, of what is drawn and of training.
+        seeds: How many seeds, counted from ``seed``.
+        train_fraction: Share of the training images that is used, drawn by seed.
+        bootstrap: Resamples of the test images that an interval is made from; 0: none.
+        skip_bad: Leave out images that cannot be read, and say which; else they are an error.
+        progress: Show progress bars on stderr.
+    """
+
+    data: Path
+    checkpoint: Path | None = None
+    timm: str | None = None
+    random: str | None = None
+    bands: str = "rgb"
+    size: int | None = None
+    batch_size: int = 256
+    threads: int | None = None
+    device: str = "auto"
+    seed: int = 0
+    seeds: int = 1
+    train_fraction: float = 1.0
+    bootstrap: int = 1000
+    skip_bad: bool = False
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.checkpoint is not None) + (self.timm is not None) + (self.random is not None) != 1:
+            raise ConfigError("encoder: expected one of checkpoint, timm and random, got none or several; pass one")
+        if not 0 < self.train_fraction <= 1:
+            raise ConfigError(f"train_fraction: expected a share above 0 and up to 1, got {self.train_fraction}")
+        if self.seeds < 1 or self.bootstrap < 0:
+            raise ConfigError(f"seeds, bootstrap: expected at least 1 and 0, got {self.seeds}, {self.bootstrap}")
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where the work is done."""
+        return torch.device(resolve_device(self.device))
+
+    def luck(self, *of_protocol: str) -> list[str]:
+        """What depends on the seed, in words: ``of_protocol``, the untrained encoder, the images drawn."""
+        encoder = ["untrained encoder"] if self.random is not None else []
+        return [*of_protocol, *encoder, *(["training images drawn"] if self.train_fraction < 1 else [])]
+
+    def subjects(self, images: Images, luck: list[str], *, size: int | None = None) -> Iterator[tuple[int, Subject]]:
+        """Each seed and its encoder; one seed where nothing is left to it.
+
+        An untrained encoder is another one for each seed, any other the same object.
+        """
+        subject = None
+        for seed in range(self.seed, self.seed + (self.seeds if luck else 1)):
+            if subject is None or self.random is not None:
+                subject = self._subject(images, seed, size or self.size)
+            yield seed, subject
+
+    def encoded(self, images: Images, rows: np.ndarray, luck: list[str]) -> Iterator[tuple[int, Subject, Features]]:
+        """Each seed, its encoder and the features of ``rows``, in one pass over the images for each encoder."""
+        encoder, features = None, None
+        for seed, subject in self.subjects(images, luck):
+            if features is None or subject is not encoder:
+                features = None  # frees those of the encoder before
+                found = extract_features(
+                    subject.encoder,
+                    images,
+                    rows=rows,
+                    batch_size=self.batch_size,
+                    threads=self.threads,
+                    device=self.torch_device,
+                    progress=self.progress,
+                )
+                encoder, features = subject, Features(rows, found)
+            yield seed, subject, features
+
+    def _subject(self, images: Images, seed: int, size: int | None) -> Subject:
+        if self.checkpoint is not None:
+            return from_checkpoint(self.checkpoint, images, size=size)
+        if self.timm is not None:
+            return from_timm(self.timm, images, bands=self.bands, size=size)
+        return untrained(str(self.random), images, bands=self.bands, size=size, seed=seed)

@@ -1,0 +1,60 @@
+"""``seco evaluate knn``."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from seco.evaluate.knn import neighbour_votes
+
+from .data import Data
+from .evaluation import Evaluation
+from .result import circumstances, summarise
+
+
+def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -> dict[str, Any]:
+    """Classification by nearest neighbours, without training.
+
+    On a store every labelled patch is classified by the patches of all **other** locations; elsewhere the test
+    split by the training split.
+
+    Returns:
+        ``metrics`` (``accuracy``, ``macro_f1``; of several labels ``micro_mAP``, ``macro_mAP``), their intervals
+        and those of chance, the confusion matrix (rows are the true class), and what repeats it.
+
+    Raises:
+        SecoError: If data, labels or encoder cannot be used.
+    """
+    start = time.perf_counter()
+    data = Data.open(evaluation)
+    images = data.images
+    if data.in_store:
+        voters = tested = np.flatnonzero(images.labels >= 0)
+    else:
+        voters, tested = data.split("train"), data.split("test")
+    luck, trials = evaluation.luck(), []
+    for seed, subject, features in evaluation.encoded(images, np.union1d(voters, tested), luck):
+        drawn = data.draw(voters, evaluation.train_fraction, seed)
+        votes = neighbour_votes(
+            features.of(tested),
+            features.of(drawn),
+            images.labels[drawn],
+            num_classes=data.num_classes,
+            k=k,
+            temperature=temperature,
+            query_groups=images.groups[tested],
+            reference_groups=images.groups[drawn],
+            device=evaluation.torch_device,
+        )
+        trials.append(data.trial_of(votes, tested, seed=seed, subject=subject, training=data.describe_drawn(drawn, voters)))
+    return {
+        "protocol": "knn",
+        **summarise(evaluation, trials, num_groups=data.num_places(tested), chance=data.chance(tested), luck=luck),
+        "queries": len(tested),
+        "k": k,
+        "temperature": temperature,
+        "classes": list(images.class_names),
+        **data.describe(),
+        "split": data.describe_split("all other locations" if data.in_store else "test"),
+        **circumstances(evaluation, trials[0].subject, start),
+    }

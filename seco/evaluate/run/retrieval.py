@@ -1,0 +1,64 @@
+"""``seco evaluate retrieval``."""
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from seco.errors import ConfigError, DataError
+from seco.evaluate.metrics import Metrics
+from seco.evaluate.retrieval import RetrievalResult, evaluate_retrieval
+
+from .data import Data
+from .evaluation import Evaluation
+from .result import Trial, circumstances, summarise
+
+
+def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
+    """Cross-season place recognition on all patches of a store; needs no labels.
+
+    Returns:
+        ``metrics`` (``recall@1``, ``recall@5``, ``mAP``), their intervals, the recall@1 of chance, counts, what
+        repeats it. The bootstrap draws places to ask for; what they are searched among stays.
+
+    Raises:
+        SecoError: If data or encoder cannot be used.
+    """
+    start = time.perf_counter()
+    if evaluation.train_fraction < 1:
+        raise ConfigError("train_fraction: expected with a protocol that learns, got it with retrieval; leave it out")
+    data = Data.open(evaluation)
+    if not data.in_store:
+        raise DataError(
+            f"{evaluation.data}: expected a patch store, for retrieval needs several dates of a place, got a "
+            "folder of classes; use `evaluate knn` on it"
+        )
+    rows, luck, trials = data.rows, evaluation.luck(), []
+    for seed, subject, features in evaluation.encoded(data.images, rows, luck):
+        found = evaluate_retrieval(features.values, data.images.groups[rows])
+        trials.append(Trial(seed, subject, partial(_metrics, found)))
+    return {
+        "protocol": "retrieval",
+        **summarise(
+            evaluation,
+            trials,
+            num_groups=len(np.unique(found.query_places)),
+            chance={"recall@1": found.chance_recall_at_1},
+            luck=luck,
+        ),
+        "queries": found.num_queries,
+        "candidates_per_query": found.num_patches - 1,
+        **data.describe(),
+        **circumstances(evaluation, trials[0].subject, start),
+    }
+
+
+def _metrics(found: RetrievalResult, counts: np.ndarray) -> Metrics:
+    """Means over queries, if each place is asked for as often as ``counts`` says."""
+    weights = counts[found.query_places]
+    return {
+        "recall@1": float(np.average(found.best_ranks <= 1, weights=weights)),
+        "recall@5": float(np.average(found.best_ranks <= 5, weights=weights)),
+        "mAP": float(np.average(found.average_precisions, weights=weights)),
+    }

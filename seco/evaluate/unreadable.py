@@ -1,0 +1,74 @@
+"""Data sets without those images that cannot be read: what ``--skip-bad`` evaluates."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+
+from seco.data.statistics import BandStatistics
+from seco.errors import DataError
+from seco.evaluate.datasets import LabelledImages
+from seco.evaluate.datasets.statistics import statistics_of
+from seco.evaluate.progress import shown
+
+_BATCH = 256
+
+
+def find_unreadable(images: LabelledImages, *, threads: int | None = None, progress: bool = False) -> dict[int, str]:
+    """Read every image once: the reason, by row, for each that cannot be read.
+
+    Raises:
+        DataError: If none can.
+    """
+    reasons: dict[int, str] = {}
+
+    def check(rows: np.ndarray) -> None:
+        try:
+            images.read(rows, images.band_names, threads)
+        except DataError as error:
+            if len(rows) == 1:
+                reasons[int(rows[0])] = str(error)
+            else:
+                for half in np.array_split(rows, 2):
+                    check(half)
+
+    chunks = np.split(np.arange(len(images)), np.arange(_BATCH, len(images), _BATCH))
+    for chunk in shown(chunks, len(images), "reading", progress=progress, size=len):
+        check(chunk)
+    if len(reasons) == len(images):
+        raise DataError(f"{images.path}: expected images, got none that can be read; the first: {reasons[0]}")
+    return reasons
+
+
+def leave_out(images: LabelledImages, rows: list[int]) -> LabelledImages:
+    """The images such that ``rows`` have no label and are in no split; statistics do not ask for them."""
+    return cast(LabelledImages, _Without(images, rows)) if rows else images
+
+
+class _Without:
+    def __init__(self, images: LabelledImages, rows: list[int]) -> None:
+        self._images, self._rows = images, rows
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is as it was
+        return getattr(self._images, name)
+
+    @property
+    def labels(self) -> np.ndarray:
+        labels = self._images.labels.copy()
+        labels[self._rows] = False if labels.ndim == 2 else -1
+        return labels
+
+    @property
+    def splits(self) -> Mapping[str, np.ndarray]:
+        return {name: np.setdiff1d(rows, self._rows) for name, rows in self._images.splits.items()}
+
+    @cached_property
+    def statistics(self) -> dict[str, BandStatistics]:
+        try:
+            return self._images.statistics
+        except DataError:
+            return statistics_of(cast(LabelledImages, self), self.splits["train"])
