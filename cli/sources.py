@@ -13,8 +13,9 @@ SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
     ),
     click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
     click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
+    click.option("--torchvision", metavar="NAME|FILE", help="Residual network of torchvision with its weights."),
     click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
-    click.option("--bands", help="rgb (default), all or a list, for --timm and --random."),
+    click.option("--bands", help="rgb (default), all or a list; not for a checkpoint."),
     click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
     click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
@@ -38,9 +39,9 @@ def with_options(options: tuple[Callable[..., Any], ...]) -> Callable[[Callable[
 
 def check_encoder(options: dict[str, Any]) -> None:
     """Check what can be checked before anything slow is loaded."""
-    if sum(options[name] is not None for name in ("checkpoint", "timm", "random")) != 1:
-        raise click.UsageError("Give exactly one of --checkpoint, --timm and --random.")
+    if sum(options[name] is not None for name in ("checkpoint", "timm", "torchvision", "random")) != 1:
+        raise click.UsageError("Give exactly one of --checkpoint, --timm, --torchvision and --random.")
     if options["checkpoint"] is not None and options["bands"] is not None:
-        raise click.UsageError("--bands is for --timm and --random; a checkpoint brings its bands.")
+        raise click.UsageError("--bands is for encoders that have none; a checkpoint brings its bands.")
     # The hub's client logs every attempt of a download; what failed in the end is our one line.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)

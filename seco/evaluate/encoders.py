@@ -13,8 +13,10 @@ from seco.bands import RGB, select_bands
 from seco.data.normalization import Normalization
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
+from seco.export.foreign import read_residual_network
 from seco.pretrain.checkpoint import Encoder, load_encoder
 from seco.pretrain.encoder import build_backbone
+from seco.pretrain.recipe2021 import IMAGENET_MEAN, IMAGENET_STD
 
 _OWN_RANGE = "scale and offset from the 2 % and 98 % quantiles of the data"
 
@@ -25,7 +27,7 @@ class Subject:
 
     Attributes:
         encoder: Backbone, normalisation and input size.
-        origin: ``kind`` (``checkpoint``, ``timm`` or ``random``), ``name`` and what else identifies it.
+        origin: ``kind`` (``checkpoint``, ``timm``, ``torchvision`` or ``random``), ``name`` and what else identifies it.
         normalization_source: In words, where the numbers of the normalisation come from.
     """
 
@@ -120,6 +122,56 @@ def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None
     encoder = Encoder(backbone.eval(), normalization, size or int(declared["input_size"][-1]), name)
     origin = {"kind": "timm", "name": name, "weights": declared.get("hf_hub_id") or declared.get("url")}
     return Subject(encoder, origin, f"mean and std of timm, {_OWN_RANGE}")
+
+
+def from_torchvision(name: str, images: Images, *, bands: str = "rgb", size: int | None = None) -> Subject:
+    """Weights of torchvision's residual networks, by name or from a file, on RGB normalised as ImageNet's pictures.
+
+    Args:
+        name: Model of torchvision, whose default weights are in its cache or on line, or a file of weights.
+        images: What is to be encoded: their 2 % and 98 % quantiles become black and white.
+        bands: Only red, green, blue.
+        size: Input of the encoder, pixels; None: 224.
+
+    Raises:
+        ConfigError: If there is no such model, or the bands are not red, green, blue.
+        DataError: If the weights cannot be read or fetched, or are not of a residual network.
+    """
+    chosen = select_bands(images.band_names, bands)
+    if chosen != RGB:
+        raise ConfigError(
+            f"bands: expected rgb, for torchvision's weights take red, green, blue, got {bands!r}; leave it out"
+        )
+    network, weights = read_residual_network(Path(name) if Path(name).exists() else _fetch_from_torchvision(name))
+    backbone = build_backbone(network, 3)
+    backbone.load_state_dict(weights, strict=False)  # names were compared; counters of batches do not matter
+    normalization = replace(_own_normalization(images, chosen), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+    encoder = Encoder(backbone.eval(), normalization, size or 224, network)
+    return Subject(
+        encoder, {"kind": "torchvision", "name": network, "weights": name}, f"ImageNet's mean and std, {_OWN_RANGE}"
+    )
+
+
+def _fetch_from_torchvision(name: str) -> Path:
+    """The file of a model's default weights, in torch's cache."""
+    import torchvision
+
+    if not name.startswith("resnet") or name not in torchvision.models.list_models():
+        raise ConfigError(
+            f"torchvision: expected a file of weights or one of resnet18, 34, 50, 101 and 152, got {name!r}; check the name"
+        )
+    address = torchvision.models.get_model_weights(name).DEFAULT.url
+    file = Path(torch.hub.get_dir()) / "checkpoints" / Path(address).name
+    try:
+        if not file.is_file():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(address, str(file), progress=False)
+    except OSError as error:
+        raise DataError(
+            f"torchvision: expected the weights of {name} in the cache or on line, got {error}; fetch {address} and give "
+            "that file"
+        ) from error
+    return file
 
 
 def _ask_hub(repository: str | None) -> None:

@@ -68,8 +68,7 @@ def read_foreign(file: Path, *, bands: tuple[str, ...] | None = None) -> Foreign
         DataError: If the file cannot be read, holds code, or no residual network.
         ConfigError: If the bands are not known or not as many as the network takes.
     """
-    weights = _rename(_tensors(file), file)
-    name = _recognise(weights, file)
+    name, weights = read_residual_network(file)
     channels = weights["conv1.weight"].shape[1]
     if bands is None and channels not in _BANDS:
         raise ConfigError(f"bands: expected names for the {channels} channels of {file}, got none; give --bands")
@@ -83,6 +82,16 @@ def read_foreign(file: Path, *, bands: tuple[str, ...] | None = None) -> Foreign
     return ForeignEncoder(
         name, weights, normalization, "reflectance, as torchgeo feeds Sentinel-2 of all bands; over 1 it is cut"
     )
+
+
+def read_residual_network(file: Path) -> tuple[str, dict[str, Tensor]]:
+    """Name in timm and weights, without classifier, of the residual network in a file.
+
+    Raises:
+        DataError: If the file cannot be read, holds code, or no residual network.
+    """
+    weights = _rename(_tensors(file), file)
+    return _recognise(weights, file), weights
 
 
 def _of_2021(bands: tuple[str, ...]) -> Normalization:

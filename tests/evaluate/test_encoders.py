@@ -13,7 +13,7 @@ from seco.data.store import open_store
 from seco.data.writer import StoreWriter
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, StorePatches
-from seco.evaluate.encoders import from_checkpoint, from_timm, untrained, weights_fingerprint
+from seco.evaluate.encoders import from_checkpoint, from_timm, from_torchvision, untrained, weights_fingerprint
 from seco.evaluate.features import extract_features
 from seco.pretrain.checkpoint import save_checkpoint
 from seco.pretrain.encoder import build_backbone
@@ -163,3 +163,30 @@ def test_without_a_network_nobody_waits(store, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail(f"waits {seconds} s to ask again"))
     with pytest.raises(DataError, match=r"weights of resnet18 in the cache or on line, got .*; fetch them once"):
         from_timm("resnet18", StorePatches(store))
+
+
+def test_torchvision_by_file_and_by_name(store, tmp_path, monkeypatch):
+    torchvision = pytest.importorskip("torchvision", reason="torchvision is not installed")
+    model = torchvision.models.resnet18().eval()
+    torch.save(model.state_dict(), tmp_path / "weights.pth")
+    subject = from_torchvision(str(tmp_path / "weights.pth"), StorePatches(store))
+    model.fc = torch.nn.Identity()
+    batch = torch.randn(2, 3, 40, 40)
+    with torch.inference_mode():
+        torch.testing.assert_close(subject.encoder.backbone(batch), model(batch), rtol=0, atol=1e-5)
+    assert subject.origin == {"kind": "torchvision", "name": "resnet18", "weights": str(tmp_path / "weights.pth")}
+    assert subject.encoder.normalization.mean == (0.485, 0.456, 0.406)
+    # By name the file is looked for where torch keeps it.
+    address = torchvision.models.get_model_weights("resnet18").DEFAULT.url
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "weights.pth").rename(tmp_path / "hub" / "checkpoints" / address.rsplit("/", 1)[1])
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    assert from_torchvision("resnet18", StorePatches(store)).describe()["weights_sha256"] == weights_fingerprint(
+        subject.encoder.backbone
+    )
+    for name in ("vgg16", "resnet19"):
+        with pytest.raises(ConfigError, match=f"got '{name}'"):
+            from_torchvision(name, StorePatches(store))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: (_ for _ in ()).throw(OSError("no network")))
+    with pytest.raises(DataError, match="got no network; fetch https"):
+        from_torchvision("resnet34", StorePatches(store))

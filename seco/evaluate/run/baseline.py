@@ -16,6 +16,7 @@ def add_untrained(
         evaluation,
         checkpoint=None,
         timm=None,
+        torchvision=None,
         random=encoder["name"],
         bands=",".join(encoder["normalization"]["bands"]),
         size=encoder["size"],

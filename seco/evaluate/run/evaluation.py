@@ -10,20 +10,21 @@ import torch
 from seco.device import resolve_device
 from seco.errors import ConfigError
 from seco.evaluate.datasets import Images
-from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, untrained
+from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, from_torchvision, untrained
 from seco.evaluate.features import Features, extract_features
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What to evaluate, and how; exactly one of checkpoint, timm and random is set.
+    """What to evaluate, and how; exactly one of checkpoint, timm, torchvision and random is set.
 
     Attributes:
         data: A patch store, a folder of classes or, for change, of pairs.
         checkpoint: A checkpoint or a run.
         timm: A model of timm, with its pretrained weights.
+        torchvision: A residual network of torchvision with its weights, or a file of such.
         random: A model of timm, untrained.
-        bands: Bands for ``timm`` and ``random``: ``rgb``, ``all`` or a list. A checkpoint brings its own.
+        bands: Bands for ``timm``, ``torchvision`` and ``random``: ``rgb``, ``all`` or a list. A checkpoint brings its own.
         size: Input of the encoder, pixels; None: what the checkpoint was trained with, what timm declares,
             or for ``random`` the size of the images.
         batch_size: Images encoded at once.
@@ -40,6 +41,7 @@ class Evaluation:
     data: Path
     checkpoint: Path | None = None
     timm: str | None = None
+    torchvision: str | None = None
     random: str | None = None
     bands: str = "rgb"
     size: int | None = None
@@ -54,8 +56,10 @@ class Evaluation:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        if (self.checkpoint is not None) + (self.timm is not None) + (self.random is not None) != 1:
-            raise ConfigError("encoder: expected one of checkpoint, timm and random, got none or several; pass one")
+        if [self.checkpoint, self.timm, self.torchvision, self.random].count(None) != 3:
+            raise ConfigError(
+                "encoder: expected one of checkpoint, timm, torchvision and random, got none or several; pass one"
+            )
         if not 0 < self.train_fraction <= 1:
             raise ConfigError(f"train_fraction: expected a share above 0 and up to 1, got {self.train_fraction}")
         if self.seeds < 1 or self.bootstrap < 0:
@@ -105,4 +109,6 @@ class Evaluation:
             return from_checkpoint(self.checkpoint, images, size=size)
         if self.timm is not None:
             return from_timm(self.timm, images, bands=self.bands, size=size)
+        if self.torchvision is not None:
+            return from_torchvision(self.torchvision, images, bands=self.bands, size=size)
         return untrained(str(self.random), images, bands=self.bands, size=size, seed=seed)
