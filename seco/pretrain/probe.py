@@ -132,7 +132,9 @@ class Probe:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            start_new_session=True,  # Ctrl-C is for training, which ends it in its own time
+            # Ctrl-C is for training, which ends it in its own time. No session of its own: the scheduler of Linux would
+            # give that a share of its own, whatever the priority.
+            process_group=0,
         )
 
     def _stop(self) -> str:

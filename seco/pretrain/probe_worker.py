@@ -21,6 +21,7 @@ def main() -> None:
     os.dup2(2, 1)
     import torch
 
+    from seco.errors import SecoError
     from seco.evaluate.run import Evaluation, run_knn, run_retrieval
 
     torch.set_num_threads(int(threads))
@@ -31,8 +32,8 @@ def main() -> None:
             result = run(Evaluation(checkpoint=Path(line.rstrip("\n")), **settings))  # type: ignore[arg-type]
             answer = {"protocol": protocol} | {name: result[name] for name in ("metrics", "chance", "seconds")}
         except Exception as error:  # whatever it is, training goes on and tells it
-            text = str(error).strip().splitlines()
-            answer = {"error": text[0] if text else type(error).__name__}
+            text = next(iter(str(error).strip().splitlines()), "")
+            answer = {"error": text if isinstance(error, SecoError) else f"{type(error).__name__}: {text}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

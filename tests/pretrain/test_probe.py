@@ -1,6 +1,7 @@
 """Probes beside training: what they measure, and that they leave training alone."""
 
 import json
+import os
 import shutil
 import sys
 import threading
@@ -104,6 +105,22 @@ def test_a_process_that_dies_is_a_warning(store, tmp_path, monkeypatch):
     listener = Listener(lambda: monkeypatch.setattr(sys, "executable", shutil.which("false")))
     assert pretrain(config, tmp_path / "run", watcher=listener) is None
     assert listener.warnings[-1] == "the probe of step 4 failed: its process ended with code 1"
+
+
+def test_the_process_has_the_least_priority_and_no_session_of_its_own(store, tmp_path):
+    probe = Probe("retrieval", store, folder=tmp_path, threads=1)
+    probe.submit(Snapshot(1, 0, {"no": "checkpoint"}))
+    (answer,) = probe.answers(timeout_s=120)
+    assert answer["step"] == 1
+    assert answer["error"] == "KeyError: 'normalization'"
+    process = probe._worker.pid
+    assert os.getpriority(os.PRIO_PROCESS, process) == 19
+    # A session of its own would be a group of the scheduler with a share of its own: twice what training got, at nice 19.
+    assert os.getsid(process) == os.getsid(0)
+    assert os.getpgid(process) != os.getpgid(0), "Ctrl-C is for training"
+    probe.close()
+    with pytest.raises(ProcessLookupError):
+        os.getsid(process)
 
 
 def test_the_newest_waits_in_place_of_an_older(tmp_path, monkeypatch):
