@@ -112,10 +112,10 @@ def change_recipe(
         epochs=100 if epochs is None else epochs,
         lr=rate,
         head_lr=rate,
+        encoder="trained" if train_encoder else "frozen",
         batch_size=batch_size or 32,
         dropout=0.3,
         weight_decay=1e-4,
-        train_statistics=train_encoder,
         augmentation="flips in both directions, quarter turns",
     )
 
@@ -125,7 +125,6 @@ def fit_change(
     pairs: Sequence[Pair],
     *,
     recipe: Recipe,
-    train_encoder: bool,
     seed: int,
     threads: int | None = None,
     device: torch.device,
@@ -139,8 +138,7 @@ def fit_change(
     Args:
         encoder: The encoder; its size is that of the tiles.
         pairs: Images in the bands of the encoder, with masks.
-        recipe: How.
-        train_encoder: Train the encoder too, else only what is on top of it.
+        recipe: How, and whether the encoder learns or only what is on top of it.
         seed: Of the decoder, the order of the tiles, dropout and augmentation.
         threads: Threads that normalise; by default one a core.
         device: Where the work is done.
@@ -163,10 +161,10 @@ def fit_change(
             in_channels=len(encoder.normalization.bands),
             tile=encoder.size,
             dropout=recipe.dropout,
-            train_encoder=train_encoder,
+            train_encoder=recipe.encoder == "trained",
         ).to(device)
         head = [*model.decoder.parameters(), *model.head.parameters()]
-        groups = parameter_groups(model.backbone.parameters() if train_encoder else (), head, recipe)
+        groups = parameter_groups(model.backbone.parameters() if model.train_encoder else (), head, recipe)
         optimiser = torch.optim.Adam(groups, weight_decay=recipe.weight_decay)
 
         def read(chosen: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

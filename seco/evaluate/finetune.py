@@ -38,12 +38,12 @@ class Classifier(nn.Module):
         self.backbone = backbone
         self.dropout = nn.Dropout(recipe.dropout)
         self.head = nn.Linear(num_features, num_classes)
-        self._train_statistics = recipe.train_statistics
+        self._learns_statistics = recipe.encoder == "trained"
 
     def train(self, mode: bool = True) -> "Classifier":
         """As always, but the backbone stays in eval mode if the recipe says so."""
         super().train(mode)
-        self.backbone.train(mode and self._train_statistics)
+        self.backbone.train(mode and self._learns_statistics)
         return self
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -68,6 +68,7 @@ def finetune_recipe(
             epochs=100 if epochs is None else epochs,
             lr=rate,
             head_lr=rate,
+            encoder="trained in eval mode",
             batch_size=batch_size or (1024 if multi_label else 32),
             dropout=0.2 if multi_label else 0.0,
         )
@@ -77,8 +78,8 @@ def finetune_recipe(
         epochs=30 if epochs is None else epochs,
         lr=rate,
         head_lr=10 * rate,
+        encoder="trained",
         batch_size=batch_size or 64,
-        train_statistics=True,
         augmentation="flips in both directions",
     )
 

@@ -140,6 +140,7 @@ def recipe_2021(*, multi_label: bool, epochs: int | None = None, lr: float | Non
         epochs=100 if epochs is None else epochs,
         lr=1e-3 if lr is None else lr,
         head_lr=1e-3 if lr is None else lr,
+        encoder="frozen",
         batch_size=1024 if multi_label else 32,
         dropout=0.2 if multi_label else 0.0,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -33,9 +34,10 @@ class Recipe:
         lr: Learning rate of Adam.
         batch_size: Images, or tiles, a step.
         head_lr: Learning rate of new layers on top of a pretrained encoder.
+        encoder: ``frozen``, ``trained``, or ``trained in eval mode``: with the statistics of batch normalisation as they
+            were.
         dropout: Share of the features that is dropped in training.
         weight_decay: Of Adam.
-        train_statistics: Batch normalisation of the encoder uses and learns the statistics of the batch.
         augmentation: What is done to training images, in words.
     """
 
@@ -44,9 +46,9 @@ class Recipe:
     lr: float
     batch_size: int
     head_lr: float
+    encoder: Literal["frozen", "trained", "trained in eval mode"]
     dropout: float = 0.0
     weight_decay: float = 0.0
-    train_statistics: bool = False
     augmentation: str = "none"
 
     def __post_init__(self) -> None:

@@ -39,7 +39,7 @@ def encoder(name="test_resnet", size=TILE):
 
 def fit(pairs, start=None, *, seed=0, train_encoder=False, **settings):
     recipe = change_recipe("default", train_encoder=train_encoder, **{"epochs": 10, "batch_size": 8} | settings)
-    return fit_change(start or encoder(), pairs, recipe=recipe, train_encoder=train_encoder, seed=seed, device=CPU)
+    return fit_change(start or encoder(), pairs, recipe=recipe, seed=seed, device=CPU)
 
 
 def test_an_easy_change_is_found_on_other_images():

@@ -128,6 +128,6 @@ def test_settings_and_data_that_cannot_be():
         finetune_recipe("default", multi_label=False, epochs=0)
     with pytest.raises(DataError, match="none named VV"):
         tune(Stripes(4), finetune_recipe("default", multi_label=False), start=encoder(("B04", "VV")))
-    wild = Recipe(name="default", epochs=5, lr=1e30, head_lr=1e30, batch_size=4)
+    wild = Recipe(name="default", epochs=5, lr=1e30, head_lr=1e30, encoder="trained", batch_size=4)
     with pytest.raises(DataError, match=r"finite loss, got (nan|inf) in epoch .; lower --lr"):
         tune(Stripes(8), wild)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -12,9 +12,11 @@ from seco.errors import DataError
 from seco.evaluate.change import UNKNOWN, Pair, change_recipe, fit_change, predict_change
 from seco.evaluate.datasets import ChangePairs, Images, open_change_pairs
 from seco.evaluate.datasets.split import draw_fraction
+from seco.evaluate.encoders import Subject
 from seco.evaluate.features import check_bands
 from seco.evaluate.metrics import Metrics, chance_change_metrics, change_metrics, count_confusion
 from seco.evaluate.progress import shown
+from seco.evaluate.training import Recipe
 
 from .data import describe_split, skipped
 from .evaluation import Evaluation
@@ -58,73 +60,85 @@ def run_change(
     subjects = list(evaluation.subjects(cast(Images, data), luck, size=evaluation.size or TILE))
     encoder = subjects[0][1].encoder
     check_bands(encoder, data.band_names)
-    pairs, unreadable = _read_pairs(data, encoder.normalization.bands, evaluation)
-    training = np.array([i for i in data.splits["train"] if i in pairs], np.int64)
-    tested = [i for i in data.splits["test"] if i in pairs]
-    if not len(training) or not tested:
-        raise DataError(f"{evaluation.data}: expected pairs to train and to test on, got {len(training)} and {len(tested)}")
-    work: dict[str, Any] = {"threads": evaluation.threads, "device": evaluation.torch_device}
-    trials: list[Trial] = []
-    confusions = np.empty((0, 2, 2), np.int64)
-    for seed, subject in subjects:
-        drawn = training
-        if evaluation.train_fraction < 1:
-            one_class = np.zeros(len(training), np.int64)
-            drawn = training[draw_fraction(np.arange(len(training)), one_class, evaluation.train_fraction, seed)]
-        model, losses = fit_change(
-            subject.encoder,
-            [pairs[i] for i in drawn],
-            recipe=recipe,
-            train_encoder=train_encoder,
-            seed=seed,
-            progress=evaluation.progress,
-            **work,
-        )
-        predicted = [predict_change(model, subject.encoder, pairs[i], batch_size=recipe.batch_size, **work) for i in tested]
-        confusions = np.stack([_confusion(pairs[i], change) for i, change in zip(tested, predicted, strict=True)])
-        named = zip(tested, confusions, strict=True)
-        found = {
-            "training_pairs": [data.names[i] for i in drawn],
-            "test_pairs": [{"name": data.names[i], "confusion": c.tolist(), **change_metrics(c)} for i, c in named],
-            "loss": losses,
-        }
-        trials.append(Trial(seed, subject, partial(_metrics, confusions), confusions.sum(axis=0), found))
+    pairs = _Pairs.read(data, encoder.normalization.bands, evaluation)
+    trials = [_trial(evaluation, recipe, pairs, subject, seed) for seed, subject in subjects]
+    truth = np.asarray(trials[0].confusion)
     return {
         "protocol": "change",
-        "recipe": asdict(recipe) | {"tile": encoder.size, "encoder": "trained" if train_encoder else "frozen"},
+        "recipe": asdict(recipe) | {"tile": encoder.size},
         **summarise(
             evaluation,
             trials,
-            num_groups=len(tested),
-            chance=chance_change_metrics(confusions.sum(axis=0)),
+            num_groups=len(pairs.tested),
+            chance=chance_change_metrics(truth),
             luck=luck,
         ),
-        "queries": int(confusions.sum()),
+        "queries": int(truth.sum()),
         "classes": ["unchanged", "changed"],
         "data": data.describe(),
-        **({"skipped": skipped(unreadable.items())} if unreadable else {}),
+        **({"skipped": skipped(pairs.unreadable.items())} if pairs.unreadable else {}),
         "split": describe_split(data.splits, data.split_source, "test"),
         **circumstances(evaluation, subjects[0][1], start),
     }
 
 
-def _read_pairs(data: ChangePairs, bands: Sequence[str], evaluation: Evaluation) -> tuple[dict[int, Pair], dict[str, str]]:
-    """All pairs of the splits by number, and why some, by name, cannot be read."""
-    pairs, unreadable = {}, {}
-    numbers = sorted({*data.splits["train"], *data.splits["test"]})
-    for i in shown(numbers, len(numbers), "reading pairs", progress=evaluation.progress):
-        try:
-            pairs[i] = data.read(i, bands)
-        except DataError as error:
-            if not evaluation.skip_bad:
-                raise
-            unreadable[data.names[i]] = str(error)
-    return pairs, unreadable
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs in memory by number, those to learn from and to be judged by, and why some, by name, cannot be read."""
+
+    data: ChangePairs
+    pairs: dict[int, Pair]
+    training: np.ndarray
+    tested: list[int]
+    unreadable: dict[str, str]
+
+    @classmethod
+    def read(cls, data: ChangePairs, bands: Sequence[str], evaluation: Evaluation) -> "_Pairs":
+        pairs, unreadable = {}, {}
+        numbers = sorted({*data.splits["train"], *data.splits["test"]})
+        for i in shown(numbers, len(numbers), "reading pairs", progress=evaluation.progress):
+            try:
+                pairs[i] = data.read(i, bands)
+            except DataError as error:
+                if not evaluation.skip_bad:
+                    raise
+                unreadable[data.names[i]] = str(error)
+        training, tested = ([i for i in data.splits[name] if i in pairs] for name in ("train", "test"))
+        if not training or not tested:
+            raise DataError(f"{data.path}: expected pairs to train and to test on, got {len(training)} and {len(tested)}")
+        return cls(data, pairs, np.array(training), tested, unreadable)
+
+    def draw(self, fraction: float, seed: int) -> np.ndarray:
+        if fraction == 1:
+            return self.training
+        one_class = np.zeros(len(self.training), np.int64)
+        drawn: np.ndarray = self.training[draw_fraction(np.arange(len(self.training)), one_class, fraction, seed)]
+        return drawn
 
 
-def _confusion(pair: Pair, changed: np.ndarray) -> np.ndarray:
-    known = pair[2] != UNKNOWN
-    return count_confusion(pair[2][known].astype(np.int64), changed[known].astype(np.int64), 2)
+def _trial(evaluation: Evaluation, recipe: Recipe, data: _Pairs, subject: Subject, seed: int) -> Trial:
+    """Train with one seed and count, pair by pair, what is taken for what."""
+    drawn, names = data.draw(evaluation.train_fraction, seed), data.data.names
+    work: dict[str, Any] = {"threads": evaluation.threads, "device": evaluation.torch_device}
+    model, losses = fit_change(
+        subject.encoder,
+        [data.pairs[i] for i in drawn],
+        recipe=recipe,
+        seed=seed,
+        progress=evaluation.progress,
+        **work,
+    )
+    confusions, described = [], []
+    for i in data.tested:
+        changed = predict_change(model, subject.encoder, data.pairs[i], batch_size=recipe.batch_size, **work)
+        mask = data.pairs[i][2]
+        known = mask != UNKNOWN
+        confusion = count_confusion(mask[known].astype(np.int64), changed[known].astype(np.int64), 2)
+        confusions.append(confusion)
+        described.append({"name": names[i], "confusion": confusion.tolist(), **change_metrics(confusion)})
+    training = {"training_pairs": [names[i] for i in drawn], "test_pairs": described, "loss": losses}
+    counts = np.stack(confusions)
+    return Trial(seed, subject, partial(_metrics, counts), counts.sum(axis=0), training)
 
 
 def _metrics(confusions: np.ndarray, counts: np.ndarray) -> Metrics:
