@@ -1,8 +1,10 @@
 """The source ``earthengine``: Google's own client against a stub that evaluates what it sends."""
 
+import io
 import json
 import re
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -274,3 +276,13 @@ def test_answers_that_are_no_pixels(answer):
     with pytest.raises(SourceError, match="expected 24 uint16 bands") as caught:
         parse_pixels(answer, (2, 12, SIZE, SIZE))
     assert caught.value.retriable
+
+
+def test_many_threads_read_headers_at_once():
+    def parse(size):
+        buffer = io.BytesIO()
+        np.save(buffer, np.full((SIZE, SIZE), 7, [(f"b{i}", "<u2") for i in range(size)]))
+        return all((parse_pixels(buffer.getvalue(), (1, size, SIZE, SIZE)) == 7).all() for _ in range(5))
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(parse, range(1, 300)))
