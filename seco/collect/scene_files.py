@@ -1,5 +1,7 @@
 """Scenes whose bands are rasters that can be read by window: what STAC and local scenes have in common."""
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -7,17 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band
-from seco.collect.locations import PIXEL_M, Location
+from seco.collect.locations import Location
 from seco.collect.source import Scene, Window
 from seco.collect.window import read_window
-from seco.data.import_scenes import without_offset
+from seco.data.geotiff_writer import NODATA
+from seco.data.reflectance import without_offset
 
 BANDS: Mapping[str, tuple[Band, ...]] = {"L2A": SENTINEL2_L2A, "L1C": SENTINEL2_L1C}  # by product level
 QUANTIFICATION = 10_000.0  # digital numbers per unit reflectance
-# Scene classification: cloud shadow, cloud of medium and high probability, thin cirrus.
-# Source: ESA, Sentinel-2 L2A Algorithm Theoretical Basis Document, table of SCL classes.
+# Scene classification: cloud shadow, cloud of medium and high probability, thin cirrus. Shadows too, as Cloud Score+ has
+# them. Source: ESA, Sentinel-2 L2A Algorithm Theoretical Basis Document, table of SCL classes.
 CLOUD_CLASSES = (3, 8, 9, 10)
-COPERNICUS = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
 
 
 @dataclass(frozen=True)
@@ -50,36 +52,32 @@ class RasterSource:
         self.bands = bands or BANDS[product_level]
 
     def cloud_fractions(self, location: Location, scenes: Sequence[Scene]) -> list[float]:
-        """From the scene classification; NaN without one."""
+        """From the scene classification, of the pixels that have one; NaN where a scene has none."""
         return [self._cloud_fraction(location, scene.handle) for scene in scenes]
 
     def read(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:
         """Pixels at offset 0; a pixel darker than the offset becomes 1, since 0 is nodata."""
-        size = self._patch_size
-        pixels = np.empty((len(scenes), len(self.bands), size, size), np.uint16)
-        for patch, scene in zip(pixels, scenes, strict=True):
-            for plane, band in zip(patch, self.bands, strict=True):
-                file, number = scene.handle.bands[band.name]
-                plane[:] = without_offset(self._read_window(file, location, number), scene.handle.offset)
-        return pixels
+        return np.stack([self._read_scene(location, scene.handle) for scene in scenes])
 
-    def _cloud_fraction(self, location: Location, files: SceneFiles) -> float:
-        if files.classes is None:
-            return float("nan")
-        return float(np.isin(self._read_window(files.classes, location), CLOUD_CLASSES).mean())
+    def _read_scene(self, location: Location, scene: SceneFiles) -> NDArray[np.uint16]:
+        planes = np.empty((len(self.bands), self._patch_size, self._patch_size), np.uint16)
+        places: dict[str, list[int]] = defaultdict(list)  # which planes a file has: each is opened once
+        for plane, band in enumerate(self.bands):
+            places[scene.bands[band.name][0]].append(plane)
+        for file, found in places.items():
+            numbers = [scene.bands[self.bands[plane].name][1] for plane in found]
+            planes[found] = self._read_window(file, location, numbers)
+        return without_offset(planes, scene.offset)
 
-    def _read_window(self, file: str, location: Location, number: int = 1) -> NDArray[np.uint16]:
-        return read_window(file, location, self._patch_size, number=number)
+    def _cloud_fraction(self, location: Location, scene: SceneFiles) -> float:
+        if scene.classes is None:
+            return math.nan
+        classes = self._read_window(scene.classes, location, [1])
+        seen = classes[classes != NODATA]
+        return float(np.isin(seen, CLOUD_CLASSES).mean()) if seen.size else 1.0
 
-
-def patch_corners(location: Location, patch_size: int) -> list[tuple[float, float]]:
-    """Longitude and latitude of the corners of a patch, degrees."""
-    from rasterio.warp import transform
-
-    x, y = location.transform[0], location.transform[3]
-    far_x, far_y = x + patch_size * PIXEL_M, y - patch_size * PIXEL_M
-    longitudes, latitudes = transform(f"EPSG:{location.epsg}", "EPSG:4326", [x, far_x, far_x, x], [y, y, far_y, far_y])
-    return list(zip(longitudes, latitudes, strict=True))
+    def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
+        return read_window(file, location, self._patch_size, numbers=numbers)
 
 
 def in_windows(time: np.datetime64, windows: Sequence[Window]) -> bool:

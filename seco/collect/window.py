@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,8 +45,8 @@ USELESS = ("Cannot read", "not recognized")
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)
 
 
-def read_window(file: str, location: Location, patch_size: int, *, number: int = 1) -> NDArray[np.uint16]:
-    """Pixels of a patch in one band of a raster, on the patch's grid of 10 m.
+def read_window(file: str, location: Location, patch_size: int, *, numbers: Sequence[int] = (1,)) -> NDArray[np.uint16]:
+    """Pixels of a patch in some bands of a raster, on the patch's grid of 10 m.
 
     Nothing is resampled where the raster is in the patch's UTM zone on the grid of its own pixels, of 10 m or a multiple:
     coarser pixels are repeated. Elsewhere the nearest pixel is taken.
@@ -54,10 +55,10 @@ def read_window(file: str, location: Location, patch_size: int, *, number: int =
         file: Path or URL.
         location: Where the patch is.
         patch_size: Height and width of the patch, px of 10 m.
-        number: Of the band in the file, from 1.
+        numbers: Of the bands in the file, from 1.
 
     Returns:
-        Digital numbers as the file has them ``[patch_size, patch_size]``; 0 outside of it and for its nodata.
+        Digital numbers as the file has them ``[bands, patch_size, patch_size]``; 0 outside of it and for its nodata.
 
     Raises:
         SceneError: If the file is not there, or no raster.
@@ -67,9 +68,9 @@ def read_window(file: str, location: Location, patch_size: int, *, number: int =
         with _no_account(), rasterio.open(file) as raster:
             start = _native_start(raster, location)
             if start is None:
-                pixels = _warp(raster, location, patch_size, number)
+                pixels = _warp(raster, location, patch_size, list(numbers))
             else:
-                pixels = _repeat(raster, start, patch_size, number)
+                pixels = _repeat(raster, start, patch_size, list(numbers))
             return to_digital_numbers(pixels, raster.nodata)
     except RasterioError as error:
         raise _translate(file, error) from None
@@ -97,29 +98,29 @@ def _native_start(raster: Any, location: Location) -> tuple[int, int, int] | Non
     return round(row), round(column), repeats
 
 
-def _repeat(raster: Any, start: tuple[int, int, int], patch_size: int, number: int) -> np.ndarray:  # noqa: ANN401
+def _repeat(raster: Any, start: tuple[int, int, int], patch_size: int, numbers: list[int]) -> np.ndarray:  # noqa: ANN401
     """The patch at native pixels, each repeated to 10 m."""
     row, column, repeats = start
     first_row, first_column = row // repeats, column // repeats
     last_row, last_column = -(-(row + patch_size) // repeats), -(-(column + patch_size) // repeats)
     fill = 0 if raster.nodata is None else raster.nodata
-    native = np.full((last_row - first_row, last_column - first_column), fill, raster.dtypes[number - 1])
+    native = np.full((len(numbers), last_row - first_row, last_column - first_column), fill, raster.dtypes[0])
     top, left = max(first_row, 0), max(first_column, 0)
     height, width = min(last_row, raster.height) - top, min(last_column, raster.width) - left
     if height > 0 and width > 0:
-        inside = np.s_[top - first_row : top - first_row + height, left - first_column : left - first_column + width]
-        native[inside] = raster.read(number, window=Window(left, top, width, height))
+        inside = np.s_[:, top - first_row : top - first_row + height, left - first_column : left - first_column + width]
+        native[inside] = raster.read(numbers, window=Window(left, top, width, height))
     row, column = row - first_row * repeats, column - first_column * repeats
-    fine: np.ndarray = native.repeat(repeats, axis=0).repeat(repeats, axis=1)
-    return fine[row : row + patch_size, column : column + patch_size]
+    fine: np.ndarray = native.repeat(repeats, axis=1).repeat(repeats, axis=2)
+    return fine[:, row : row + patch_size, column : column + patch_size]
 
 
-def _warp(raster: Any, location: Location, patch_size: int, number: int) -> np.ndarray:  # noqa: ANN401
+def _warp(raster: Any, location: Location, patch_size: int, numbers: list[int]) -> np.ndarray:  # noqa: ANN401
     nodata = 0 if raster.nodata is None else raster.nodata
     grid = {"crs": f"EPSG:{location.epsg}", "transform": Affine.from_gdal(*location.transform)}
     size = {"width": patch_size, "height": patch_size}
     with WarpedVRT(raster, **grid, **size, resampling=Resampling.nearest, src_nodata=nodata, nodata=nodata) as warped:
-        pixels: np.ndarray = warped.read(number)
+        pixels: np.ndarray = warped.read(numbers)
         return pixels
 
 

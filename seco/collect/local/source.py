@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from shapely.geometry import Polygon
+import numpy as np
+from numpy.typing import NDArray
+from shapely.strtree import STRtree
 
 from seco.collect.local.dated import read_place
 from seco.collect.local.found import FoundScene
 from seco.collect.local.safe import METADATA, read_product
-from seco.collect.locations import Location
-from seco.collect.places import Box
-from seco.collect.scene_files import COPERNICUS, RasterSource, in_windows, patch_corners
+from seco.collect.locations import Location, footprint_of
+from seco.collect.scene_files import RasterSource, in_windows
 from seco.collect.source import Scene, Window
-from seco.errors import DataError
+from seco.errors import DataError, SceneError, SourceError
 
 
 class LocalSource(RasterSource):
@@ -28,8 +29,8 @@ class LocalSource(RasterSource):
     """
 
     name = "local"
-    licence = COPERNICUS
-    listing_size = 1
+    licence = "that of the scenes"
+    listing_size = 25
 
     def __init__(self, folder: Path, *, level: str | None = None, patch_size: int) -> None:
         found = find_scenes(folder)
@@ -45,17 +46,29 @@ class LocalSource(RasterSource):
             raise DataError(f"{other.scene.id}: expected the bands of {self._found[0].scene.id}, got others; move it away")
         super().__init__(patch_size, self._found[0].level, bands)
         self.collection = f"{folder.resolve().name}, {self.product_level}"
-        self.extents: list[Box] = [scene.footprint.bounds for scene in self._found]
+        self.outlines = [scene.footprint for scene in self._found]
+        self._tree = STRtree(self.outlines)
 
     def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
         """Of the scenes found when the source was opened."""
         return [self._list(*place) for place in zip(locations, windows, strict=True)]
 
     def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
-        patch = Polygon(patch_corners(location, self._patch_size))
-        return [
-            found.scene for found in self._found if in_windows(found.scene.time, windows) and found.footprint.contains(patch)
-        ]
+        patch = footprint_of(location, self._patch_size)
+        covering = [self._found[i].scene for i in sorted(self._tree.query(patch, predicate="covered_by"))]
+        return [scene for scene in covering if in_windows(scene.time, windows)]
+
+    def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
+        try:
+            return super()._read_window(file, location, numbers)
+        except SceneError:
+            if Path(file).is_file():
+                raise
+            raise SourceError(  # not the scene's fault: a disk that went away
+                f"{file}: expected a file that was there at the beginning, got none; bring it back, then run the same "
+                "command again",
+                retriable=True,
+            ) from None
 
 
 def find_scenes(folder: Path) -> list[FoundScene]:

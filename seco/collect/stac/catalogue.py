@@ -16,12 +16,14 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from pystac_client.warnings import PystacClientWarning
 from requests.adapters import HTTPAdapter
-from shapely.geometry import shape
+from shapely.geometry import box, shape
+from shapely.strtree import STRtree
 
-from seco.collect.gate import MOST_IN_FLIGHT
-from seco.collect.places import Box
+from seco.collect.gate import MOST_IN_FLIGHT, seconds_of
 from seco.collect.stac.items import Item
 from seco.errors import ConfigError, SceneError, SourceError
+
+Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 
 TIMEOUT_S = (10.0, 60.0)  # to connect, and between two bytes
 PAGE = 200  # items
@@ -32,14 +34,14 @@ class Catalogue(Protocol):
 
     name: str  # of catalogue and collection, without anything secret
 
-    def search(self, box: Box, period: str, cloud_percent: float) -> list[Item]:
+    def search(self, extent: Box, period: str, cloud_percent: float) -> list[Item]:
         """Items that touch a box; those with more cloud or outside the period ``first/last`` may be left out."""
 
     def sample(self) -> Item | None:
         """Any item; None if there is none."""
 
-    def extents(self) -> list[Box]:
-        """Where the items are, if they are few."""
+    def outlines(self) -> list[Any]:
+        """Where the items are (polygons, degrees), if they are few."""
 
 
 class Api:
@@ -72,16 +74,16 @@ class Api:
         self._filters_clouds = self._client.conforms_to("QUERY")
         self.name = f"{_bare(url)}, {self.collection}"
 
-    def search(self, box: Box, period: str, cloud_percent: float) -> list[Item]:
+    def search(self, extent: Box, period: str, cloud_percent: float) -> list[Item]:
         """As :class:`Catalogue`, page by page."""
         query = {"eo:cloud_cover": {"lte": cloud_percent}} if self._filters_clouds else None
-        return self._ask(bbox=box, datetime=period, query=query, limit=PAGE)
+        return self._ask(bbox=extent, datetime=period, query=query, limit=PAGE)
 
     def sample(self) -> Item | None:
         """As :class:`Catalogue`."""
         return next(iter(self._ask(limit=1, max_items=1)), None)
 
-    def extents(self) -> list[Box]:
+    def outlines(self) -> list[Any]:
         """As :class:`Catalogue`: they are many."""
         return []
 
@@ -91,7 +93,7 @@ class Api:
 
 
 class Files:
-    """A catalogue on disk, read at once: a search looks at every item.
+    """A catalogue on disk, read at once and searched here.
 
     Args:
         path: Of ``catalog.json`` or ``collection.json``, or their folder.
@@ -105,39 +107,46 @@ class Files:
         file = next((path / name for name in ("catalog.json", "collection.json") if (path / name).is_file()), path)
         try:
             root: pystac.Catalog = pystac.Catalog.from_file(str(file.resolve()))
-            found = root if collection in (None, root.id) else root.get_child(str(collection), recursive=True)
-            if found is None:
-                raise _unknown(str(collection), [each.id for each in root.get_all_collections()])
-            self._items = [_absolute(item) for item in found.get_items(recursive=True) if item.geometry]
+            items = [item for item in root.get_items(recursive=True) if item.geometry]
+            found = [item for item in items if collection in (None, root.id, item.collection_id)]
+            if collection and not found:
+                raise _unknown(collection, sorted({item.collection_id for item in items if item.collection_id}))
+            self._items = [_absolute(item) for item in found]
         except (pystac.STACError, OSError, json.JSONDecodeError, KeyError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"catalog: expected a STAC catalogue, got {path} ({reason}); check the path") from None
-        self.collection = found.id
-        self.name = ", ".join(dict.fromkeys((root.id, found.id)))
+        self._outlines = [shape(item["geometry"]) for item in self._items]
+        self._tree = STRtree(self._outlines)
+        self.name = ", ".join(dict.fromkeys((root.id, collection or root.id)))
 
-    def search(self, box: Box, period: str, cloud_percent: float) -> list[Item]:
+    def search(self, extent: Box, period: str, cloud_percent: float) -> list[Item]:
         """As :class:`Catalogue`; whoever asked sorts out dates and clouds."""
-        west, south, east, north = box
-        return [
-            item
-            for item in self._items
-            if item["bbox"][0] <= east and item["bbox"][2] >= west and item["bbox"][1] <= north and item["bbox"][3] >= south
-        ]
+        return [self._items[i] for i in sorted(self._tree.query(box(*extent), predicate="intersects"))]
 
     def sample(self) -> Item | None:
         """As :class:`Catalogue`."""
         return next(iter(self._items), None)
 
-    def extents(self) -> list[Box]:
+    def outlines(self) -> list[Any]:
         """As :class:`Catalogue`."""
-        return [item["bbox"] for item in self._items]
+        return self._outlines
 
 
 def anonymous(session: requests.Session) -> requests.Session:
-    """A session that looks for no password, neither in .netrc nor anywhere else, and has a connection for each request."""
+    """A session that looks for no password, neither in .netrc nor anywhere else, and has a connection for each request.
+
+    Answers with Retry-After raise at once: pystac-client would keep the status and drop the header.
+    """
     session.auth = lambda request: request
+    session.hooks["response"].append(_keep_retry_after)
     session.mount("https://", HTTPAdapter(pool_maxsize=MOST_IN_FLIGHT))
     return session
+
+
+def _keep_retry_after(response: requests.Response, **_: object) -> None:
+    if "Retry-After" in response.headers:
+        response.close()
+        response.raise_for_status()
 
 
 @contextmanager
@@ -147,23 +156,30 @@ def asking(url: str) -> Iterator[None]:
     try:
         yield
     except (APIError, requests.RequestException) as error:
-        status = getattr(error, "status_code", None) or getattr(getattr(error, "response", None), "status_code", None)
-        raise _refusal(what, status) from None
+        response = getattr(error.__context__ or error, "response", None)
+        status = getattr(error, "status_code", None) if response is None else response.status_code
+        wait_s = 0.0 if response is None else seconds_of(response.headers.get("Retry-After", ""))
+        raise _refusal(what, status, wait_s) from None
     except (pystac.STACError, pystac_client.errors.ClientTypeError, ValueError, KeyError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{what} in STAC's words, got {type(error).__name__}; check the URL of the catalogue") from None
 
 
-def _refusal(what: str, status: int | None) -> SourceError:
+def _refusal(what: str, status: int | None, wait_s: float) -> SourceError:
     if status is None:
         return SourceError(
             f"{what}, got none; check the URL and the network, then run the same command again", retriable=True
         )
-    quota = status == requests.codes.too_many_requests
-    if quota or status >= requests.codes.internal_server_error or status == requests.codes.request_timeout:
-        return SourceError(f"{what}, got HTTP {status}; run the same command again later", retriable=True, quota=quota)
-    if status == requests.codes.not_found:
+    codes = requests.codes
+    if status in (codes.request_timeout, codes.too_many_requests) or status >= codes.internal_server_error:
+        return SourceError(
+            f"{what}, got HTTP {status}; run the same command again later",
+            retriable=True,
+            quota=status == codes.too_many_requests,
+            retry_after_s=wait_s,
+        )
+    if status == codes.not_found:
         return SceneError(f"{what}, got HTTP {status}; check the URL and the collection's name")
     return SourceError(f"{what}, got HTTP {status}; check the URL, or choose a catalogue that needs no account")
 
@@ -191,6 +207,5 @@ def _bare(url: str) -> str:
 
 
 def _absolute(item: pystac.Item) -> Item:
-    """With absolute links, and the box that STAC lets an item leave out."""
     item.make_asset_hrefs_absolute()
-    return item.to_dict(include_self_link=False, transform_hrefs=False) | {"bbox": shape(item.geometry).bounds}
+    return item.to_dict(include_self_link=False, transform_hrefs=False)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,8 @@ BASELINES = ("s2:processing_baseline", "sentinel2:processing_baseline", "process
 TILES = ("s2:mgrs_tile", "grid:code", "sentinel:mgrs_tile", "tileId")
 PRODUCTS = ("s2:product_uri", "sentinel2:product_uri", "sentinel:product_id", "s2:product_id")
 OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
-# These have files with the offset applied and files without, and say the wrong thing of some.
-# Source: Element84/earth-search, issues 66 and 71.
+# This older collection of earth-search has files with the offset applied and files without, and of some says the wrong
+# thing; others have collections of the same name. Source: Element84/earth-search, issues 66 and 71.
 UNSURE = ("sentinel-2-l2a", "earth-search.aws.element84.com")
 # S2A_MSIL2A_20210621T103631_N0300_R008_T31TDG_20210621T143310, and items without its baseline.
 PRODUCT_BASELINE, PRODUCT_TILE = (
@@ -37,15 +38,16 @@ PRODUCT_BASELINE, PRODUCT_TILE = (
 def scene_of(item: Item, bands: Sequence[Band]) -> Scene | None:
     """The scene of an item; None where bands are missing, or nothing says what its digital numbers mean."""
     properties = item["properties"]
-    product = str(_first(properties, PRODUCTS) or item["id"]).removesuffix(".SAFE")
-    baseline = _baseline(properties, product)
+    product = _product(item)
+    baseline = baseline_of(item)
     offset = _offset(item, baseline)
     files = band_files(item, bands)
-    if offset is None or len(files) < len(bands) or not properties.get("datetime"):
+    time = properties.get("datetime") or properties.get("start_datetime")
+    if offset is None or len(files) < len(bands) or not time:
         return None
     return Scene(
         id=product,
-        time=np.datetime64(str(properties["datetime"]).partition("Z")[0].partition("+")[0], "s"),
+        time=_utc(time),
         tile=_tile(properties, product),
         cloud_percent=_number(properties.get("eo:cloud_cover")),
         baseline=baseline,
@@ -66,30 +68,52 @@ def band_files(item: Item, bands: Sequence[Band]) -> dict[str, str]:
     return found
 
 
+def baseline_of(item: Item) -> float:
+    """Processing baseline as a number such as 4.0; NaN where nothing says."""
+    found = _number(_first(item["properties"], BASELINES))
+    match = PRODUCT_BASELINE.search(_product(item))
+    return float(f"{match[1]}.{match[2]}") if math.isnan(found) and match else found
+
+
+def is_offset_applied(item: Item) -> bool | None:
+    """Whether digital numbers are at offset 0, by the item itself; None where it does not say."""
+    applied: bool | None = _first(item["properties"], OFFSET_APPLIED)
+    return applied
+
+
+def _product(item: Item) -> str:
+    return str(_first(item["properties"], PRODUCTS) or item["id"]).removesuffix(".SAFE")
+
+
 def _classes(item: Item) -> str | None:
     return next((str(item["assets"][key]["href"]) for key in CLASSES if key in item["assets"]), None)
 
 
 def _offset(item: Item, baseline: float) -> float | None:
     """Of the digital numbers in an item's files; None where nothing says so, or what does is known to be wrong."""
-    if baseline < OFFSET_BASELINE or _first(item["properties"], OFFSET_APPLIED) is True:
+    applied = is_offset_applied(item)
+    if baseline < OFFSET_BASELINE or applied:
         return 0.0
     links = " ".join(link.get("href", "") for link in item.get("links", ()))
-    if math.isnan(baseline) or (item.get("collection") == UNSURE[0] and UNSURE[1] in links):
+    # A copy of an item may have lost its links, but says that nothing was applied.
+    unsure = UNSURE[1] in links or applied is False
+    if math.isnan(baseline) or (item.get("collection") == UNSURE[0] and unsure):
         return None
     return ADDED_OFFSET
 
 
-def _baseline(properties: Mapping[str, Any], product: str) -> float:
-    found = _number(_first(properties, BASELINES))
-    match = PRODUCT_BASELINE.search(product)
-    return float(f"{match[1]}.{match[2]}") if math.isnan(found) and match else found
-
-
 def _tile(properties: Mapping[str, Any], product: str) -> str:
+    parts = [properties.get(f"mgrs:{part}") for part in ("utm_zone", "latitude_band", "grid_square")]
+    if None not in parts:
+        return "".join(map(str, parts)).zfill(5)
     match = PRODUCT_TILE.search(product)
     found = str(_first(properties, TILES) or (match[1] if match else ""))
     return found.removeprefix("MGRS-").removeprefix("T").zfill(5) if found else ""
+
+
+def _utc(text: str) -> np.datetime64:
+    """RFC 3339 as STAC has it, to the second."""
+    return np.datetime64(datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None), "s")
 
 
 def _first(properties: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401 - JSON

@@ -1,17 +1,19 @@
 """The source ``stac``."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from shapely.geometry import Polygon, shape
+from shapely.geometry import shape
 
-from seco.collect.locations import Location
-from seco.collect.scene_files import COPERNICUS, RasterSource, in_windows, patch_corners
+from seco.collect.locations import Location, footprint_of
+from seco.collect.scene_files import RasterSource, in_windows
 from seco.collect.source import Scene, Window
 from seco.collect.stac.catalogue import Api, Catalogue, Files
-from seco.collect.stac.items import Item, band_files, scene_of
+from seco.collect.stac.items import BASELINES, Item, band_files, baseline_of, is_offset_applied, scene_of
 from seco.collect.stac.tokens import Tokens
 from seco.errors import ConfigError
 
@@ -38,7 +40,7 @@ class StacSource(RasterSource):
     """
 
     name = "stac"
-    licence = COPERNICUS
+    licence = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
     listing_size = 1  # a search has one box
 
     def __init__(
@@ -47,26 +49,26 @@ class StacSource(RasterSource):
         self._catalogue = _open(catalogue, collection)
         self.collection = self._catalogue.name
         super().__init__(patch_size, "L1C" if "l1c" in self.collection.lower() else "L2A")
-        self.extents = self._catalogue.extents()
+        self.outlines = self._catalogue.outlines()
         self._cloud_percent = cloud_percent
         self._tokens = Tokens()
-        self._check_bands()
+        self._check_items()
 
     def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
         """One search a location, over all of its windows."""
         return [self._list(*place) for place in zip(locations, windows, strict=True)]
 
     def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
-        patch = Polygon(patch_corners(location, self._patch_size))
+        patch = footprint_of(location, self._patch_size)
         first, last = min(window[0] for window in windows), max(window[1] for window in windows)
         items = self._catalogue.search(patch.bounds, f"{first}/{last}", self._cloud_percent)
         scenes = (scene_of(item, self.bands) for item in items if _covers(item, patch))
         return [scene for scene in scenes if scene and in_windows(scene.time, windows)]
 
-    def _read_window(self, file: str, location: Location, number: int = 1) -> NDArray[np.uint16]:
-        return super()._read_window(self._tokens.sign(file), location, number)
+    def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
+        return super()._read_window(self._tokens.sign(file), location, numbers)
 
-    def _check_bands(self) -> None:
+    def _check_items(self) -> None:
         item = self._catalogue.sample()
         if item is None:
             raise ConfigError(f"collection: expected scenes, got {self.collection} without any; choose another")
@@ -77,6 +79,11 @@ class StacSource(RasterSource):
                 f"collection: expected the {len(self.bands)} bands of Sentinel-2 {self.product_level}, got "
                 f"{self.collection} without {', '.join(missing)}; choose another"
             )
+        if math.isnan(baseline_of(item)) and not is_offset_applied(item):
+            raise ConfigError(
+                f"collection: expected items that say their processing baseline ({', '.join(BASELINES)}), got "
+                f"{self.collection} without; choose another"
+            )
         accounts = sorted({link.partition("://")[0] for link in found.values()} & {"s3", "gs", "az"})
         if accounts:
             raise ConfigError(
@@ -85,8 +92,8 @@ class StacSource(RasterSource):
             )
 
 
-def _covers(item: Item, patch: Polygon) -> bool:
-    return bool(item["geometry"] and shape(item["geometry"]).contains(patch))
+def _covers(item: Item, patch: Any) -> bool:  # noqa: ANN401 - a shapely polygon
+    return bool(item["geometry"] and shape(item["geometry"]).buffer(0).contains(patch))  # buffer(0): some are invalid
 
 
 def _open(catalogue: str, collection: str | None) -> Catalogue:
