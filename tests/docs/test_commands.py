@@ -19,6 +19,9 @@ SMALLER = {
         *("--locations", "2", "--patch-size", "12", "--until", "2021-12-15"),
         *("--sampling", "points", "--points", "POINTS.csv"),
     ],
+    ("seco", "evaluate", "finetune"): ["--epochs", "1"],
+    ("seco", "evaluate", "change"): ["--epochs", "1", "--seeds", "1"],
+    ("seco", "embed"): ["--size", "32"],
     ("seco", "profile"): ["--batch-size", "4", "--size", "32", "--seconds", "0"],
     ("seco", "pretrain"): workspace.SMALL_RUN,
     ("torchrun",): [*workspace.SMALL_RUN, "--threads", "1"],
@@ -32,6 +35,7 @@ ELSEWHERE = {
     ("seco", "collect", "--source", "earthengine"): "tests/collect/test_earthengine_cli.py",
     ("seco", "collect", "--source", "stac"): "tests/collect/test_stac.py",
     ("seco", "merge"): "tests/data/test_merge.py",
+    ("seco", "embed", "--data", "FOLDER", "--timm"): "needs the hub of weights; --random is the same",
 }
 ALL = [command for page in PAGES if page.name != "tutorial.md" for command in commands(page)]
 

@@ -4,11 +4,11 @@ import numpy as np
 import rasterio
 import torch
 from click.testing import CliRunner
-from collect.scenes import inside, numbers_of, write_raster
+from collect.scenes import points, write_place
 from data.test_scene_folders import make_seco2021, make_ssl4eo
+from PIL import Image
 from seco.cli.main import main
 
-from seco.bands import SENTINEL2_L2A
 from seco.pretrain.encoder import build_backbone
 
 SMALL_RUN = [
@@ -22,13 +22,15 @@ def make(folder):
     store, run = folder / "STORE", folder / "RUN"
     seco("collect", "--source", "synthetic", "--out", store, "--locations", 12, "--patch-size", 48, "--seed", 0)
     seco("pretrain", "--data", store, "--out", run, *SMALL_RUN)
+    seco("collect", "--source", "synthetic", "--out", folder / "SMALL_STORE", "--locations", 6, "--patch-size", 48)
     seco("pack", store, "--out", folder / "PACKED")
     torch.save({"state_dict": build_backbone("resnet18", 3).state_dict()}, folder / "seco_resnet18_1m.ckpt")
     seco("import-checkpoint", folder / "seco_resnet18_1m.ckpt", "--out", folder / "SECO_1M", "--size", "32")
     make_rasters(folder / "RASTERS")
-    make_scenes(folder / "SCENES")
-    points = [(place.longitude, place.latitude) for place in map(inside, range(4))]
-    (folder / "POINTS.csv").write_text("lon,lat\n" + "".join(f"{lon},{lat}\n" for lon, lat in points))
+    write_place(folder / "SCENES")
+    (folder / "POINTS.csv").write_text("lon,lat\n" + "".join(f"{lon},{lat}\n" for lon, lat in points(4)))
+    make_classes(folder / "FOLDER")
+    make_classes(folder / "FOLDER_OF_CLASSES")
     make_seco2021(folder / "seasonal_contrast_100k")
     for part in ("s2a", "s2c"):
         make_ssl4eo(folder / "ssl4eo-s12" / part)
@@ -54,11 +56,10 @@ def make_rasters(folder):
             raster.descriptions = ("B02", "B03", "B04", "B08")
 
 
-def make_scenes(folder):
-    """Two years of a scene every ten days."""
-    for number in range(72):
-        day = np.datetime64("2020-01-05") + 10 * number
-        planes = [
-            np.kron(numbers_of(band, number), np.ones((band.resolution_m // 10,) * 2, np.uint16)) for band in SENTINEL2_L2A
-        ]
-        write_raster(folder / f"place_{day}.tif", np.array(planes))
+def make_classes(folder):
+    """Pictures of two classes, of which one is brighter."""
+    for name, brightness in {"forest": 60, "town": 160}.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(12):
+            pixels = np.random.default_rng(i).integers(brightness - 40, brightness + 40, (64, 64, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
