@@ -26,8 +26,10 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     """Collect, or estimate what that takes."""
     from seco.collect.collector import collect
 
+    # A wrong region is told before anyone is asked for credentials; where scenes lie, only their source knows.
+    sampler = None if options["sampling"] in {None, "scenes"} else _open_sampler([], **options)
     source = _OPEN[options["source"]](**options)
-    sampler = _open_sampler(getattr(source, "outlines", []), **options)
+    sampler = sampler or _open_sampler(getattr(source, "outlines", []), **options)
     settings = _settings(source, sampler.name, **options)
     if dry_run:
         from seco.collect.estimate import estimate

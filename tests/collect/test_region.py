@@ -88,7 +88,7 @@ def test_wrong_rows_are_named(tmp_path, text, message):
     ("wrong", "code", "message"),
     [
         (("--sampling", "region"), 2, "--region: expected with --sampling region, got none"),
-        (("--region", "FR"), 2, "--region: expected with --sampling region, got --sampling cities"),
+        (("--region", "FR"), 2, "--region: expected with --sampling region, got none"),
         (("--sampling", "points"), 2, "--points: expected with --sampling points"),
         (("--sampling", "region", "--region", "Frence"), 1, "did you mean France"),
         (("--sampling", "region", "--region", "Antarctica"), 1, "expected land that Sentinel-2 covers"),

@@ -8,7 +8,6 @@ import numpy as np
 
 from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
-from seco.errors import DataError
 
 
 class ChangePairs(Protocol):
@@ -57,12 +56,3 @@ class ChangePairs(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """What identifies the data, for a result that can be repeated."""
-
-
-def open_change_pairs(path: str | Path) -> ChangePairs:
-    """Open a data set of change.
-
-    Raises:
-        DataError: If it is of no layout that is known.
-    """
-    raise DataError(f"{path}: expected a data set of change, got a folder of no layout that is known; check the path")

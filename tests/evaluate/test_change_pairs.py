@@ -1,0 +1,120 @@
+"""Change pairs as they lie on disk: OSCD made again, the real pair of Taizhou, folders of any rasters."""
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from seco.data.reflectance import Reflectance
+from seco.errors import DataError
+from seco.evaluate.datasets import open_change_pairs
+from seco.evaluate.datasets.oscd import BANDS
+
+SHAPE = (40, 30)  # rows, columns
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+
+
+def write(file, pixels, **options):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    count, height, width = pixels.shape
+    options |= {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": pixels.dtype.name}
+    with rasterio.open(file, "w", **options) as raster:
+        raster.write(pixels)
+
+
+def numbers(seed, count=1, shape=SHAPE, dtype=np.uint16):
+    return np.random.default_rng(seed).integers(1, 200, (count, *shape)).astype(dtype)
+
+
+def change_mask(seed):
+    return np.random.default_rng(seed).random(SHAPE) < 0.3
+
+
+def write_city(images, labels, city, seed):
+    for k, folder in enumerate(("imgs_1_rect", "imgs_2_rect")):
+        for i, band in enumerate(BANDS):
+            write(images / city / folder / f"{band}.tif", numbers([seed, k, i]))
+    if labels is not None:
+        (labels / city / "cm").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(change_mask(seed).astype(np.uint8) * 255).save(labels / city / "cm" / "cm.png")
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_oscd(tmp_path, published):
+    """In the three folders that are published, with the lists beside the images, and in one tree without lists."""
+    images = tmp_path / "images" if published else tmp_path
+    for seed, city in enumerate(("paris", "rio", "dubai")):
+        labels = tmp_path / ("train" if city == "paris" else "test") if published else tmp_path
+        write_city(images, labels if city != "dubai" else None, city, seed)
+    if published:
+        (images / "train.txt").write_text("paris,dubai\n")
+    pairs = open_change_pairs(tmp_path)
+    assert list(pairs.names) == ["paris", "rio"]  # nobody knows what changed in dubai
+    assert {name: list(rows) for name, rows in pairs.splits.items()} == {"train": [0], "test": [1]}
+    assert ("train.txt" if published else "publication") in pairs.split_source
+    assert (pairs.band_names, pairs.dtype, pairs.reflectance) == (BANDS, np.uint16, Reflectance(10_000.0, 0.0))
+    before, after, mask = pairs.read(1, ("B04", "B8A"))
+    red, narrow = BANDS.index("B04"), BANDS.index("B8A")
+    np.testing.assert_array_equal(before, np.concatenate([numbers([1, 0, red]), numbers([1, 0, narrow])]))
+    np.testing.assert_array_equal(after[0], numbers([1, 1, red])[0])
+    np.testing.assert_array_equal(mask, change_mask(1))
+    assert mask.dtype == np.int8
+    both = np.concatenate([numbers([0, k, red]) for k in (0, 1)])
+    assert pairs.statistics["B04"].mean == pytest.approx(both.mean())
+    assert pairs.describe()["training_pairs"] == ["paris"]
+
+
+def test_the_real_pair_of_taizhou(shared_data):
+    folder = shared_data("change") / "taizhou_landsat"
+    pairs = open_change_pairs(folder)
+    assert list(pairs.names) == ["taizhou_landsat left", "taizhou_landsat right"]
+    assert len(pairs.band_names) == 6
+    left, right = (pairs.read(i, pairs.band_names) for i in range(2))
+    assert left[0].shape == right[0].shape == (6, 400, 200)
+    with rasterio.open(folder / "2000TM") as raster:
+        np.testing.assert_array_equal(np.concatenate([left[0], right[0]], axis=2), raster.read())
+    mask = np.concatenate([left[2], right[2]], axis=1)
+    changed, unchanged = (
+        np.asarray(Image.open(folder / f"{name}.bmp").convert("L")) > 0 for name in ("change", "unchanged")
+    )
+    np.testing.assert_array_equal(mask == 1, changed)
+    np.testing.assert_array_equal(mask == 0, unchanged & ~changed)
+    assert {-1, 0, 1} == set(np.unique(mask))
+
+
+def test_folders_of_any_pairs(tmp_path):
+    for i in range(4):
+        folder = tmp_path / f"place{i}"
+        write(folder / "before.tif", numbers(i, 3, dtype=np.uint8))
+        write(folder / "after.tif", numbers(i + 10, 3, dtype=np.uint8))
+        mask = change_mask(i).astype(np.uint8)
+        mask[:2] = 99
+        write(folder / "mask.tif", mask[None], nodata=99)
+    pairs = open_change_pairs(tmp_path)
+    assert pairs.band_names == ("band1", "band2", "band3")
+    assert [len(pairs.splits[name]) for name in ("train", "test")] == [2, 2]
+    mask = pairs.read(2, ("band2",))[2]
+    assert (mask[:2] == -1).all()
+    np.testing.assert_array_equal(mask[2:], change_mask(2)[2:])
+    assert open_change_pairs(tmp_path).describe() == pairs.describe()
+
+
+def test_what_is_wrong_is_named(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        open_change_pairs(tmp_path / "missing")
+    with pytest.raises(DataError, match=r"expected OSCD .* got neither"):
+        open_change_pairs(tmp_path)
+    for name in ("a", "b"):
+        write(tmp_path / name / "before.tif", numbers(0))
+        write(tmp_path / name / "after.tif", numbers(1, shape=(40, 31)))
+        write(tmp_path / name / "mask.tif", np.zeros((1, *SHAPE), np.uint8))
+    pairs = open_change_pairs(tmp_path)
+    with pytest.raises(DataError, match=r"b/after\.tif: expected 30x40 px as before\.tif, got 31x40"):
+        pairs.read(1, pairs.band_names)
+    (tmp_path / "a" / "mask.tif").write_bytes(b"no raster")
+    write(tmp_path / "a" / "after.tif", numbers(1))
+    with pytest.raises(DataError, match=r"a/mask\.tif"):
+        pairs.read(0, pairs.band_names)
+    write(tmp_path / "a" / "before.tif", numbers(0).astype(np.float32))
+    with pytest.raises(DataError, match=r"a/before\.tif: expected uint8 or uint16, got float32"):
+        open_change_pairs(tmp_path)
