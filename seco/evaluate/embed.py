@@ -15,7 +15,7 @@ import torch
 from seco.data.atomic import atomic_path
 from seco.data.description import LABELS_FILE
 from seco.errors import ConfigError
-from seco.evaluate.datasets import ClassFolder, StorePatches
+from seco.evaluate.datasets import BigEarthNet, ClassFolder, StorePatches
 from seco.evaluate.encoders import Subject
 from seco.evaluate.features import feature_batches
 
@@ -48,7 +48,7 @@ def check_format(out: Path) -> None:
 
 def write_embeddings(
     subject: Subject,
-    images: StorePatches | ClassFolder,
+    images: StorePatches | ClassFolder | BigEarthNet,
     out: Path,
     *,
     batch_size: int = 256,
@@ -90,8 +90,11 @@ def write_embeddings(
     return Embeddings(np.concatenate(kept), columns_of(np.flatnonzero(shown)), len(images))
 
 
-def describe_rows(images: StorePatches | ClassFolder) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+def describe_rows(images: StorePatches | ClassFolder | BigEarthNet) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
     """What tells which images some rows, int64 ``(n,)``, are: columns ``(n,)`` by name."""
+    if isinstance(images, BigEarthNet):  # several labels an image are no class
+        patches = np.array(images.names)
+        return lambda rows: {"file": patches[rows]}
     if isinstance(images, ClassFolder):
         files, classes = np.array(images.names), np.array(images.class_names)
         return lambda rows: {"file": files[rows], "class": classes[images.labels[rows]]}
@@ -109,7 +112,7 @@ def describe_rows(images: StorePatches | ClassFolder) -> Callable[[np.ndarray], 
     return of_patches
 
 
-def _on_map(images: StorePatches | ClassFolder) -> np.ndarray:
+def _on_map(images: StorePatches | ClassFolder | BigEarthNet) -> np.ndarray:
     """Of a store every k-th location with all its dates, else every k-th image: bool ``(N,)``."""
     every = -(-len(images) // MAP_POINTS)
     shown: np.ndarray = images.groups % every == 0

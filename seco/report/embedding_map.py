@@ -36,6 +36,8 @@ def choose_colour(colour: str | None, columns: Iterable[str]) -> str:
         ConfigError: If the data have no such column.
     """
     possible = [name for name, column in _COLUMNS.items() if column in columns]
+    if not possible:
+        raise ConfigError("map: expected classes, places or dates to colour it by, got data without; leave --map out")
     if colour is not None and colour not in possible:
         raise ConfigError(f"colour: expected {' or '.join(possible)} for these data, got {colour}; choose another")
     return colour or possible[0]

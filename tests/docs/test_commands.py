@@ -24,6 +24,10 @@ SMALLER = {
     ("seco", "embed"): ["--size", "32"],
     ("seco", "profile"): ["--batch-size", "4", "--size", "32", "--seconds", "0"],
     ("seco", "pretrain"): workspace.SMALL_RUN,
+    ("seco", "pretrain", "--data", "STORE", "--out", "RUN", "--steps", "60", "--profile"): [
+        *workspace.SMALL_RUN,
+        *("--steps", "12", "--epochs", "4"),
+    ],
     ("torchrun",): [*workspace.SMALL_RUN, "--threads", "1"],
 }
 # What is not run here, and why or where.

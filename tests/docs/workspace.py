@@ -22,7 +22,21 @@ def make(folder):
     store, run = folder / "STORE", folder / "RUN"
     seco("collect", "--source", "synthetic", "--out", store, "--locations", 12, "--patch-size", 48, "--seed", 0)
     seco("pretrain", "--data", store, "--out", run, *SMALL_RUN)
-    seco("collect", "--source", "synthetic", "--out", folder / "SMALL_STORE", "--locations", 6, "--patch-size", 48)
+    seco(
+        "collect",
+        "--source",
+        "synthetic",
+        "--out",
+        folder / "SMALL_STORE",
+        "--locations",
+        6,
+        "--patch-size",
+        48,
+        "--seed",
+        1,
+    )
+    for file in ("vectors.parquet", "vectors.npy"):
+        seco("embed", "--data", store, "--checkpoint", run, "--out", folder / file)
     seco("pack", store, "--out", folder / "PACKED")
     torch.save({"state_dict": build_backbone("resnet18", 3).state_dict()}, folder / "seco_resnet18_1m.ckpt")
     seco("import-checkpoint", folder / "seco_resnet18_1m.ckpt", "--out", folder / "SECO_1M", "--size", "32")
@@ -31,6 +45,7 @@ def make(folder):
     (folder / "POINTS.csv").write_text("lon,lat\n" + "".join(f"{lon},{lat}\n" for lon, lat in points(4)))
     make_classes(folder / "FOLDER")
     make_classes(folder / "FOLDER_OF_CLASSES")
+    make_pairs(folder / "PAIRS")
     make_seco2021(folder / "seasonal_contrast_100k")
     for part in ("s2a", "s2c"):
         make_ssl4eo(folder / "ssl4eo-s12" / part)
@@ -63,3 +78,15 @@ def make_classes(folder):
         for i in range(12):
             pixels = np.random.default_rng(i).integers(brightness - 40, brightness + 40, (64, 64, 3)).astype(np.uint8)
             Image.fromarray(pixels).save(folder / name / f"{i}.png")
+
+
+def make_pairs(folder):
+    """Three places, in each a square that became bright."""
+    for i in range(3):
+        (folder / f"place{i}").mkdir(parents=True)
+        before = np.random.default_rng(i).integers(40, 90, (96, 96, 3)).astype(np.uint8)
+        mask = np.zeros((96, 96), np.uint8)
+        mask[20:50, 30:60] = 255
+        pictures = {"before": before, "after": before + mask[..., None] // 2, "mask": mask}
+        for name, pixels in pictures.items():
+            Image.fromarray(pixels).save(folder / f"place{i}" / f"{name}.png")

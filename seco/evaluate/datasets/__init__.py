@@ -7,6 +7,8 @@ from seco.data.scene_folders import is_archive
 from seco.data.store import open_store
 from seco.errors import DataError
 
+from .bigearthnet import BigEarthNet, find_bigearthnet
+from .bigearthnet_v2 import find_bigearthnet_v2
 from .change_pairs import ChangePairs
 from .class_folder import ClassFolder
 from .images import Images, LabelledImages
@@ -14,20 +16,31 @@ from .oscd import find_oscd
 from .pair_folders import find_pairs
 from .store_patches import StorePatches
 
-__all__ = ["ChangePairs", "ClassFolder", "Images", "LabelledImages", "StorePatches", "open_change_pairs", "open_images"]
+__all__ = [
+    "BigEarthNet",
+    "ChangePairs",
+    "ClassFolder",
+    "Images",
+    "LabelledImages",
+    "StorePatches",
+    "open_change_pairs",
+    "open_images",
+]
 
 
-def open_images(path: str | Path) -> StorePatches | ClassFolder:
-    """Open a patch store, or a folder with one folder of images a class.
+def open_images(path: str | Path) -> StorePatches | ClassFolder | BigEarthNet:
+    """Open a patch store, BigEarthNet of either version, or a folder with one folder of images a class.
 
     Raises:
-        DataError: If the folder is neither.
+        DataError: If the folder is none of them.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a store or a folder of classes, got no such folder; check the path")
     is_store = (folder / DATASET_FILE).is_file() or (folder.is_dir() and is_archive(folder))
-    return StorePatches(open_store(folder)) if is_store else ClassFolder(folder)
+    if is_store:
+        return StorePatches(open_store(folder))
+    return find_bigearthnet_v2(folder) or find_bigearthnet(folder) or ClassFolder(folder)
 
 
 def open_change_pairs(path: str | Path) -> ChangePairs:

@@ -1,6 +1,8 @@
 """Change pairs in raster files, whatever the layout they were found in."""
 
 import hashlib
+import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window
 
-from seco.bands import canonical_name
+from seco.bands import RGB, canonical_name
 from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics, DigitalNumberHistogram
 from seco.errors import DataError
@@ -49,7 +51,8 @@ class RasterPairs:
     Args:
         path: Folder of the data set.
         pairs: Its pairs, at least two.
-        band_names: Of the bands, in the order of the files; None: the descriptions in the first, or band1, band2, ….
+        band_names: Of the bands, in the order of the files; None: of pictures B04, B03 and B02, else
+            the descriptions in the first, or band1, band2, ….
         reflectance: What the digital numbers mean.
         split: Names of the pairs to train on and where that is said; None: half of them, by hash.
 
@@ -71,10 +74,14 @@ class RasterPairs:
         self.names = [pair.name for pair in self._pairs]
         with _opened(self._pairs[0].before[0]) as first:
             self.dtype = np.dtype(first.dtypes[0])
-            found = tuple(canonical_name(name) if name else f"band{i}" for i, name in enumerate(first.descriptions, 1))
+            described = [str(name) for name in first.descriptions]
+            if [colour.name for colour in first.colorinterp] == ["red", "green", "blue"]:
+                described = list(RGB)
         if self.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
             raise DataError(f"{self._pairs[0].before[0]}: expected uint8 or uint16, got {self.dtype}; convert the rasters")
-        self.band_names = band_names or found
+        if not all(re.fullmatch(r"\w{1,16}", name) for name in described) or len(set(described)) < len(described):
+            described = [f"band{i}" for i in range(1, len(described) + 1)]  # whole sentences are no names
+        self.band_names = band_names or tuple(canonical_name(name) for name in described)
         if split is None:
             train = half_of_each_class(self.names, np.zeros(len(self.names), np.int64))
             self.split_source = "half of the pairs for training, by SHA-256 of their names"
@@ -169,6 +176,8 @@ def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _opened(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no types
     try:
-        return rasterio.open(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # pairs lie on each other, wherever that is
+            return rasterio.open(file)
     except RasterioError as error:
         raise DataError(f"{file}: expected a raster that GDAL reads, got: {error}; fetch it again") from error

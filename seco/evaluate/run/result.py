@@ -58,7 +58,7 @@ def summarise(
     intervals: dict[str, Any] = {}
     if len(trials) > 1:
         intervals["seeds"] = {name: seed_interval([metrics[name] for metrics in each]) for name in each[0]}
-    if evaluation.bootstrap:
+    if evaluation.bootstrap and num_groups > 1:  # of one group every resample is the same
         intervals["bootstrap"] = bootstrap_intervals(
             lambda counts: _mean([trial.statistic(counts) for trial in trials]),
             num_groups,

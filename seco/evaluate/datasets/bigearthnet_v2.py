@@ -1,0 +1,53 @@
+"""BigEarthNet v2 (reBEN, Clasen et al., 2024): one table of labels and splits, folders by Sentinel-2 tile."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+
+from seco.errors import DataError
+
+from .bigearthnet import BigEarthNet, encode_labels
+
+METADATA = "metadata.parquet"
+IMAGES = "BigEarthNet-S2"
+_FLAGS = ("contains_seasonal_snow", "contains_cloud_or_shadow")
+_COLUMNS = ("patch_id", "labels", "split")
+
+
+def find_bigearthnet_v2(path: Path) -> BigEarthNet | None:
+    """Open ``BigEarthNet-S2`` with ``metadata.parquet`` beside it, or None if there is none.
+
+    Patches with snow or clouds are left out.
+
+    Raises:
+        DataError: If the table cannot be read or lacks a column.
+    """
+    root = path if (path / METADATA).is_file() else path.parent
+    images = root / IMAGES
+    if not (root / METADATA).is_file() or not images.is_dir() or path not in {root, images}:
+        return None
+    try:
+        table = pyarrow.parquet.read_table(root / METADATA)
+        lacking = [name for name in _COLUMNS if name not in table.column_names]
+        if lacking:
+            raise DataError(
+                f"{root / METADATA}: expected columns {', '.join(_COLUMNS)}, got none named {lacking[0]}; fetch it again"
+            )
+    except (OSError, pyarrow.ArrowInvalid) as error:
+        raise DataError(f"{root / METADATA}: expected the table of patches, got: {error}; fetch it again") from error
+    removed = {}
+    for flag in _FLAGS:
+        if flag in table.column_names:
+            bad = pyarrow.compute.fill_null(table[flag], False)
+            removed[flag] = int(pyarrow.compute.sum(bad).as_py() or 0)
+            table = table.filter(pyarrow.compute.invert(bad))
+    table = table.sort_by("patch_id")
+    names = table["patch_id"].to_pylist()
+    labels = np.array([encode_labels(of_patch, root / METADATA) for of_patch in table["labels"].to_pylist()])
+    split = table["split"].to_numpy(zero_copy_only=False)
+    splits = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
+    folders = [images / name.rsplit("_", 2)[0] / name for name in names]
+    return BigEarthNet(root, folders, labels, splits=splits, split_source=f"column split of {METADATA}", removed=removed)
