@@ -20,7 +20,7 @@ from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
 # Takes names of any length; USTAR does not, and DALI does not read PAX headers.
-FORMAT: Literal[1] = 1  # tarfile.GNU_FORMAT
+FORMAT: Literal[1] = tarfile.GNU_FORMAT
 
 
 def pack_store(
