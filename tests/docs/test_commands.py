@@ -16,7 +16,7 @@ SMALLER = {
     ("seco",): [],
     ("seco", "collect", "--source", "synthetic"): ["--locations", "6", "--patch-size", "48"],
     ("seco", "collect", "--source", "local"): [
-        *("--locations", "2", "--patch-size", "12", "--until", "2021-12-15"),
+        *("--locations", "2", "--patch-size", "12", "--until", "2021-12-15", "--dates", "3"),
         *("--sampling", "points", "--points", "POINTS.csv"),
     ],
     ("seco", "evaluate", "finetune"): ["--epochs", "1"],
