@@ -112,7 +112,11 @@ def draw_growth(panels: dict[str, list[tuple[float, float]]]) -> Figure:
         axes.set_xlabel(titles[what], fontsize=8)
         axes.set_title("seconds to open" if what == "locations" else "locations/s", fontsize=8, loc="left")
         if what == "locations":
-            axes.set(xscale="log", yscale="log")
+            axes.set(xscale="log", yscale="log", ylim=(0.05, 5))
+            axes.set_xticks(x, [f"{value / 1000:,.0f} k" for value in x])
+            axes.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+            for axis in (axes.xaxis, axes.yaxis):
+                axis.set_minor_locator(NullLocator())
         else:
             axes.set_xticks(x)
             axes.set_ylim(bottom=0)
