@@ -26,7 +26,7 @@ ONLY = {
     "num_shards": CATALOGUES,
     "shard": CATALOGUES,
     "dry_run": CATALOGUES,
-    "collection": ("earthengine", "stac"),
+    "collection": CATALOGUES,
     "catalog": ("stac", "local"),
     "credentials": ("earthengine",),
     "project": ("earthengine",),
@@ -55,10 +55,9 @@ ONLY = {
 @click.option("--window", type=click.IntRange(min=0), default=15, show_default=True, help="Days that a date may be off.")
 @click.option(
     "--sampling",
-    type=click.Choice(["cities", "land", "region", "points"]),
-    default="cities",
-    show_default=True,
-    help="Where places are drawn: within some 50 km of cities, or on all land alike, or as the next two options say.",
+    type=click.Choice(["cities", "land", "scenes", "region", "points"]),
+    help="Where places are drawn: within some 50 km of cities, on all land alike, on the land of scenes on disk, or as the "
+    "next two options say.  [cities; of scenes on disk: scenes]",
 )
 @click.option("--region", help="With --sampling region: a file of polygons, or a country by English name or ISO code.")
 @click.option(
@@ -72,11 +71,12 @@ ONLY = {
 @click.option("--dry-run", is_flag=True, help="List the first locations and print what the collection will take.")
 @click.option(
     "--collection",
-    help="earthengine: COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C); stac: its name.",
+    help="earthengine: COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C); stac: its name; "
+    "local: L2A or L1C, where there are both.",
 )
 @click.option(
     "--catalog",
-    help="stac: earth-search (the default), planetary-computer, a URL or a catalog.json; local: the folder of the scenes.",
+    help="stac: earth-search (the default), planetary-computer, a URL, or a catalogue on disk; local: the scenes' folder.",
 )
 @click.option("--credentials", default="user", show_default=True, help="user, adc, anonymous or a key file.")
 @click.option("--project", help="Cloud project registered for Earth Engine.  [that of the credentials]")
@@ -91,6 +91,7 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
     \b
     $ seco collect --source earthengine --project my-project --out seasons --locations 1000 --seed 1
     $ seco collect --source stac --catalog earth-search --out seasons --locations 1000 --seed 1
+    $ seco collect --source local --catalog products --out seasons --locations 100 --seed 1
     $ seco collect --source synthetic --out toy --locations 100 --seed 1 --patch-size 64
     """  # noqa: D301 - \b is click's mark for text that keeps its lines
     source = options["source"]
@@ -103,9 +104,10 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
         if options[name] is None and options["sampling"] == name:
             raise click.UsageError(f"--{name}: expected with --sampling {name}, got none; give it")
         if options[name] is not None and options["sampling"] != name:
-            raise click.UsageError(
-                f"--{name}: expected with --sampling {name}, got --sampling {options['sampling']}; leave it out"
-            )
+            got = f"--sampling {options['sampling']}" if options["sampling"] else "none"
+            raise click.UsageError(f"--{name}: expected with --sampling {name}, got {got}; give both or neither")
+    if source == "local" and not options["catalog"]:
+        raise click.UsageError("--catalog: expected the folder of the scenes, got none; give it")
     if options["shard"] >= options["num_shards"]:
         raise click.UsageError(f"--shard: expected less than --num-shards {options['num_shards']}, got {options['shard']}")
     if source == "synthetic":

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -26,13 +26,13 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     """Collect, or estimate what that takes."""
     from seco.collect.collector import collect
 
-    sampler = _open_sampler(**options)
     source = _OPEN[options["source"]](**options)
+    sampler = _open_sampler(getattr(source, "outlines", []), **options)
     settings = _settings(source, sampler.name, **options)
     if dry_run:
         from seco.collect.estimate import estimate
 
-        _print_estimate(estimate(settings, source, sampler))
+        _print_estimate(estimate(settings, source, sampler), settings)
         return
     try:
         with _reporting() as report:
@@ -53,13 +53,22 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     click.echo(f"This run: {progress.requests} requests, {progress.bytes_read / 1e6:.1f} MB of pixels, {seconds:.0f} s")
 
 
-def _print_estimate(found: "Estimate") -> None:
+def _print_estimate(found: "Estimate", settings: "Settings") -> None:
+    from seco.collect.estimate import REQUESTS_PER_S
+
     sample = found.sample
-    click.echo(f"Sampled {sample.wanted} locations: {sample.accepted} with all dates; rejected: {_rejections(sample)}")
+    spread = f", every {found.every:,}th" if found.every > 1 else ""
     click.echo(
-        f"Estimate: {found.requests:,} requests, {found.bytes_received / 1e9:.1f} GB received, "
-        f"about {found.bytes_on_disk / 1e9:.1f} GB on disk, {found.hours:.1f} hours at {found.requests_per_s:.0f} requests/s"
+        f"Sampled {sample.wanted} locations{spread}: {sample.accepted} with all dates; rejected: {_rejections(sample)}"
     )
+    click.echo(
+        f"Estimate: {found.locations:,} of {len(settings.numbers):,} locations, {found.requests:,} requests, "
+        f"{found.bytes_received / 1e9:.1f} GB of pixels, about {found.bytes_on_disk / 1e9:.1f} GB on disk"
+    )
+    if settings.source == "earthengine":
+        click.echo(f"{found.hours:.1f} hours at {REQUESTS_PER_S:.0f} requests/s, if the quota and the line allow")
+    else:
+        click.echo("How long that takes is the server's or the disk's to say: each request for pixels reads many windows")
 
 
 def _rejections(progress: "Progress") -> str:
@@ -94,15 +103,14 @@ def _open_stac(**options: Any) -> "SceneSource":  # noqa: ANN401
         catalogue=options["catalog"] or DEFAULT_CATALOGUE,
         collection=options["collection"],
         patch_size=options["patch_size"],
+        cloud_percent=options["cloud"],
     )
 
 
 def _open_local(**options: Any) -> "SceneSource":  # noqa: ANN401
-    from seco.collect.local import LocalSource
+    from seco.collect.local.source import LocalSource
 
-    if not options["catalog"]:
-        raise ConfigError("catalog: expected the folder of the scenes, got none; give --catalog FOLDER")
-    return LocalSource(Path(options["catalog"]), patch_size=options["patch_size"])
+    return LocalSource(Path(options["catalog"]), level=options["collection"], patch_size=options["patch_size"])
 
 
 _OPEN: "dict[str, Callable[..., SceneSource]]" = {
@@ -113,20 +121,31 @@ _OPEN: "dict[str, Callable[..., SceneSource]]" = {
 
 
 def _open_sampler(
-    *, sampling: str, region: str, points: Path, locations: int, patch_size: int, **_: object
+    outlines: "Sequence[Any]",
+    /,
+    *,
+    sampling: str | None,
+    region: str,
+    points: Path,
+    locations: int,
+    patch_size: int,
+    **_: object,
 ) -> "DrawnPlaces | GivenPlaces":
+    """``outlines`` are those of scenes on disk, whatever lies elsewhere has no scene; empty if nobody knows them."""
     from seco.collect.geography import land
     from seco.collect.places import DrawnPlaces, GivenPlaces
-    from seco.collect.region import open_region, read_points
+    from seco.collect.region import open_outlines, open_region, read_points
     from seco.collect.sampling import AroundCities, Distribution, OverArea
 
     if sampling == "points":
         return GivenPlaces(read_points(points), locations=locations, patch_size=patch_size)
-    distribution: Distribution
-    if sampling == "cities":
-        distribution = AroundCities()
-    else:
-        distribution = OverArea(land(), "land") if sampling == "land" else open_region(region)
+    open_distribution: dict[str, Callable[[], Distribution]] = {
+        "cities": AroundCities,
+        "land": lambda: OverArea(land(), "land"),
+        "scenes": lambda: open_outlines(outlines),
+        "region": lambda: open_region(region),
+    }
+    distribution = open_distribution[sampling or ("scenes" if outlines else "cities")]()
     return DrawnPlaces(distribution, locations=locations, patch_size=patch_size)
 
 

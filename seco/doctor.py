@@ -34,7 +34,6 @@ PACKAGES = {
     "nvidia-libnvcomp-cu13": ("GeoTIFFs are decompressed on the CPU only", _GPU),
     "earthengine-api": ("no collect --source earthengine", _COLLECT),
     "pystac-client": ("no collect --source stac", _COLLECT),
-    "planetary-computer": ("no collect --catalog planetary-computer", _COLLECT),
 }
 CODECS = ("none", "lzw", "deflate", "zstd")
 _SIMD = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "asimd", "sve")

@@ -14,6 +14,18 @@ class Rejected(Exception):
     """A candidate that gives no patch; its text is the reason, one of a few."""
 
 
+class PlaceRejected(Rejected):
+    """A place where no patch is wanted, whatever scenes there are.
+
+    Attributes:
+        position: Its longitude and latitude, degrees.
+    """
+
+    def __init__(self, reason: str, position: tuple[float, float]) -> None:
+        super().__init__(reason)
+        self.position = position
+
+
 def choose_scenes(
     scenes: Sequence[Scene],
     windows: Sequence[Window],

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from seco.collect.choose import Rejected
+from seco.collect.choose import PlaceRejected, Rejected
 from seco.collect.fetch import Candidate, Patches, choose_for
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
@@ -20,7 +20,7 @@ from seco.collect.source import Scene, SceneSource
 from seco.collect.workers import Workers
 from seco.errors import RunError, SourceError
 
-HOPELESS = 20  # locations without a place, and no fewer than those with one: the settings ask too much
+HOPELESS = 20  # locations without clear scenes, and no fewer than those with: the settings ask too much
 LOST = 10  # requests in a row that failed for good: the line is down, or the quota used up
 AHEAD = 8  # listings: each takes longer than a request for pixels
 
@@ -45,7 +45,7 @@ class Sampler(Protocol):
         """The place of an attempt at a location, both from 0: a pure function of its arguments.
 
         Raises:
-            Rejected: If there is none: the next attempt is tried.
+            PlaceRejected: If it will not do: the next attempt is tried.
         """
 
 
@@ -110,7 +110,7 @@ class Collector:
         self._again: deque[tuple[int, int]] = deque()
         self._next: list[Candidate] = []  # of the next listing
         self._ready: deque[tuple[Candidate, list[Scene]]] = deque()
-        self._listings = self._failures = 0
+        self._listings = self._failures = self._in_vain = 0
         self._aside: SourceError | None = None
         self.progress = Progress(
             wanted=len(settings.numbers),
@@ -175,8 +175,8 @@ class Collector:
             number, attempt = drawn
             try:
                 place = self._sampler.candidate(self._settings.seed, number, attempt)
-            except Rejected as rejection:
-                self._reject(number, attempt, str(rejection))
+            except PlaceRejected as rejection:
+                self._reject(number, attempt, str(rejection), rejection.position)
             else:
                 windows = self._settings.calendar.windows(self._settings.seed, number, attempt)
                 self._next.append(Candidate(number, attempt, place, windows))
@@ -211,7 +211,10 @@ class Collector:
             self._accept(outcome.candidates[0], outcome.patches)
         else:
             candidate = outcome.candidates[0]
-            self._reject(candidate.number, candidate.attempt, outcome.reason, candidate.location)
+            position = candidate.location.longitude, candidate.location.latitude
+            self._reject(candidate.number, candidate.attempt, outcome.reason, position)
+            if candidate.attempt + 1 == self._settings.max_attempts:
+                self._give_up_in_vain()
 
     def _set_aside(self, error: SourceError) -> None:
         """Leave locations to the next run of the same command; end this one if that happens time and again."""
@@ -225,21 +228,26 @@ class Collector:
         self.progress.accepted += 1
         self.progress.bytes_read += patches.bytes_read
 
-    def _reject(self, number: int, attempt: int, reason: str, place: Location | None = None) -> None:
+    def _reject(self, number: int, attempt: int, reason: str, position: tuple[float, float]) -> None:
+        longitude, latitude = position
         self._ledger.journal.reject(
             number,
             attempt,
             location_id=location_id(number),
-            longitude=place.longitude if place else float("nan"),
-            latitude=place.latitude if place else float("nan"),
+            longitude=longitude,
+            latitude=latitude,
             reason=reason,
         )
         self.progress.rejected[reason] += 1
         if attempt + 1 < self._settings.max_attempts:
             self._again.append((number, attempt + 1))
-            return
-        self.progress.given_up += 1
-        if self.progress.given_up >= max(HOPELESS, self.progress.accepted):
+        else:
+            self.progress.given_up += 1
+
+    def _give_up_in_vain(self) -> None:
+        """Of a location that cost requests; those in the sea and on others cost none, and may come before all others."""
+        self._in_vain += 1
+        if self._in_vain >= max(HOPELESS, self.progress.accepted):
             raise RunError(explain_rejections(self.progress, self._settings))
 
 

@@ -1,4 +1,4 @@
-"""What a collection will take, from the listings of its first locations."""
+"""What a collection will take, from the listings of locations spread over it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,18 +17,28 @@ COMPRESSION = 3.0  # of real Sentinel-2 patches: docs/decisions/0005-zstd-stores
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of a whole collection: requests, bytes received and on disk, and the sample that says so."""
+    """Of a whole collection.
 
+    Attributes:
+        locations: That find all dates.
+        requests: Listings, and one a location for its pixels.
+        bytes_received: Of pixels, uncompressed.
+        bytes_on_disk: About.
+        sample: What became of the locations that say so.
+        every: Step from one of these to the next.
+    """
+
+    locations: int
     requests: int
     bytes_received: int
     bytes_on_disk: int
     sample: Progress
-    requests_per_s: float = REQUESTS_PER_S
+    every: int
 
     @property
     def hours(self) -> float:
-        """How long the requests take."""
-        return self.requests / self.requests_per_s / 3600.0
+        """How long Earth Engine takes for the requests."""
+        return self.requests / REQUESTS_PER_S / 3600.0
 
 
 class _Sample:
@@ -47,17 +57,20 @@ class _Sample:
 
 
 def estimate(settings: Settings, source: SceneSource, sampler: Sampler) -> Estimate:
-    """Sample and list the first locations of a collection; no pixels are asked for, and nothing is written.
+    """Sample and list locations of a collection; no pixels are asked for, and nothing is written.
+
+    They are spread evenly over it, since places of later locations overlap earlier ones more often.
 
     Raises:
         RunError: If hardly any place will do.
         SourceError: If the source does not answer.
     """
     wanted = len(settings.numbers)
-    few = replace(settings, locations=min(wanted, SAMPLE), num_shards=1, shard=0)
+    every = max(1, wanted // SAMPLE)
+    few = replace(settings, num_shards=settings.num_shards * every)
     sample = Collector(few, source, sampler, _Sample()).run()
     found = max(sample.accepted, 1)
     locations = wanted * sample.accepted / sample.wanted
     requests = round(locations * (sample.requests / found + 1))
     received = round(locations * 2 * settings.dates * len(source.bands) * settings.patch_size**2)
-    return Estimate(requests, received, round(received / COMPRESSION), sample)
+    return Estimate(round(locations), requests, received, round(received / COMPRESSION), sample, every)

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 from seco.errors import SourceError
@@ -13,6 +14,16 @@ T = TypeVar("T")
 MOST_IN_FLIGHT = 40  # of one project, by Earth Engine's documented quota
 FIRST_IN_FLIGHT = 10
 LONGEST_WAIT_S = 60.0
+
+
+def seconds_of(retry_after: str) -> float:
+    """Seconds that a header ``Retry-After`` asks for, as a number or a date of HTTP; 0 where it says neither."""
+    if retry_after.strip().isdecimal():
+        return float(retry_after)
+    try:
+        return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 class Stopped(Exception):

@@ -4,7 +4,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from seco.collect.choose import Rejected
+from seco.collect.choose import PlaceRejected
 from seco.collect.geography import land
 from seco.collect.locations import Location, draw_location, location_id, place_patch
 from seco.collect.overlap import find_overlaps, reach_m
@@ -38,15 +38,15 @@ class DrawnPlaces:
         """The place of an attempt at a location, both from 0.
 
         Raises:
-            Rejected: If it lies in the sea or overlaps a place of an earlier location.
+            PlaceRejected: If it lies in the sea or overlaps a place of an earlier location.
         """
         if seed not in self._drawn:
             self._drawn[seed] = self._draw(seed)
         points, reasons = self._drawn[seed]
         which = PLACES_EACH * number + attempt % PLACES_EACH
-        if reasons[which]:
-            raise Rejected(reasons[which])
         longitude, latitude = points[which].tolist()
+        if reasons[which]:
+            raise PlaceRejected(str(reasons[which]), (longitude, latitude))
         return place_patch(location_id(number), longitude, latitude, self._patch_size)
 
     def _draw(self, seed: int) -> tuple[Array, NDArray[np.str_]]:

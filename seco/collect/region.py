@@ -1,4 +1,4 @@
-"""Regions and points that users give: polygon files, countries, CSV files."""
+"""Regions and points that users give: polygon files, countries, outlines of scenes, CSV files."""
 
 import csv
 import math
@@ -35,6 +35,21 @@ def open_region(region: str) -> OverArea:
             "choose another, or give places with --sampling points"
         )
     return OverArea(on_land, "land of a region")
+
+
+def open_outlines(outlines: Sequence[Any]) -> OverArea:
+    """Uniform by area on the land within outlines of scenes (polygons, degrees).
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    on_land = clip_to(land(), geopandas.GeoSeries(outlines, crs="EPSG:4326"))
+    if on_land.is_empty:
+        raise ConfigError(
+            f"sampling: expected scenes over land (56° S to 84° N; map 1:50,000,000), got {len(outlines)} without any; "
+            "give places with --sampling points"
+        )
+    return OverArea(on_land, "land of the scenes")
 
 
 def read_points(file: Path) -> Array:

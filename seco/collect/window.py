@@ -1,125 +1,141 @@
-"""The window of a patch out of a raster of 10, 20 or 60 m, local or on a server."""
+"""The window of a patch in a raster, read where it is: a file, or a URL through range requests."""
 
 import logging
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import re
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
+from rasterio.session import DummySession
+from rasterio.transform import Affine
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from seco.collect.locations import PIXEL_M, Location
-from seco.data.geotiff_writer import NODATA
+from seco.data.dated_rasters import to_digital_numbers
 from seco.errors import SceneError, SourceError
 
-TIMEOUT_S = 60.0
-# No listing of folders, no second try (the collector makes it), no credentials of the user's, an end to everything.
-GDAL_OPTIONS = {
+# Of GDAL.
+OPTIONS = {
+    "GDAL_HTTP_CONNECTTIMEOUT": "10",  # s
+    "GDAL_HTTP_TIMEOUT": "60",
+    "GDAL_HTTP_MAX_RETRY": "0",  # the gate tries again
+    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",  # else it keeps a failure, and gives it again
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_MAX_RETRY": 0,
-    "GDAL_HTTP_CONNECTTIMEOUT": 10,
-    "GDAL_HTTP_TIMEOUT": TIMEOUT_S,
     "GDAL_HTTP_NETRC": "NO",
-    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",  # a failure would be remembered, too
+    "GDAL_HTTP_AUTH": "ANYSAFE",  # an empty password is sent to nobody who does not ask
     "AWS_NO_SIGN_REQUEST": "YES",
+    "GS_NO_SIGN_REQUEST": "YES",
+    "AZURE_NO_SIGN_REQUEST": "YES",
 }
-CLOUDS = (8, 9, 10)  # of the scene classification: medium and high probability, thin cirrus
-MISSING = ("404", "403", "410", "does not exist", "no such file", "not recognized")
+# What GDAL would send to every server if the environment has it.
+SECRETS = ("GDAL_HTTP_USERPWD", "GDAL_HTTP_HEADERS", "GDAL_HTTP_HEADER_FILE", "GDAL_HTTP_COOKIE")
+ON_GRID_PX = 1e-6  # grids agree where they differ by less
+NOT_THERE = ("401", "403", "404", "410")
+# GDAL's words for HTTP 404, and for what is no raster. A file that ends early reads like a line that does: asked again.
+USELESS = ("Cannot read", "not recognized")
+
+# GDAL's own words quote URLs, and those may hold a token.
+logging.getLogger("rasterio").setLevel(logging.CRITICAL)
 
 
-@contextmanager
-def quiet_gdal() -> Iterator[None]:
-    """GDAL with the settings for collecting, in this thread; nothing of it on the terminal."""
-    logging.getLogger("rasterio").setLevel(logging.CRITICAL)
-    with rasterio.Env(**GDAL_OPTIONS):
-        yield
+def read_window(file: str, location: Location, patch_size: int, *, numbers: Sequence[int] = (1,)) -> NDArray[np.uint16]:
+    """Pixels of a patch in some bands of a raster, on the patch's grid of 10 m.
 
-
-def read_window(path: str, location: Location, patch_size: int, *, band: int = 1) -> NDArray[Any]:
-    """A band of a raster over a patch, on the patch's grid of 10 m.
-
-    Pixels of 20 m and 60 m are repeated, which is exact on the lattice of 60 m. A raster in another coordinate reference
-    system, or off the lattice, is resampled to the nearest pixel.
+    Nothing is resampled where the raster is in the patch's UTM zone on the grid of its own pixels, of 10 m or a multiple:
+    coarser pixels are repeated. Elsewhere the nearest pixel is taken.
 
     Args:
-        path: What GDAL opens.
-        location: Of the patch.
+        file: Path or URL.
+        location: Where the patch is.
         patch_size: Height and width of the patch, px of 10 m.
-        band: Number of the band, from 1.
+        numbers: Of the bands in the file, from 1.
 
     Returns:
-        ``[patch_size, patch_size]`` of the raster's type; outside of the raster :data:`NODATA`.
+        Digital numbers as the file has them ``[bands, patch_size, patch_size]``; 0 outside of it and for its nodata.
 
     Raises:
-        SceneError: If there is no such raster, or GDAL cannot read it.
+        SceneError: If the file is not there, or no raster.
         SourceError: If its server does not answer; asking again may help.
     """
     try:
-        with rasterio.open(path) as raster:
-            read = _read_lattice if _is_on_lattice(raster, location) else _read_warped
-            pixels = read(raster, location, patch_size, band)
-            return pixels if raster.nodata is None else np.where(pixels == raster.nodata, NODATA, pixels)
+        with _no_account(), rasterio.open(file) as raster:
+            start = _native_start(raster, location)
+            if start is None:
+                pixels = _warp(raster, location, patch_size, list(numbers))
+            else:
+                pixels = _repeat(raster, start, patch_size, list(numbers))
+            return to_digital_numbers(pixels, raster.nodata)
     except RasterioError as error:
-        reason = str(error).splitlines()[0]
-        if "://" in path and not any(sign in reason.lower() for sign in MISSING):
-            raise SourceError(f"expected pixels, got {reason}; run the same command again later", retriable=True) from None
-        raise SceneError(f"expected a raster, got {reason}") from None
+        raise _translate(file, error) from None
 
 
-def _is_on_lattice(raster: Any, location: Location) -> bool:  # noqa: ANN401 - rasterio publishes no types
-    a, b, left, d, e, top = raster.transform[:6]
-    if raster.crs is None or raster.crs.to_epsg() != location.epsg or b or d or a != -e or a % PIXEL_M:
-        return False
-    return bool((location.transform[0] - left) % PIXEL_M == 0 and (top - location.transform[3]) % PIXEL_M == 0)
+def _no_account() -> Any:  # noqa: ANN401
+    """GDAL's options without credentials; a session of its own, since rasterio's default would look for some."""
+    return rasterio.Env(session=DummySession(), **OPTIONS, **{name: "" for name in SECRETS if name in os.environ})
 
 
-def _read_lattice(raster: Any, location: Location, patch_size: int, band: int) -> NDArray[Any]:  # noqa: ANN401
-    step = int(raster.transform.a) // PIXEL_M  # patch pixels in one of the raster
-    right = round((location.transform[0] - raster.transform.c) / PIXEL_M)
-    down = round((raster.transform.f - location.transform[3]) / PIXEL_M)
-    first = [math.floor(offset / step) for offset in (down, right)]
-    count = [math.ceil((offset + patch_size) / step) - begin for offset, begin in zip((down, right), first, strict=True)]
-    window = Window(first[1], first[0], count[1], count[0])
-    pixels = raster.read(band, window=window, boundless=True, fill_value=NODATA)
-    top, left = down - first[0] * step, right - first[1] * step
-    repeated: NDArray[Any] = pixels.repeat(step, axis=0).repeat(step, axis=1)
-    return repeated[top : top + patch_size, left : left + patch_size]
+def _native_start(raster: Any, location: Location) -> tuple[int, int, int] | None:  # noqa: ANN401 - rasterio has no types
+    """Row and column of the patch's corner in pixels of 10 m from the raster's, and how many of these a pixel of it spans.
+
+    None where the grids do not agree.
+    """
+    if raster.crs is None or raster.crs.to_epsg() != location.epsg:
+        return None
+    x0, dx, rx, y0, ry, dy = raster.transform.to_gdal()
+    repeats = round(dx / PIXEL_M)
+    if repeats < 1 or (dx, rx, ry, dy) != (repeats * PIXEL_M, 0.0, 0.0, -repeats * PIXEL_M):
+        return None
+    column, row = (location.transform[0] - x0) / PIXEL_M, (y0 - location.transform[3]) / PIXEL_M
+    if abs(column - round(column)) > ON_GRID_PX or abs(row - round(row)) > ON_GRID_PX:
+        return None
+    return round(row), round(column), repeats
 
 
-def _read_warped(raster: Any, location: Location, patch_size: int, band: int) -> NDArray[Any]:  # noqa: ANN401
-    grid = {"crs": f"EPSG:{location.epsg}", "transform": rasterio.Affine.from_gdal(*location.transform)}
-    with WarpedVRT(
-        raster, **grid, width=patch_size, height=patch_size, resampling=Resampling.nearest, nodata=NODATA
-    ) as warped:
-        pixels: NDArray[Any] = warped.read(band)
+def _repeat(raster: Any, start: tuple[int, int, int], patch_size: int, numbers: list[int]) -> np.ndarray:  # noqa: ANN401
+    """The patch at native pixels, each repeated to 10 m."""
+    row, column, repeats = start
+    first_row, first_column = row // repeats, column // repeats
+    last_row, last_column = -(-(row + patch_size) // repeats), -(-(column + patch_size) // repeats)
+    fill = 0 if raster.nodata is None else raster.nodata
+    native = np.full((len(numbers), last_row - first_row, last_column - first_column), fill, raster.dtypes[0])
+    top, left = max(first_row, 0), max(first_column, 0)
+    height, width = min(last_row, raster.height) - top, min(last_column, raster.width) - left
+    if height > 0 and width > 0:
+        inside = np.s_[:, top - first_row : top - first_row + height, left - first_column : left - first_column + width]
+        native[inside] = raster.read(numbers, window=Window(left, top, width, height))
+    row, column = row - first_row * repeats, column - first_column * repeats
+    fine: np.ndarray = native.repeat(repeats, axis=1).repeat(repeats, axis=2)
+    return fine[:, row : row + patch_size, column : column + patch_size]
+
+
+def _warp(raster: Any, location: Location, patch_size: int, numbers: list[int]) -> np.ndarray:  # noqa: ANN401
+    nodata = 0 if raster.nodata is None else raster.nodata
+    grid = {"crs": f"EPSG:{location.epsg}", "transform": Affine.from_gdal(*location.transform)}
+    size = {"width": patch_size, "height": patch_size}
+    with WarpedVRT(raster, **grid, **size, resampling=Resampling.nearest, src_nodata=nodata, nodata=nodata) as warped:
+        pixels: np.ndarray = warped.read(numbers)
         return pixels
 
 
-def read_cloud_fraction(classification: str | None, location: Location, patch_size: int) -> float:
-    """Share of a patch under cloud by the scene classification (SCL), 0 to 1; NaN where there is none.
-
-    Args:
-        classification: What GDAL opens, or None.
-        location: Of the patch.
-        patch_size: Height and width of the patch, px of 10 m.
-    """
-    if classification is None:
-        return math.nan
-    classes = read_window(classification, location, patch_size)
-    seen = classes[classes != NODATA]
-    return float(np.isin(seen, CLOUDS).mean()) if seen.size else 1.0
-
-
-def to_offset_zero(numbers: NDArray[Any], offset: int) -> NDArray[np.uint16]:
-    """Digital numbers of a product whose reflectance is ``(number + offset) / 10000``, as those of offset 0.
-
-    What would be 0 or less becomes 1: dark is not missing. Numbers that are nodata stay so.
-    """
-    moved = np.clip(numbers.astype(np.int32) + offset, 1, np.iinfo(np.uint16).max)
-    return np.where(numbers == NODATA, NODATA, moved).astype(np.uint16)
+def _translate(file: str, error: RasterioError) -> SourceError:
+    """An error without query, where a token may be."""
+    name = urlsplit(file).path.rpartition("/")[2]
+    words = f"{error} {error.__cause__ or ''}"
+    status = re.search(r"HTTP (?:response code|error code)\D*(\d{3})", words)
+    remote = "://" in file
+    if not remote or (status and status[1] in NOT_THERE) or any(word in words for word in USELESS):
+        got = f"HTTP {status[1]}" if status else "none" if remote else str(error).splitlines()[0]
+        return SceneError(f"{name}: expected a raster that can be read, got {got}; check the catalogue")
+    return SourceError(
+        f"{name}: expected an answer of {urlsplit(file).hostname}, got {f'HTTP {status[1]}' if status else 'none'}; "
+        "check the network, then run the same command again",
+        retriable=True,
+        quota=bool(status and status[1] == "429"),
+    )

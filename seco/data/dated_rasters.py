@@ -63,10 +63,7 @@ class DatedRasters:
             pixels = raster.read(number, window=window)
         except RasterioIOError as error:
             raise _unreadable(Path(raster.name), error) from error
-        if raster.nodata is not None:
-            pixels = np.where(pixels == raster.nodata, 0, pixels)
-        digital_numbers: np.ndarray = np.maximum(pixels, 0).astype(np.uint16)
-        return digital_numbers
+        return to_digital_numbers(pixels, raster.nodata)
 
     def geotransform(self, window: Window) -> tuple[float, ...]:
         """GDAL geotransform of a window."""
@@ -133,6 +130,14 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
     if len(files) < 2:
         raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; add dates")
     return dict(sorted(files.items()))
+
+
+def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Pixels of a raster as uint16; its nodata and negative numbers become 0."""
+    if nodata is not None:
+        pixels = np.where(pixels == nodata, 0, pixels)
+    digital_numbers: np.ndarray = np.maximum(pixels, 0).astype(np.uint16)
+    return digital_numbers
 
 
 def date_in_name(name: str) -> np.datetime64 | None:

@@ -10,6 +10,7 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
+from seco.data.reflectance import without_offset
 from seco.data.scene_folders import ALL_BANDS, Archive, Scene, decode_scenes, describe, file_of, list_scenes
 from seco.data.writer import StoreWriter, check_new_folder
 from seco.errors import DataError, SecoError
@@ -97,7 +98,7 @@ def import_scenes(
             writer.add(
                 scene.location,
                 scene.time,
-                _without_offset(pixels, added),
+                without_offset(pixels, added),
                 scene_id=scene.name,
                 cloud_fraction=np.nan,
                 **place,
@@ -164,12 +165,3 @@ def _margin(whole: int, wanted: int | None) -> int:
     if not 1 <= wanted <= whole or (whole - wanted) % 2:
         raise DataError(f"patch_size: expected at most {whole} and an even number less, got {wanted}; choose another")
     return (whole - wanted) // 2
-
-
-def _without_offset(pixels: np.ndarray, offset: float) -> np.ndarray:
-    """Digital numbers whose offset is 0; nodata stays 0, and nothing else becomes it."""
-    if offset == 0:
-        return pixels
-    top = np.iinfo(pixels.dtype).max
-    moved: np.ndarray = (pixels.astype(np.float64) + offset).clip(1, top).round().astype(pixels.dtype)
-    return np.where(pixels == 0, 0, moved).astype(pixels.dtype)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 
 @dataclass(frozen=True, slots=True)
 class Reflectance:
@@ -14,3 +16,12 @@ class Reflectance:
 
     quantification: float
     offset: float
+
+
+def without_offset(pixels: np.ndarray, offset: float) -> np.ndarray:
+    """Digital numbers whose offset is 0; nodata stays 0, and nothing else becomes it."""
+    if offset == 0:
+        return pixels
+    top = np.iinfo(pixels.dtype).max
+    moved: np.ndarray = (pixels.astype(np.float64) + offset).clip(1, top).round().astype(pixels.dtype)
+    return np.where(pixels == 0, 0, moved).astype(pixels.dtype)

@@ -1,111 +1,113 @@
-"""Small Sentinel-2 scenes on disk: bands of one tile as GeoTIFF or JPEG 2000, known number for number."""
+"""Synthetic scenes of a corner of tile 31TDG, on dates 25 days apart: what each pixel is, on disk, and in a store."""
 
-import json
-import warnings
+import functools
 
 import numpy as np
 import rasterio
+from rasterio.transform import Affine
+from rasterio.warp import transform, transform_geom
+from shapely.geometry import box, mapping, shape
 
-from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
-from seco.collect.locations import place_patch
+from seco.bands import SENTINEL2_L2A
+from seco.collect.stac.items import COMMON_NAMES
 
-EPSG, LEFT, TOP = 32631, 399_960.0, 4_700_040.0  # corner of tile 31TDG's grid: multiples of 60
-SIDE = 60  # px of 10 m; 30 of 20 m, 10 of 60 m
-SIZE = 12  # px of a patch
-
-
-def inside(number=0):
-    """A patch of SIZE px inside the scene; those of different numbers differ."""
-    from rasterio.warp import transform
-
-    x, y = LEFT + 200 + 60 * number, TOP - 200 - 60 * number
-    (longitude,), (latitude,) = transform(f"EPSG:{EPSG}", "EPSG:4326", [x], [y])
-    return place_patch(f"{number:06d}", longitude, latitude, SIZE)
+WEST, NORTH, SIDE_M = 399_960, 4_600_020, 3_600
+DAYS = [str(day) for day in np.arange("2020-06-01", "2022-01-01", 25, dtype="datetime64[D]")]
+CLEAR, CLOUDY = 4, 9
+OUTLINE = shape(transform_geom("EPSG:32631", "EPSG:4326", mapping(box(WEST, NORTH - SIDE_M, WEST + SIDE_M, NORTH))))
 
 
-def numbers_of(band, seed, bands=SENTINEL2_L2A):
-    """Digital numbers of a band at its own resolution, 1 to 4000, ``[n, n]`` uint16."""
-    side = SIDE * 10 // band.resolution_m
-    return np.random.default_rng([seed, bands.index(band)]).integers(1001, 4000, (side, side)).astype(np.uint16)
+@functools.cache
+def pixels(band, date):
+    """At native resolution; nodata in a corner, and a pixel darker than the offset beside it."""
+    side = SIDE_M // band.resolution_m
+    seed = [date, *band.name.encode()]
+    found = np.random.default_rng(seed).integers(1_001, 4_000, (side, side)).astype(np.uint16)
+    found[0, 0], found[1, 1] = 0, 900
+    return found
 
 
-def expected_patch(location, seed, offset=0, bands=SENTINEL2_L2A):
-    """``[C, SIZE, SIZE]`` at offset 0, by repeating coarse pixels, cutting and adding."""
-    column, row = round((location.transform[0] - LEFT) / 10), round((TOP - location.transform[3]) / 10)
+def classes(date):
+    """Every fifth date is all cloud, though the catalogue does not know."""
+    return np.full((SIDE_M // 20, SIDE_M // 20), CLOUDY if date % 5 == 0 else CLEAR, np.uint8)
+
+
+def write_raster(path, planes, *, driver="GTiff", offset=None):
+    """On the scenes' grid; an offset of reflectance becomes GDAL's offset and scale."""
+    planes = planes if planes.ndim == 3 else planes[None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    count, height, width = planes.shape
+    pixel_m = SIDE_M / width
+    grid = {"crs": "EPSG:32631", "transform": Affine(pixel_m, 0, WEST, 0, -pixel_m, NORTH)}
+    size = {"width": width, "height": height, "count": count, "dtype": planes.dtype}
+    lossless = {"QUALITY": "100", "REVERSIBLE": "YES"} if driver == "JP2OpenJPEG" else {}
+    with rasterio.open(path, "w", driver=driver, **size, **grid, **lossless) as file:
+        file.write(planes)
+        if offset is not None:
+            file.offsets, file.scales = [offset] * count, [1e-4] * count
+
+
+def write_points(path, count):
+    """Points within the scenes as a file that ``--points`` takes."""
+    along = np.linspace(0.2, 0.8, count) * SIDE_M
+    longitudes, latitudes = transform("EPSG:32631", "EPSG:4326", WEST + along, NORTH - along[::-1])
+    rows = (f"{longitude},{latitude}" for longitude, latitude in zip(longitudes, latitudes, strict=True))
+    path.write_text("\n".join(["lon,lat", *rows]))
+    return path
+
+
+def make_items(folder, href, *, collection="sentinel-2-c1-l2a", baseline="03.00"):
+    """Write rasters to a folder, and describe them as STAC items whose links begin with ``href``."""
+    items = []
+    for date, day in enumerate(DAYS):
+        name = f"S2A_31TDG_{day.replace('-', '')}_0_L2A"
+        write_raster(folder / name / "SCL.tif", classes(date))
+        assets = {"scl": {"href": f"{href}/{name}/SCL.tif"}}
+        for band in SENTINEL2_L2A:
+            write_raster(folder / name / f"{band.name}.tif", pixels(band, date))
+            assets[COMMON_NAMES[band.name]] = {"href": f"{href}/{name}/{band.name}.tif"}
+        properties = {
+            "datetime": f"{day}T10:36:31.024000Z",
+            "eo:cloud_cover": 2.5,
+            "s2:processing_baseline": baseline,
+            "grid:code": "MGRS-31TDG",
+        }
+        items.append(item(name, properties, assets, collection))
+    return items
+
+
+def item(name, properties, assets, collection):
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": name,
+        "collection": collection,
+        "geometry": mapping(OUTLINE),
+        "bbox": list(OUTLINE.bounds),
+        "properties": properties,
+        "assets": assets,
+        "links": [],
+    }
+
+
+def expected_patch(geotransform, date, *, patch_size, bands=SENTINEL2_L2A, offset=0):
+    """``[C, patch_size, patch_size]`` at offset 0: coarse pixels repeated, cut out, and moved."""
+    left, top = round((geotransform[0] - WEST) / 10), round((NORTH - geotransform[3]) / 10)
     planes = []
     for band in bands:
-        step = band.resolution_m // 10
-        whole = np.kron(numbers_of(band, seed, bands), np.ones((step, step), np.uint16))
-        planes.append(whole[row : row + SIZE, column : column + SIZE])
-    return np.maximum(np.array(planes).astype(int) + offset, 1).astype(np.uint16)
+        native = pixels(band, date).astype(int)
+        native = np.where(native == 0, 0, np.maximum(native + offset, 1))
+        fine = np.kron(native, np.ones((band.resolution_m // 10,) * 2, int))
+        planes.append(fine[top : top + patch_size, left : left + patch_size])
+    return np.array(planes)
 
 
-def write_raster(path, pixels, driver="GTiff", **options):
-    pixels = pixels if pixels.ndim == 3 else pixels[None]
-    resolution = SIDE * 10 / pixels.shape[1]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    profile = {"driver": driver, "count": len(pixels), "height": pixels.shape[1], "width": pixels.shape[2]}
-    grid = {"crs": f"EPSG:{EPSG}", "transform": rasterio.transform.from_origin(LEFT, TOP, resolution, resolution)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with rasterio.open(path, "w", dtype=pixels.dtype, **profile, **grid, **options) as raster:
-            raster.write(pixels)
-
-
-def classes(cloudy):
-    """A scene classification of 20 m: vegetation, and cloud all over if asked for."""
-    return np.full((SIDE // 2, SIDE // 2), 9 if cloudy else 4, np.uint8)
-
-
-def outline():
-    from rasterio.warp import transform_geom
-    from shapely.geometry import box, mapping
-
-    corners = mapping(box(LEFT, TOP - 10 * SIDE, LEFT + 10 * SIDE, TOP))
-    return json.loads(json.dumps(transform_geom(f"EPSG:{EPSG}", "EPSG:4326", corners)))
-
-
-def write_item(folder, day, seed, *, href=str, cloudy=False, baseline="03.00", names=None, **properties):
-    """A STAC item with its rasters; ``href`` makes what the item says of their paths."""
-    stamp = day.replace("-", "")
-    assets = {}
-    for band in SENTINEL2_L2A:
-        file = folder / f"{stamp}_{band.name}.tif"
-        write_raster(file, numbers_of(band, seed), compress="deflate", tiled=True, blockxsize=16, blockysize=16)
-        assets[(names or {}).get(band.name, band.name)] = {"href": href(file), "roles": ["data"]}
-    write_raster(folder / f"{stamp}_SCL.tif", classes(cloudy))
-    assets["scl"] = {"href": href(folder / f"{stamp}_SCL.tif")}
-    return {
-        "type": "Feature", "stac_version": "1.0.0", "stac_extensions": [], "collection": "sentinel-2-test", "links": [],
-        "id": f"S2A_31TDG_{stamp}", "geometry": outline(), "bbox": [-180, -90, 180, 90], "assets": assets,
-        "properties": {
-            "datetime": f"{day}T10:36:31Z", "eo:cloud_cover": 3.5, "s2:processing_baseline": baseline,
-            "grid:code": "MGRS-31TDG", **properties,
-        },
-    }  # fmt: skip
-
-
-def write_safe(folder, day, seed, *, level="L2A", baseline="05.09", offset=-1000):
-    """A product as ESA packs it: metadata, and JPEG 2000 images of each resolution."""
-    stamp = f"{day.replace('-', '')}T103631"
-    name = f"S2A_MSI{level}_{stamp}_N{baseline.replace('.', '')}_R008_T31TDG_{stamp}"
-    bands = SENTINEL2_L1C if level == "L1C" else SENTINEL2_L2A
-    images = []
-    for band in bands:
-        where = f"R{band.resolution_m}m/" if level == "L2A" else ""
-        suffix = f"_{band.resolution_m}m" if level == "L2A" else ""
-        image = f"GRANULE/L2A_T31TDG/IMG_DATA/{where}T31TDG_{stamp}_{band.name}{suffix}"
-        lossless = {"QUALITY": "100", "REVERSIBLE": "YES"}
-        write_raster(folder / f"{name}.SAFE" / f"{image}.jp2", numbers_of(band, seed, bands), "JP2OpenJPEG", **lossless)
-        images.append(image)
-    corners = " ".join(f"{y} {x}" for x, y in outline()["coordinates"][0])
-    tag = "BOA_ADD_OFFSET" if level == "L2A" else "RADIO_ADD_OFFSET"
-    offsets = "".join(f'<{tag} band_id="{i}">{offset}</{tag}>' for i in range(13)) if offset else ""
-    metadata = (
-        f"<r><PRODUCT_URI>{name}.SAFE</PRODUCT_URI><PRODUCT_START_TIME>{day}T10:36:31.024Z</PRODUCT_START_TIME>"
-        f"<PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE><EXT_POS_LIST>{corners}</EXT_POS_LIST>"
-        f"<Cloud_Coverage_Assessment>3.5</Cloud_Coverage_Assessment><l>{offsets}</l>"
-        f"{''.join(f'<IMAGE_FILE>{image}</IMAGE_FILE>' for image in images)}</r>"
-    )
-    (folder / f"{name}.SAFE" / f"MTD_MSI{level}.xml").write_text(metadata)
-    return name
+def check_store(store, *, offset=0, clear=True):
+    """Every pixel of a store is that of its place and date."""
+    rows = store.read_index(["time", "geotransform", "cloud_fraction"]).to_pylist()
+    patches = store.read(np.arange(len(rows)))
+    for row, patch in zip(rows, patches, strict=True):
+        date = DAYS.index(str(row["time"])[:10])
+        assert not clear or (date % 5 != 0 and row["cloud_fraction"] == 0.0)
+        expected = expected_patch(row["geotransform"], date, patch_size=store.patch_size, bands=store.bands, offset=offset)
+        np.testing.assert_array_equal(patch, expected)

@@ -10,20 +10,24 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
 import pytest
+import shapely
 from conftest import SIZE, files_of, quick_gate, settings_of, source_of
 from earthengine_catalogue import BANDS, pixels
 from earthengine_stub import FAULTS, EarthEngineStub, random_faults
 
+from seco.collect.choose import PlaceRejected
 from seco.collect.collector import collect
 from seco.collect.estimate import estimate
 from seco.collect.gate import RequestGate
-from seco.collect.places import LandRectangles
+from seco.collect.geography import land
+from seco.collect.places import PLACES_EACH, DrawnPlaces, LandRectangles
+from seco.collect.sampling import AroundCities
 from seco.data import writer
 from seco.data.merge import merge_stores
 from seco.data.statistics import DigitalNumberHistogram
@@ -99,6 +103,18 @@ def test_rejected_candidates_are_kept_with_reasons(tmp_path, poor_stub):
     assert table["longitude"].between(-180, 180).all()
     for _, attempts in table.groupby("location_id")["attempt"]:
         assert attempts.tolist() == list(range(len(attempts)))
+
+
+def test_places_in_the_sea_and_overlapping_ones_are_kept_with_their_position(tmp_path, stub):
+    places = DrawnPlaces(AroundCities(20_000.0, np.array([[2.17, 41.38]])), locations=40, patch_size=264)
+    settings = settings_of(locations=40)
+    collect(tmp_path / "store", settings, source_of(stub), places, gate=quick_gate())
+    table = pyarrow.parquet.read_table(tmp_path / "store/rejected.parquet").to_pandas()
+    assert {"sea", "overlap"} <= set(table["reason"])
+    assert table["longitude"].between(1, 3).all()
+    assert table["latitude"].between(40, 43).all()
+    for row in table[table["reason"] == "sea"].itertuples():
+        assert not shapely.contains_xy(land(), row.longitude, row.latitude)
 
 
 def test_location_k_does_not_depend_on_how_many_there_are(tmp_path, poor_stub):
@@ -325,10 +341,29 @@ def test_estimate_writes_and_reads_nothing(poor_stub):
     settings = settings_of(locations=2000)
     found = estimate(settings, source_of(poor_stub), LandRectangles(SIZE))
     assert poor_stub.counts["image:computePixels"] == 0
-    assert found.sample.wanted == 200
+    assert (found.sample.wanted, found.every) == (200, 10)
     locations = 2000 * found.sample.accepted / 200
+    assert found.locations == locations
     assert 1900 < locations < found.requests < 1.5 * locations
     assert found.bytes_received == locations * 5 * 12 * SIZE**2 * 2
+
+
+def test_estimate_sees_the_overlap_of_late_locations(stub):
+    """Around one city places fill up: the first locations find room, a third of all does not."""
+    places = DrawnPlaces(AroundCities(3_000.0, np.array([[25.5, -12.25]])), locations=1000, patch_size=SIZE)
+
+    def finds_room(number):
+        for attempt in range(PLACES_EACH):
+            with suppress(PlaceRejected):
+                return bool(places.candidate(7, number, attempt))
+        return False
+
+    room = [finds_room(number) for number in range(1000)]
+    assert sum(room[:200]) > 180, "the first ones tell nothing of the others"
+    found = estimate(settings_of(locations=1000, max_attempts=8), source_of(stub), places)
+    assert found.every == 5
+    three_sigma = 3 * np.sqrt(0.65 * 0.35 / 200) * 1000
+    assert abs(found.locations - sum(room)) < three_sigma
 
 
 def test_requests_and_concurrency_of_a_large_collection(tmp_path, stub):

@@ -1,8 +1,10 @@
 """The source ``earthengine``: Google's own client against a stub that evaluates what it sends."""
 
+import gc
 import io
 import json
 import re
+import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +20,7 @@ from earthengine_stub import PROJECT, EarthEngineStub, random_faults
 from seco.collect.dates import Calendar
 from seco.collect.earthengine.credentials import load_credentials, project_of
 from seco.collect.earthengine.expressions import grid
-from seco.collect.earthengine.pixels import parse_pixels
+from seco.collect.earthengine.pixels import _read_header, parse_pixels
 from seco.collect.earthengine.source import EarthEngineSource
 from seco.collect.locations import place_patch
 from seco.collect.source import Scene
@@ -278,11 +280,30 @@ def test_answers_that_are_no_pixels(answer):
     assert caught.value.retriable
 
 
-def test_many_threads_read_headers_at_once():
-    def parse(size):
-        buffer = io.BytesIO()
-        np.save(buffer, np.full((SIZE, SIZE), 7, [(f"b{i}", "<u2") for i in range(size)]))
-        return all((parse_pixels(buffer.getvalue(), (1, size, SIZE, SIZE)) == 7).all() for _ in range(5))
+class Cycle:
+    """Garbage whose collection lets another thread go on, wherever this one is."""
 
-    with ThreadPoolExecutor(16) as pool:
-        assert all(pool.map(parse, range(1, 300)))
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        time.sleep(1e-5)
+
+
+def test_many_threads_read_headers_at_once():
+    def read(bands):
+        buffer = io.BytesIO()
+        np.save(buffer, np.full((1, 1), 7, [(f"b{i}", "<u2") for i in range(bands)]))
+        for _ in range(10):
+            _read_header.cache_clear()
+            for _ in range(3):
+                Cycle()
+            assert (parse_pixels(buffer.getvalue(), (1, bands, 1, 1)) == 7).all()
+
+    usual = gc.get_threshold()
+    gc.set_threshold(50)
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(read, range(30, 130)))
+    finally:
+        gc.set_threshold(*usual)

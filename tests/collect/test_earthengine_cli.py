@@ -78,7 +78,8 @@ def test_every_sampling_collects_and_is_kept_in_the_settings(tmp_path, stub, mon
 def test_dry_run_writes_nothing(tmp_path, stub):
     result = collect(stub, tmp_path / "store", "--dry-run")
     assert result.exit_code == 0
-    assert "Estimate: 9 requests" in result.stdout
+    assert "Estimate: 8 of 8 locations, 9 requests" in result.stdout
+    assert "hours at 30 requests/s" in result.stdout
     assert not (tmp_path / "store").exists()
 
 

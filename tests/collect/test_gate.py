@@ -2,10 +2,11 @@
 
 import threading
 import time
+from email.utils import formatdate
 
 import pytest
 
-from seco.collect.gate import RequestGate, Stopped
+from seco.collect.gate import RequestGate, Stopped, seconds_of
 from seco.errors import SourceError
 
 
@@ -122,3 +123,14 @@ def test_stop_wakes_whoever_waits():
     gate.stop()
     thread.join(5)
     assert outcome == ["stopped"]
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("17", 17.0), ("", 0.0), ("soon", 0.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("-3", 0.0)]
+)
+def test_retry_after_in_seconds_and_nonsense(header, seconds):
+    assert seconds_of(header) == seconds
+
+
+def test_retry_after_as_a_date():
+    assert 3000 < seconds_of(formatdate(time.time() + 3600, usegmt=True)) <= 3600

@@ -1,135 +1,202 @@
-"""The source local: products as ESA packs them, and dated rasters."""
+"""Scenes on disk: SAFE products as ESA lays them out, and dated GeoTIFFs, read in place."""
+
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from scenes import SIZE, expected_patch, inside, numbers_of, write_raster, write_safe
+from scenes import DAYS, NORTH, OUTLINE, WEST, check_store, classes, expected_patch, pixels, write_points, write_raster
 from seco.cli.main import main
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
-from seco.collect.local import LocalSource
+from seco.collect.local.source import LocalSource
+from seco.collect.locations import Location, place_patch
 from seco.data.store import open_store
-from seco.errors import DataError
+from seco.errors import SceneError, SourceError
 
-pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul")  # rasterio of its own dependency
-WINDOW = [(np.datetime64("2021-06-01"), np.datetime64("2021-07-31"))]
+SIZE = 24
 
-
-@pytest.mark.parametrize(("level", "bands"), [("L2A", SENTINEL2_L2A), ("L1C", SENTINEL2_L1C)])
-def test_products_are_read_in_place(tmp_path, level, bands):
-    name = write_safe(tmp_path / "deep" / "down", "2021-06-21", 1, level=level)
-    write_safe(tmp_path, "2021-09-01", 2, level=level)
-    source, place = LocalSource(tmp_path, patch_size=SIZE), inside(2)
-    assert (source.product_level, source.bands) == (level, bands)
-    (scenes,) = source.list_scenes([place], [WINDOW])
-    (scene,) = scenes
-    assert (scene.id, scene.tile, scene.baseline, scene.cloud_percent) == (name, "31TDG", 5.09, 3.5)
-    np.testing.assert_array_equal(source.read(place, scenes)[0], expected_patch(place, 1, -1000, bands))
-    assert np.isnan(source.cloud_fractions(place, scenes)).all()
-
-
-def test_products_before_baseline_4_have_no_offset(tmp_path):
-    write_safe(tmp_path, "2021-06-21", 1, baseline="03.00", offset=0)
-    source, place = LocalSource(tmp_path, patch_size=SIZE), inside()
-    (scenes,) = source.list_scenes([place], [WINDOW])
-    np.testing.assert_array_equal(source.read(place, scenes)[0], expected_patch(place, 1))
+METADATA = """<?xml version="1.0" encoding="UTF-8"?>
+<n1:Level-{level}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{level}.xsd">
+  <n1:General_Info>
+    <Product_Info>
+      <PRODUCT_START_TIME>{day}T10:36:31.024Z</PRODUCT_START_TIME>
+      <PRODUCT_URI>{name}.SAFE</PRODUCT_URI>
+      <PROCESSING_LEVEL>Level-{level}</PROCESSING_LEVEL>
+      <PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE>
+    </Product_Info>
+    <Product_Image_Characteristics>{numbers}</Product_Image_Characteristics>
+  </n1:General_Info>
+  <n1:Geometric_Info><Product_Footprint><Product_Footprint><Global_Footprint>
+    <EXT_POS_LIST>{footprint}</EXT_POS_LIST>
+  </Global_Footprint></Product_Footprint></Product_Footprint></n1:Geometric_Info>
+  <n1:Quality_Indicators_Info><Cloud_Coverage_Assessment>2.5</Cloud_Coverage_Assessment></n1:Quality_Indicators_Info>
+</n1:Level-{level}_User_Product>
+"""
+OFFSETS = {"2A": ("BOA_QUANTIFICATION_VALUE", "BOA_ADD_OFFSET"), "1C": ("QUANTIFICATION_VALUE", "RADIO_ADD_OFFSET")}
 
 
-@pytest.fixture
-def rasters(tmp_path):
-    """Five dates of one place, all bands on the 10 m grid."""
-    folder = tmp_path / "rasters"
-    for seed, day in enumerate(("2020-12-20", "2021-03-20", "2021-06-21", "2021-09-20", "2021-12-20")):
-        planes = [
-            np.kron(numbers_of(band, seed), np.ones((band.resolution_m // 10,) * 2, np.uint16)) for band in SENTINEL2_L2A
-        ]
-        write_raster(folder / f"place_{day}.tif", np.array(planes))
+def write_product(folder, date, *, level="2A", baseline="05.10", offset=-1000):
+    day = DAYS[date]
+    stamp = f"{day.replace('-', '')}T103631"
+    name = f"S2A_MSIL{level}_{stamp}_N{baseline.replace('.', '')}_R008_T31TDG_{stamp}"
+    images = folder / f"{name}.SAFE/GRANULE/L{level}_T31TDG_A031313_{stamp}/IMG_DATA"
+    for band in SENTINEL2_L2A if level == "2A" else SENTINEL2_L1C:
+        resolution = f"{band.resolution_m}m"
+        tail = f"R{resolution}/T31TDG_{stamp}_{band.name}_{resolution}" if level == "2A" else f"T31TDG_{stamp}_{band.name}"
+        write_raster(images / f"{tail}.jp2", pixels(band, date), driver="JP2OpenJPEG")
+    if level == "2A":
+        write_raster(images / f"R20m/T31TDG_{stamp}_SCL_20m.jp2", classes(date), driver="JP2OpenJPEG")
+    quantification, added = OFFSETS[level]
+    numbers = f'<{quantification} unit="none">10000</{quantification}>'
+    if offset:
+        numbers += "".join(f'<{added} band_id="{i}">{offset}</{added}>' for i in range(13))
+    footprint = " ".join(f"{latitude} {longitude}" for longitude, latitude in OUTLINE.exterior.coords)
+    file = folder / f"{name}.SAFE/MTD_MSIL{level}.xml"
+    file.write_text(
+        METADATA.format(level=level, day=day, name=name, baseline=baseline, numbers=numbers, footprint=footprint)
+    )
+    return file
+
+
+@pytest.fixture(scope="module")
+def products(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("products")
+    for date in range(len(DAYS)):
+        write_product(folder / "2021", date)
     return folder
 
 
-def test_dated_rasters_are_read_in_place(rasters):
-    source, place = LocalSource(rasters, patch_size=SIZE), inside(3)
-    (scenes,) = source.list_scenes([place], [WINDOW])
-    assert [scene.id for scene in scenes] == ["place_2021-06-21"]
-    np.testing.assert_array_equal(source.read(place, scenes)[0], expected_patch(place, 2))
+def write_place(folder, *, dtype=np.uint16, offset=None):
+    """All bands on the 10 m grid, as a GeoTIFF of that kind has to have them."""
+    for date, day in enumerate(DAYS):
+        planes = [np.kron(pixels(b, date), np.ones((b.resolution_m // 10,) * 2, np.uint16)) for b in SENTINEL2_L2A]
+        write_raster(folder / f"place_{day}.tif", np.stack(planes).astype(dtype), offset=offset)
+    return folder
 
 
-def test_real_rasters_in_degrees_are_resampled(shared_data):
-    source = LocalSource(shared_data("boadella_s2"), patch_size=SIZE)
-    with rasterio.open(next(iter(sorted(shared_data("boadella_s2").glob("*.tif"))))) as raster:
-        longitude, latitude = (raster.bounds.left + raster.bounds.right) / 2, (raster.bounds.top + raster.bounds.bottom) / 2
-        from seco.collect.locations import place_patch
-
-        place = place_patch("000000", longitude, latitude, SIZE)
-        (scenes,) = source.list_scenes([place], [[(np.datetime64("2020-01-01"), np.datetime64("2020-01-15"))]])
-        pixels = source.read(place, scenes)
-        near = raster.read(window=raster.window(longitude - 0.002, latitude - 0.002, longitude + 0.002, latitude + 0.002))
-    assert pixels.shape == (1, 12, SIZE, SIZE)
-    assert set(np.unique(pixels[0, 3])) <= set(np.unique(near[3])), "numbers that no pixel has: they were mixed"
+def collect(folder, out, *more):
+    words = ["collect", "--source", "local", "--catalog", folder, "--out", out, "--locations", 4, "--seed", 3]
+    words += ["--patch-size", SIZE, "--dates", 2, *more]
+    return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def test_places_beyond_the_scenes_end_in_one_line(rasters, tmp_path):
-    words = ["--catalog", rasters, "--out", tmp_path / "store", "--locations", 3, "--seed", 1, "--patch-size", SIZE]
-    result = CliRunner().invoke(
-        main, ["collect", "--source", "local", *map(str, words), "--window", "45", "--attempts", "3"]
-    )
-    assert result.exit_code == 1
-    assert "no clear scene" in result.output.strip().splitlines()[-1]
-    refused = CliRunner().invoke(main, ["collect", "--source", "local", *map(str, words[2:])])
-    assert refused.exit_code == 1
-    assert refused.output == "Error: catalog: expected the folder of the scenes, got none; give --catalog FOLDER\n"
+def one_line(result):
+    assert result.exit_code == 1, result.output
+    *progress, error = result.stderr.splitlines()
+    assert all("locations, " in line for line in progress)
+    return error
 
 
-def cut(folder):
-    name = write_safe(folder, "2021-06-21", 1)
-    file = folder / f"{name}.SAFE" / "MTD_MSIL2A.xml"
-    file.write_text(file.read_text().replace("_B12_", "_X12_"))
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda _: None, "expected two or more dated GeoTIFFs"),
-        (lambda folder: (folder / "MTD_MSIL2A.xml").write_text("<r></r>"), "expected metadata of a Sentinel-2 product"),
-        (
-            lambda folder: [write_safe(folder, "2021-06-21", 1, level=level) for level in ("L1C", "L2A")],
-            "scenes of one level",
-        ),
-        (cut, "expected images of all bands, got none of B12"),
-    ],
-)
-def test_bad_folders_are_one_line(tmp_path, make, message):
-    make(tmp_path)
-    with pytest.raises(DataError, match=message) as caught:
-        LocalSource(tmp_path, patch_size=SIZE)
-    assert "\n" not in str(caught.value)
-
-
-def test_points_end_in_a_store_that_says_where_it_comes_from(rasters, tmp_path):
-    places = [inside(number) for number in range(3)]
-    rows = [f"{place.longitude},{place.latitude}" for place in places]
-    (tmp_path / "points.csv").write_text("\n".join(["lon,lat", *rows]))
-    words = ["--catalog", rasters, "--out", tmp_path / "store", "--locations", 3, "--seed", 1, "--patch-size", SIZE]
-    words += [
-        "--sampling",
-        "points",
-        "--points",
-        tmp_path / "points.csv",
-        "--until",
-        "2021-12-31",
-        "--dates",
-        3,
-        "--window",
-        45,
-    ]
-    result = CliRunner().invoke(main, ["collect", "--source", "local", *map(str, words)])
+def test_products_to_store(tmp_path, products):
+    result = collect(products, tmp_path / "store")
     assert result.exit_code == 0, result.output
     store = open_store(tmp_path / "store")
-    assert len(store) == 3
-    assert store.description.product_level == "L2A"
-    assert store.description.source.startswith("local, ")
-    dates, pixels = store[0]
-    days = ["2020-12-20", "2021-03-20", "2021-06-21", "2021-09-20", "2021-12-20"]
-    seeds = [days.index(str(date)[:10]) for date in dates]
-    np.testing.assert_array_equal(pixels, [expected_patch(places[0], seed) for seed in seeds])
+    assert (store.description.product_level, store.description.offset, len(store)) == ("L2A", 0.0, 4)
+    row = store.read_index(["scene_id", "tile", "baseline", "scene_cloud"]).to_pylist()[0]
+    assert row["scene_id"].startswith("S2A_MSIL2A_")
+    assert (row["tile"], row["baseline"], row["scene_cloud"]) == ("31TDG", np.float32(5.1), 2.5)
+    check_store(store, offset=-1000)
+
+
+def test_level_1c_by_name_where_both_are(tmp_path):
+    for date in (0, 3):
+        write_product(tmp_path, date, level="1C", baseline="03.00", offset=0)
+        write_product(tmp_path, date)
+    assert "expected one product level, got L1C and L2A; choose" in one_line(collect(tmp_path, tmp_path / "store"))
+    source = LocalSource(tmp_path, level="L1C", patch_size=SIZE)
+    assert (len(source.bands), source.product_level) == (13, "L1C")
+    place = Location("0", 0.0, 0.0, 32631, (WEST + 120.0, 10.0, 0.0, NORTH - 120.0, 0.0, -10.0))
+    (scenes,) = source.list_scenes([place], [[(np.datetime64(DAYS[0]), np.datetime64(DAYS[0]))]])
+    assert [scene.baseline for scene in scenes] == [3.0]
+    np.testing.assert_array_equal(
+        source.read(place, scenes)[0],
+        expected_patch(place.transform, 0, patch_size=SIZE, bands=SENTINEL2_L1C),
+    )
+    assert np.isnan(source.cloud_fractions(place, scenes)).all()
+
+
+@pytest.mark.parametrize("offset", [None, -0.1])
+def test_dated_rasters_to_store_with_the_offset_in_the_files(tmp_path, offset):
+    write_place(tmp_path / "scenes/31TDG", offset=offset)
+    result = collect(tmp_path / "scenes", tmp_path / "store")
+    assert result.exit_code == 0, result.output
+    store = open_store(tmp_path / "store")
+    assert store.description.source == "local, scenes, L2A"
+    check_store(store, offset=-1000 if offset else 0, clear=False)
+
+
+def test_real_rasters_in_degrees_take_the_nearest_pixel(shared_data):
+    source = LocalSource(shared_data("boadella_s2"), patch_size=60)
+    west, south, east, north = source.outlines[0].bounds
+    place = place_patch("0", (west + east) / 2, (south + north) / 2, 60)
+    (scenes,) = source.list_scenes([place], [[(np.datetime64("2020-01-01"), np.datetime64("2022-12-31"))]])
+    assert len(scenes) == 12
+    patch = source.read(place, scenes[-1:])[0]
+    with rasterio.open(scenes[-1].handle.bands["B04"][0]) as file:
+        assert np.isin(patch[3], file.read(4)).all()
+        (middle,) = file.sample([(place.longitude, place.latitude)], indexes=4)
+    assert middle[0] in patch[3, 27:33, 27:33]
+
+
+def test_bad_input_is_one_line(tmp_path, products):
+    store = tmp_path / "store"
+    empty = tmp_path / "empty"
+    assert "expected a folder of scenes, got no such folder" in one_line(collect(empty, store))
+    empty.mkdir()
+    assert "expected SAFE products or dated GeoTIFFs, got none" in one_line(collect(empty, store))
+    assert "expected products of level L1C, got L2A" in one_line(collect(products, store, "--collection", "L1C"))
+    file = write_product(empty, 0)
+    image = next(file.parent.rglob("*_B8A_20m.jp2"))
+    image.unlink()
+    assert "expected an image of each band, got none of B8A; fetch" in one_line(collect(empty, store))
+    file.write_text("<a><PRODUCT_URI>x</PRODUCT_URI></a>")
+    assert "expected the metadata of a SAFE product, got no PRODUCT_START_TIME" in one_line(collect(empty, store))
+    file.write_text("no XML")
+    assert "expected the metadata of a SAFE product, got syntax error" in one_line(collect(empty, store))
+    words = ["collect", "--source", "local", "--locations", "1", "--seed", "1", "--out", str(store)]
+    assert CliRunner().invoke(main, words).exit_code == 2
+    write_place(tmp_path / "grey", dtype=np.uint8)
+    assert "expected 16 bits and reflectance × 10000, got uint8" in one_line(collect(tmp_path / "grey", store))
+    assert not store.exists()
+
+
+def test_a_disk_that_went_away_is_no_fault_of_the_scenes(tmp_path):
+    write_place(tmp_path / "scenes/31TDG")
+    source = LocalSource(tmp_path / "scenes", patch_size=SIZE)
+    place = Location("0", 0.0, 0.0, 32631, (WEST + 120.0, 10.0, 0.0, NORTH - 120.0, 0.0, -10.0))
+    (scenes,) = source.list_scenes([place], [[(np.datetime64(DAYS[1]), np.datetime64(DAYS[1]))]])
+    file = Path(scenes[0].handle.bands["B04"][0])
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(SceneError, match=r"tif: expected a raster that can be read, got .*; check the catalogue"):
+        source.read(place, scenes)
+    (tmp_path / "scenes").rename(tmp_path / "away")
+    with pytest.raises(SourceError, match="expected a file that was there at the beginning, got none; bring it") as caught:
+        source.read(place, scenes)
+    assert caught.value.retriable
+
+
+def test_points_beyond_the_scenes_and_within(tmp_path):
+    write_place(tmp_path / "31TDG")
+    more = ("--sampling", "points", "--points", write_points(tmp_path / "points.csv", 4))
+    result = collect(tmp_path / "31TDG", tmp_path / "store", *more)
+    assert result.exit_code == 0, result.output
+    check_store(open_store(tmp_path / "store"), clear=False)
+    assert "no clear scene 80" in one_line(
+        collect(tmp_path / "31TDG", tmp_path / "other", "--sampling", "region", "--region", "FR")
+    )
+
+
+@pytest.mark.skipif(
+    not os.environ.get("SECO_LOCAL_SCENES"), reason="needs scenes: SECO_LOCAL_SCENES=folder of SAFE products"
+)
+def test_real_products():
+    source = LocalSource(Path(os.environ["SECO_LOCAL_SCENES"]), patch_size=264)
+    west, south, east, north = source.outlines[0].bounds
+    place = place_patch("0", (west + east) / 2, (south + north) / 2, 264)
+    (scenes,) = source.list_scenes([place], [[(np.datetime64("2015-01-01"), np.datetime64("2100-01-01"))]])
+    patch = source.read(place, scenes[:1])
+    assert patch.shape == (1, len(source.bands), 264, 264)
+    assert 100 < np.median(patch[patch > 0]) < 5_000

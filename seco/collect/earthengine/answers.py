@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from ee import EEException
 from google.auth.exceptions import GoogleAuthError, TransportError
 
+from seco.collect.gate import seconds_of
 from seco.errors import SceneError, SourceError
 
 # What stands for an account: addresses, project paths and access tokens.
@@ -49,15 +50,13 @@ def _translate(error: EEException, project: str) -> SourceError:  # noqa: PLR091
     status = int(getattr(response, "status", 0))
     text = SECRETS.sub("…", str(error).replace(project, "…")).replace("\n", " ")
     what = f"earthengine: expected an answer, got HTTP {status}: {text}"
+    wait_s = seconds_of((response or {}).get("retry-after", ""))
     if status == 429 or (status == 403 and QUOTA_WORDS.search(text)):
-        seconds = (response or {}).get("retry-after", "")
         return SourceError(
-            f"{what}; the quota is used up: run the same command again later",
-            quota=True,
-            retry_after_s=float(seconds) if seconds.isdecimal() else 0.0,
+            f"{what}; the quota is used up: run the same command again later", quota=True, retry_after_s=wait_s
         )
     if status in TRANSIENT:
-        return SourceError(f"{what}; run the same command again later", retriable=True)
+        return SourceError(f"{what}; run the same command again later", retriable=True, retry_after_s=wait_s)
     if status == 401:
         return SourceError(f"{what}; run `earthengine authenticate --force`, or make a new key")
     if status == 403:

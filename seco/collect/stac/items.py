@@ -1,96 +1,127 @@
-"""What an item of a STAC catalogue says of its product: catalogues spell the same thing in several ways."""
+"""What the items of a catalogue mean: tile, baseline, clouds, offset and files, in the spellings of several catalogues."""
 
 import math
 import re
-from datetime import UTC
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
-from seco.bands import Band
+from seco.bands import Band, canonical_name
+from seco.collect.scene_files import SceneFiles
+from seco.collect.source import Scene
+from seco.data.scene_folders import ADDED_OFFSET, OFFSET_BASELINE
 
-# Names of assets beside the bands' own, as Element84 gives them.
+Item = Mapping[str, Any]  # a GeoJSON feature
+
+# Names of earth-search's assets. Source: STAC extension eo, common band names.
 COMMON_NAMES = {
     "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge1", "B06": "rededge2", "B07": "rededge3",
     "B08": "nir", "B8A": "nir08", "B09": "nir09", "B10": "cirrus", "B11": "swir16", "B12": "swir22",
 }  # fmt: skip
-CLASSIFICATION = ("SCL", "scl")
-QUANTIFICATION = 10_000
-OFFSET_SINCE, OFFSET = 4.0, -1000  # BOA_ADD_OFFSET of processing baseline 04.00 and later. Source: ESA, PSD 14.9
+CLASSES = ("scl", "SCL", "SCL_20m")
+BASELINES = ("s2:processing_baseline", "sentinel2:processing_baseline", "processing:version", "sentinel:processing_baseline")
+TILES = ("s2:mgrs_tile", "grid:code", "sentinel:mgrs_tile", "tileId")
+PRODUCTS = ("s2:product_uri", "sentinel2:product_uri", "sentinel:product_id", "s2:product_id")
+OFFSET_APPLIED = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
+# This older collection of earth-search has files with the offset applied and files without, and of some says the wrong
+# thing; others have collections of the same name. Source: Element84/earth-search, issues 66 and 71.
+UNSURE = ("sentinel-2-l2a", "earth-search.aws.element84.com")
+# S2A_MSIL2A_20210621T103631_N0300_R008_T31TDG_20210621T143310, and items without its baseline.
+PRODUCT_BASELINE, PRODUCT_TILE = (
+    re.compile(r"_N(\d{2})(\d{2})_"),
+    re.compile(r"(?:^|_)T?(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?:_|$)"),
+)
 
 
-def time_of(item: Any) -> np.datetime64:  # noqa: ANN401 - a pystac.Item
-    """Time of acquisition, UTC, datetime64[s]."""
-    moment = item.datetime or item.common_metadata.start_datetime
-    return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "s")
-
-
-def product_of(item: Any) -> str:  # noqa: ANN401
-    """Product identifier where the item has it, else its own."""
-    return str(item.properties.get("s2:product_uri") or item.id).removesuffix(".SAFE")
-
-
-def tile_of(item: Any) -> str:  # noqa: ANN401
-    """MGRS tile such as ``31TDG``; empty where nothing says."""
-    properties = item.properties
-    parts = [properties.get(f"mgrs:{part}") for part in ("utm_zone", "latitude_band", "grid_square")]
-    if all(part is not None for part in parts):
-        return f"{int(parts[0]):02}{parts[1]}{parts[2]}"
-    for text in (properties.get("s2:mgrs_tile"), properties.get("grid:code"), product_of(item), item.id):
-        if match := re.search(r"(?:^|MGRS-|_T|_)(\d{1,2}[C-HJ-NP-X][A-Z]{2})(?:_|$)", str(text or "")):
-            return match[1].zfill(5)
-    return ""
-
-
-def baseline_of(item: Any) -> float:  # noqa: ANN401
-    """Processing baseline as a number such as 4.0; NaN where nothing says."""
-    text = item.properties.get("s2:processing_baseline") or item.properties.get("processing:version")
-    if text is None and (match := re.search(r"_N(\d{2})(\d{2})_", product_of(item))):
-        text = f"{match[1]}.{match[2]}"
-    try:
-        return float(text) if text is not None else math.nan
-    except ValueError:
-        return math.nan
-
-
-def cloud_of(item: Any) -> float:  # noqa: ANN401
-    """Per cent of the scene under cloud; NaN where nothing says."""
-    cloud = item.properties.get("eo:cloud_cover", item.properties.get("s2:cloudy_pixel_percentage"))
-    return math.nan if cloud is None else float(cloud)
-
-
-def offset_of(item: Any) -> int:  # noqa: ANN401
-    """What is added to digital numbers before they are divided by 10000.
-
-    Element84 says whether it has been applied already; where it does, the offset of the asset's own metadata is wrong for
-    some items (Element84/earth-search, issues 66 and 71). Elsewhere the processing baseline decides.
-    """
-    applied = item.properties.get("earthsearch:boa_offset_applied")
-    return 0 if applied or not baseline_of(item) >= OFFSET_SINCE else OFFSET
-
-
-def is_ambiguous(item: Any) -> bool:  # noqa: ANN401
-    """Whether nobody can say if the offset was applied: Element84's older collection says no where it was (same issues)."""
-    older = item.collection_id == "sentinel-2-l2a" and item.properties.get("earthsearch:boa_offset_applied") is False
-    return older and baseline_of(item) >= OFFSET_SINCE
-
-
-def asset_of(item: Any, band: Band) -> str | None:  # noqa: ANN401
-    """Where a band's raster is; None if the item has none."""
-    names = (band.name, band.name.replace("B0", "B"), COMMON_NAMES[band.name])
-    return next((href for name in names if (href := href_of(item, name))), None)
-
-
-def classification_of(item: Any) -> str | None:  # noqa: ANN401
-    """Where the scene classification (SCL) is; None if the item has none."""
-    return next((href for name in CLASSIFICATION if (href := href_of(item, name))), None)
-
-
-def href_of(item: Any, asset: str) -> str | None:  # noqa: ANN401
-    """What GDAL opens for an asset."""
-    if asset not in item.assets:
+def scene_of(item: Item, bands: Sequence[Band]) -> Scene | None:
+    """The scene of an item; None where bands are missing, or nothing says what its digital numbers mean."""
+    properties = item["properties"]
+    product = _product(item)
+    baseline = baseline_of(item)
+    offset = _offset(item, baseline)
+    files = band_files(item, bands)
+    time = properties.get("datetime") or properties.get("start_datetime")
+    if offset is None or len(files) < len(bands) or not time:
         return None
-    href: str = item.assets[asset].get_absolute_href() or item.assets[asset].href
-    if href.startswith("s3://"):
-        return "/vsis3/" + href.removeprefix("s3://")
-    return f"/vsicurl/{href}" if href.startswith(("http://", "https://")) else href
+    return Scene(
+        id=product,
+        time=_utc(time),
+        tile=_tile(properties, product),
+        cloud_percent=_number(properties.get("eo:cloud_cover")),
+        baseline=baseline,
+        handle=SceneFiles({name: (file, 1) for name, file in files.items()}, offset, _classes(item)),
+    )
+
+
+def band_files(item: Item, bands: Sequence[Band]) -> dict[str, str]:
+    """Links of those of the bands that an item has, by name."""
+    assets = item["assets"]
+    by_band = {canonical_name(key): asset["href"] for key, asset in assets.items()}
+    found = {}
+    for band in bands:
+        keys = (band.name, f"{band.name}_{band.resolution_m}m", COMMON_NAMES[band.name])
+        link = next((by_band[key] for key in keys if key in by_band), None)
+        if link is not None:
+            found[band.name] = link
+    return found
+
+
+def baseline_of(item: Item) -> float:
+    """Processing baseline as a number such as 4.0; NaN where nothing says."""
+    found = _number(_first(item["properties"], BASELINES))
+    match = PRODUCT_BASELINE.search(_product(item))
+    return float(f"{match[1]}.{match[2]}") if math.isnan(found) and match else found
+
+
+def is_offset_applied(item: Item) -> bool | None:
+    """Whether digital numbers are at offset 0, by the item itself; None where it does not say."""
+    applied: bool | None = _first(item["properties"], OFFSET_APPLIED)
+    return applied
+
+
+def _product(item: Item) -> str:
+    return str(_first(item["properties"], PRODUCTS) or item["id"]).removesuffix(".SAFE")
+
+
+def _classes(item: Item) -> str | None:
+    return next((str(item["assets"][key]["href"]) for key in CLASSES if key in item["assets"]), None)
+
+
+def _offset(item: Item, baseline: float) -> float | None:
+    """Of the digital numbers in an item's files; None where nothing says so, or what does is known to be wrong."""
+    applied = is_offset_applied(item)
+    if baseline < OFFSET_BASELINE or applied:
+        return 0.0
+    links = " ".join(link.get("href", "") for link in item.get("links", ()))
+    # A copy of an item may have lost its links, but says that nothing was applied.
+    unsure = UNSURE[1] in links or applied is False
+    if math.isnan(baseline) or (item.get("collection") == UNSURE[0] and unsure):
+        return None
+    return ADDED_OFFSET
+
+
+def _tile(properties: Mapping[str, Any], product: str) -> str:
+    parts = [properties.get(f"mgrs:{part}") for part in ("utm_zone", "latitude_band", "grid_square")]
+    if None not in parts:
+        return "".join(map(str, parts)).zfill(5)
+    match = PRODUCT_TILE.search(product)
+    found = str(_first(properties, TILES) or (match[1] if match else ""))
+    return found.removeprefix("MGRS-").removeprefix("T").zfill(5) if found else ""
+
+
+def _utc(text: str) -> np.datetime64:
+    """RFC 3339 as STAC has it, to the second."""
+    return np.datetime64(datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None), "s")
+
+
+def _first(properties: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
+    return next((properties[name] for name in names if properties.get(name) is not None), None)
+
+
+def _number(value: Any) -> float:  # noqa: ANN401 - JSON
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,7 +1,7 @@
 """The source ``stac``."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,122 +9,101 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry import shape
 
-from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band
 from seco.collect.locations import Location, footprint_of
+from seco.collect.scene_files import RasterSource, in_windows
 from seco.collect.source import Scene, Window
-from seco.collect.stac.catalogues import ApiItems, FileItems, Items, asking
-from seco.collect.stac.items import (
-    asset_of,
-    baseline_of,
-    classification_of,
-    cloud_of,
-    is_ambiguous,
-    offset_of,
-    product_of,
-    tile_of,
-    time_of,
-)
-from seco.collect.window import quiet_gdal, read_cloud_fraction, read_window, to_offset_zero
+from seco.collect.stac.catalogue import Api, Catalogue, Files
+from seco.collect.stac.items import BASELINES, Item, band_files, baseline_of, is_offset_applied, scene_of
+from seco.collect.stac.tokens import Tokens
+from seco.errors import ConfigError
 
+# URL and the collection to take unless another is named.
 CATALOGUES = {
     "earth-search": ("https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
     "planetary-computer": ("https://planetarycomputer.microsoft.com/api/stac/v1", "sentinel-2-l2a"),
 }
-DEFAULT_CATALOGUE = "earth-search"
+DEFAULT_CATALOGUE = next(iter(CATALOGUES))
 
 
-@dataclass(frozen=True)
-class _Assets:
-    """What of an item is read: rasters of the bands in order, of the classification, and what is added to numbers."""
-
-    bands: list[str]
-    classification: str | None
-    offset: int
-
-
-class StacSource:
-    """Sentinel-2 as cloud-optimised GeoTIFFs behind a STAC catalogue, by windows.
+class StacSource(RasterSource):
+    """Sentinel-2 through STAC: rasters read by window where they are.
 
     Args:
-        catalogue: ``earth-search``, ``planetary-computer``, the URL of a STAC API, or the file of a static catalogue.
-        collection: Identifier; None takes the one that the named catalogues are known for, or all items of a file.
+        catalogue: A key of CATALOGUES, the URL of another API, or the path of a catalogue on disk.
+        collection: Id, such as ``sentinel-2-l2a``; None for the catalogue's usual or only one.
         patch_size: Height and width of a patch, px of 10 m.
+        cloud_percent: Scenes with more cloud need not be listed, 0 to 100.
 
     Raises:
-        ConfigError: If there is no such collection.
-        SourceError: If the catalogue does not answer.
+        ConfigError: If there is no such catalogue or collection, or it lacks bands.
+        SourceError: If its server does not answer.
     """
 
     name = "stac"
     licence = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
-    listing_size = 1
+    listing_size = 1  # a search has one box
 
-    def __init__(self, *, catalogue: str = DEFAULT_CATALOGUE, collection: str | None = None, patch_size: int) -> None:
-        where, usual = CATALOGUES.get(catalogue, (catalogue, ""))
-        chosen = collection or usual
-        self.collection = f"{catalogue} {chosen}".strip()
-        self._patch_size = patch_size
-        self._items: Items = ApiItems(where, chosen) if where.startswith("http") else FileItems(_file(where), chosen)
-        self._sign = _signer() if "planetarycomputer" in where else lambda href: href
-        is_raw = "l1c" in chosen.lower()
-        self.product_level = "L1C" if is_raw else "L2A"
-        self.bands: tuple[Band, ...] = SENTINEL2_L1C if is_raw else SENTINEL2_L2A
+    def __init__(
+        self, *, catalogue: str = DEFAULT_CATALOGUE, collection: str | None = None, patch_size: int, cloud_percent: float
+    ) -> None:
+        self._catalogue = _open(catalogue, collection)
+        self.collection = self._catalogue.name
+        super().__init__(patch_size, "L1C" if "l1c" in self.collection.lower() else "L2A")
+        self.outlines = self._catalogue.outlines()
+        self._cloud_percent = cloud_percent
+        self._tokens = Tokens()
+        self._check_items()
 
     def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
-        """Scenes that have all bands and hold each whole patch, one search a location."""
-        return [self._list(location, of) for location, of in zip(locations, windows, strict=True)]
-
-    def cloud_fractions(self, location: Location, scenes: Sequence[Scene]) -> list[float]:
-        """By the scene classification, of the pixels that have one; NaN where a scene has none."""
-        with quiet_gdal():
-            signed = [scene.handle.classification and self._sign(scene.handle.classification) for scene in scenes]
-            return [read_cloud_fraction(href, location, self._patch_size) for href in signed]
-
-    def read(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:
-        """Windows of all bands of all scenes."""
-        with quiet_gdal():
-            return np.stack([self._read_scene(location, scene.handle) for scene in scenes])
+        """One search a location, over all of its windows."""
+        return [self._list(*place) for place in zip(locations, windows, strict=True)]
 
     def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
-        footprint = footprint_of(location, self._patch_size)
-        first, last = str(min(w[0] for w in windows)), str(max(w[1] for w in windows))
-        found = [item for item in self._items.search(footprint.bounds, first, last) if _holds(item, footprint)]
-        return [scene for scene in map(self._scene, found) if scene is not None]
+        patch = footprint_of(location, self._patch_size)
+        first, last = min(window[0] for window in windows), max(window[1] for window in windows)
+        items = self._catalogue.search(patch.bounds, f"{first}/{last}", self._cloud_percent)
+        scenes = (scene_of(item, self.bands) for item in items if _covers(item, patch))
+        return [scene for scene in scenes if scene and in_windows(scene.time, windows)]
 
-    def _scene(self, item: Any) -> Scene | None:  # noqa: ANN401 - a pystac.Item
-        rasters = [asset_of(item, band) for band in self.bands]
-        if not all(rasters) or is_ambiguous(item):
-            return None
-        assets = _Assets([str(href) for href in rasters], classification_of(item), offset_of(item))
-        return Scene(
-            id=product_of(item),
-            time=time_of(item),
-            tile=tile_of(item),
-            cloud_percent=cloud_of(item),
-            baseline=baseline_of(item),
-            handle=assets,
+    def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
+        return super()._read_window(self._tokens.sign(file), location, numbers)
+
+    def _check_items(self) -> None:
+        item = self._catalogue.sample()
+        if item is None:
+            raise ConfigError(f"collection: expected scenes, got {self.collection} without any; choose another")
+        found = band_files(item, self.bands)
+        missing = [band.name for band in self.bands if band.name not in found]
+        if missing:
+            raise ConfigError(
+                f"collection: expected the {len(self.bands)} bands of Sentinel-2 {self.product_level}, got "
+                f"{self.collection} without {', '.join(missing)}; choose another"
+            )
+        if math.isnan(baseline_of(item)) and not is_offset_applied(item):
+            raise ConfigError(
+                f"collection: expected items that say their processing baseline ({', '.join(BASELINES)}), got "
+                f"{self.collection} without; choose another"
+            )
+        accounts = sorted({link.partition("://")[0] for link in found.values()} & {"s3", "gs", "az"})
+        if accounts:
+            raise ConfigError(
+                f"collection: expected files that need no account, got {self.collection} with {accounts[0]}:// links; "
+                "choose another"
+            )
+
+
+def _covers(item: Item, patch: Any) -> bool:  # noqa: ANN401 - a shapely polygon
+    return bool(item["geometry"] and shape(item["geometry"]).buffer(0).contains(patch))  # buffer(0): some are invalid
+
+
+def _open(catalogue: str, collection: str | None) -> Catalogue:
+    if catalogue in CATALOGUES:
+        url, usual = CATALOGUES[catalogue]
+        return Api(url, collection or usual)
+    if catalogue.startswith(("http://", "https://")):
+        return Api(catalogue, collection)
+    if not Path(catalogue).exists():
+        raise ConfigError(
+            f"catalog: expected {', '.join(CATALOGUES)}, a URL or the path of a catalogue, got {catalogue}; check it"
         )
-
-    def _read_scene(self, location: Location, assets: _Assets) -> NDArray[np.uint16]:
-        planes = [read_window(self._sign(href), location, self._patch_size) for href in assets.bands]
-        return np.stack([to_offset_zero(plane, assets.offset) for plane in planes])
-
-
-def _holds(item: Any, footprint: Any) -> bool:  # noqa: ANN401
-    return bool(shape(item.geometry).buffer(0).contains(footprint))
-
-
-def _file(path: str) -> str:
-    found = Path(path)
-    return str(found / "catalog.json" if found.is_dir() else found)
-
-
-def _signer() -> Callable[[str], str]:
-    """Planetary Computer's rasters ask for a token that everybody gets."""
-    import planetary_computer
-
-    def sign(href: str) -> str:
-        with asking("planetarycomputer.microsoft.com"):
-            return "/vsicurl/" + str(planetary_computer.sign_url(href.removeprefix("/vsicurl/")))
-
-    return sign
+    return Files(Path(catalogue), collection)

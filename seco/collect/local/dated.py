@@ -1,0 +1,55 @@
+"""Co-registered GeoTIFFs with dates in their names, those of one place in one folder."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.warp import transform_geom
+from shapely.geometry import Polygon, box
+
+from seco.bands import Band
+from seco.collect.local.found import FoundScene
+from seco.collect.scene_files import QUANTIFICATION, SceneFiles
+from seco.collect.source import Scene
+from seco.data.dated_rasters import find_dated_files, open_dated_rasters
+from seco.errors import DataError
+
+
+def read_place(folder: Path) -> list[FoundScene]:
+    """The scenes of a place; the folder's name stands for the tile.
+
+    The offset is the one in the files (GDAL's scale and offset of a band), 0 where they have none.
+
+    Raises:
+        DataError: As :func:`seco.data.dated_rasters.open_dated_rasters`, or if they hold no digital numbers of Sentinel-2.
+    """
+    with open_dated_rasters(folder, None) as rasters:
+        bands = rasters.bands
+    return [_scene(time, file, bands) for time, file in find_dated_files(folder).items()]
+
+
+def _scene(time: np.datetime64, file: Path, bands: tuple[Band, ...]) -> FoundScene:
+    with rasterio.open(file) as raster:
+        bounds, crs, dtype, scale = raster.bounds, raster.crs, raster.dtypes[0], raster.scales[0]
+        offset = raster.offsets[0] / scale
+    if dtype == "uint8" or scale not in (1.0, 1.0 / QUANTIFICATION):
+        raise DataError(
+            f"{file.name}: expected 16 bits and reflectance × {QUANTIFICATION:.0f}, got {dtype} and scale {scale:g}; "
+            "seco import dated takes others"
+        )
+    numbers = {band.name: (str(file), number) for number, band in enumerate(bands, start=1)}
+    corners = transform_geom(crs, "EPSG:4326", box(*bounds).__geo_interface__)
+    return FoundScene(
+        Scene(
+            id=file.stem,
+            time=time,
+            tile=file.parent.name,
+            cloud_percent=math.nan,
+            baseline=math.nan,
+            handle=SceneFiles(numbers, round(offset)),
+        ),
+        "L1C" if "B10" in numbers else "L2A",  # level 2A has none
+        bands,
+        Polygon(corners["coordinates"][0]),
+    )
