@@ -111,13 +111,14 @@ class Journal:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._readable():
-            self._database.execute("BEGIN")
             try:
+                self._database.execute("BEGIN")
                 yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
+                self._database.execute("COMMIT")
+            except BaseException:  # Ctrl-C may come between any two of these
+                if self._database.in_transaction:
+                    self._database.execute("ROLLBACK")
                 raise
-            self._database.execute("COMMIT")
 
     @contextmanager
     def _readable(self) -> Iterator[None]:

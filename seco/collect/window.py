@@ -38,8 +38,7 @@ OPTIONS = {
 SECRETS = ("GDAL_HTTP_USERPWD", "GDAL_HTTP_HEADERS", "GDAL_HTTP_HEADER_FILE", "GDAL_HTTP_COOKIE")
 ON_GRID_PX = 1e-6  # grids agree where they differ by less
 NOT_THERE = ("401", "403", "404", "410")
-# GDAL's words for HTTP 404, and for what is no raster. A file that ends early reads like a line that does: asked again.
-USELESS = ("Cannot read", "not recognized")
+LINE = "CURL error"  # in GDAL's words for a line that fails
 
 # GDAL's own words quote URLs, and those may hold a token.
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)
@@ -61,7 +60,7 @@ def read_window(file: str, location: Location, patch_size: int, *, numbers: Sequ
         Digital numbers as the file has them ``[bands, patch_size, patch_size]``; 0 outside of it and for its nodata.
 
     Raises:
-        SceneError: If the file is not there, or no raster.
+        SceneError: If the file is not there, or no raster; retriable where a line that failed may have made it look so.
         SourceError: If its server does not answer; asking again may help.
     """
     try:
@@ -126,16 +125,18 @@ def _warp(raster: Any, location: Location, patch_size: int, numbers: list[int]) 
 
 def _translate(file: str, error: RasterioError) -> SourceError:
     """An error without query, where a token may be."""
-    name = urlsplit(file).path.rpartition("/")[2]
+    name, server = urlsplit(file).path.rpartition("/")[2], urlsplit(file).hostname
     words = f"{error} {error.__cause__ or ''}"
     status = re.search(r"HTTP (?:response code|error code)\D*(\d{3})", words)
-    remote = "://" in file
-    if not remote or (status and status[1] in NOT_THERE) or any(word in words for word in USELESS):
-        got = f"HTTP {status[1]}" if status else "none" if remote else str(error).splitlines()[0]
-        return SceneError(f"{name}: expected a raster that can be read, got {got}; check the catalogue")
-    return SourceError(
-        f"{name}: expected an answer of {urlsplit(file).hostname}, got {f'HTTP {status[1]}' if status else 'none'}; "
-        "check the network, then run the same command again",
-        retriable=True,
-        quota=bool(status and status[1] == "429"),
+    if "://" in file and (status or LINE in words) and (status is None or status[1] not in NOT_THERE):
+        return SourceError(
+            f"{name}: expected an answer of {server}, got {f'HTTP {status[1]}' if status else 'none'}; "
+            "check the network, then run the same command again",
+            retriable=True,
+            quota=bool(status and status[1] == "429"),
+        )
+    got = f"HTTP {status[1]}" if status else "none" if "://" in file else str(error).splitlines()[0]
+    return SceneError(
+        f"{name}: expected a raster that can be read, got {got}; check the catalogue",
+        retriable="://" in file and status is None,
     )

@@ -47,12 +47,23 @@ def write_raster(path, planes, *, driver="GTiff", offset=None):
             file.offsets, file.scales = [offset] * count, [1e-4] * count
 
 
-def write_points(path, count):
-    """Points within the scenes as a file that ``--points`` takes."""
+def write_place(folder, *, dtype=np.uint16, offset=None):
+    """All bands on the 10 m grid, as a GeoTIFF of that kind has to have them, one file a date."""
+    for date, day in enumerate(DAYS):
+        planes = [np.kron(pixels(b, date), np.ones((b.resolution_m // 10,) * 2, np.uint16)) for b in SENTINEL2_L2A]
+        write_raster(folder / f"place_{day}.tif", np.stack(planes).astype(dtype), offset=offset)
+    return folder
+
+
+def points(count):
+    """Longitudes and latitudes ``[count, 2]`` within the scenes."""
     along = np.linspace(0.2, 0.8, count) * SIDE_M
-    longitudes, latitudes = transform("EPSG:32631", "EPSG:4326", WEST + along, NORTH - along[::-1])
-    rows = (f"{longitude},{latitude}" for longitude, latitude in zip(longitudes, latitudes, strict=True))
-    path.write_text("\n".join(["lon,lat", *rows]))
+    return np.stack(transform("EPSG:32631", "EPSG:4326", WEST + along, NORTH - along[::-1]), axis=1)
+
+
+def write_points(path, count):
+    """The same as a file that ``--points`` takes."""
+    path.write_text("\n".join(["lon,lat", *(f"{longitude},{latitude}" for longitude, latitude in points(count))]))
     return path
 
 

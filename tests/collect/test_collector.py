@@ -4,14 +4,8 @@ import errno
 import itertools
 import json
 import os
-import random
-import signal
 import sqlite3
-import subprocess
-import sys
-import threading
 from contextlib import closing, suppress
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -138,36 +132,6 @@ def test_a_server_of_little_quota_is_served_and_changes_nothing(tmp_path, stub):
     run(tmp_path / "narrow", stub, locations=60)
     assert stub.counts["fault 429"] > 0
     assert files_of(tmp_path / "narrow") == files_of(tmp_path / "wide")
-
-
-def test_twenty_kills_leave_the_store_of_an_uninterrupted_run(tmp_path, poor_stub):
-    run(tmp_path / "whole", poor_stub, locations=80)
-    needed = poor_stub.requests
-    random_numbers = random.Random(5)
-    command = [sys.executable, Path(__file__).with_name("killed_collection.py"), poor_stub.url, tmp_path / "killed"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    before, kills = poor_stub.requests, 0
-    with subprocess.Popen(command, **pipes) as keeper:
-        for status in itertools.chain(range(20), [None]):
-            victim = threading.Event()
-            last = None if status is None else poor_stub.requests + random_numbers.randrange(1, 6)
-
-            def kill(number, _path, last=last, victim=victim):
-                if last is not None and number >= last and victim.wait(10):
-                    os.kill(victim.process, signal.SIGKILL)
-                    return "drop"
-                return None
-
-            poor_stub.faults = kill
-            print(file=keeper.stdin, flush=True)
-            victim.process = int(keeper.stdout.readline())
-            victim.set()
-            kills += int(keeper.stdout.readline()) == signal.SIGKILL
-        keeper.stdin.close()
-    assert kills == 20
-    assert files_of(tmp_path / "killed") == files_of(tmp_path / "whole")
-    # What was journalled is not asked for again: each run loses at most what was in flight, and lists anew.
-    assert poor_stub.requests - before <= needed + 20 * (10 + 2)
 
 
 def test_ctrl_c_keeps_what_there_is(tmp_path, poor_stub):

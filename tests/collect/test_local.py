@@ -7,7 +7,19 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
-from scenes import DAYS, NORTH, OUTLINE, WEST, check_store, classes, expected_patch, pixels, write_points, write_raster
+from scenes import (
+    DAYS,
+    NORTH,
+    OUTLINE,
+    WEST,
+    check_store,
+    classes,
+    expected_patch,
+    pixels,
+    write_place,
+    write_points,
+    write_raster,
+)
 from seco.cli.main import main
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
@@ -66,14 +78,6 @@ def products(tmp_path_factory):
     folder = tmp_path_factory.mktemp("products")
     for date in range(len(DAYS)):
         write_product(folder / "2021", date)
-    return folder
-
-
-def write_place(folder, *, dtype=np.uint16, offset=None):
-    """All bands on the 10 m grid, as a GeoTIFF of that kind has to have them."""
-    for date, day in enumerate(DAYS):
-        planes = [np.kron(pixels(b, date), np.ones((b.resolution_m // 10,) * 2, np.uint16)) for b in SENTINEL2_L2A]
-        write_raster(folder / f"place_{day}.tif", np.stack(planes).astype(dtype), offset=offset)
     return folder
 
 

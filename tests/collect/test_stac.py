@@ -8,6 +8,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import requests
 from click.testing import CliRunner
 from conftest import quick_gate
 from scenes import (
@@ -31,6 +32,7 @@ from seco.bands import SENTINEL2_L2A
 from seco.collect.locations import Location, place_patch
 from seco.collect.scene_files import BANDS
 from seco.collect.stac import tokens
+from seco.collect.stac.catalogue import anonymous
 from seco.collect.stac.items import COMMON_NAMES, scene_of
 from seco.collect.stac.source import StacSource
 from seco.data.store import open_store
@@ -193,6 +195,27 @@ def test_a_file_that_is_gone_costs_the_scene_only(stub):
             source.read(PLACE, scenes[:1])
 
 
+def test_a_damaged_file_is_told_from_a_line_that_fails(stub):
+    source = open_source(stub.url)
+    (scenes,) = source.list_scenes([PLACE], [YEAR])
+    whole = scenes[0].handle.bands["B04"][0]
+    for fault in (503, 0):
+        for answers in range(6):  # before the fault: after all requests for the file there is none
+            stub.faults, outcome = {"files": [200] * answers + [fault] * 20}, "read"
+            try:
+                source._read_window(whole, PLACE, [1])
+            except SourceError as error:
+                outcome = type(error)
+            assert outcome in ("read", SourceError), (fault, answers)
+    stub.faults = {}
+    content = (stub.folder / whole.partition("/files/")[2]).read_bytes()
+    for name, damaged in (("html.tif", b"<html>" * 5_000), ("cut.tif", content[:20_000])):
+        (stub.folder / name).write_bytes(damaged)
+        with pytest.raises(SceneError, match=f"{name}: expected a raster that can be read, got none") as caught:
+            quick_gate(tries=3).call(lambda name=name: source._read_window(f"{stub.url}/files/{name}", PLACE, [1]))
+        assert caught.value.retriable
+
+
 def test_dry_run_around_cities_finds_nothing_in_one_tile(tmp_path, stub):
     result = collect(stub.url, tmp_path / "store", "--dry-run", "--attempts", 2)
     assert "Sampled 4 locations: 0 with all dates; rejected: " in result.stdout
@@ -321,7 +344,7 @@ def test_links_into_the_planetary_computers_storage_are_signed_once(stub, monkey
     monkeypatch.setattr(tokens, "TOKEN_URL", f"{stub.url}/files")
     (stub.folder / "account").mkdir(exist_ok=True)
     (stub.folder / "account/container").write_text('{"token": "sig=1", "msft:expiry": "2999-01-01T00:00:00Z"}')
-    signer = tokens.Tokens()
+    signer = tokens.Tokens(anonymous(requests.Session()))
     link = "https://account.blob.core.windows.net/container/a.tif"
     before = len(stub.headers)
     assert [signer.sign(link), signer.sign(link)] == [f"{link}?sig=1"] * 2

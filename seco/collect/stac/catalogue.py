@@ -143,6 +143,16 @@ def anonymous(session: requests.Session) -> requests.Session:
     return session
 
 
+def ask_for_start(session: requests.Session, link: str) -> None:
+    """Ask for the first bytes of a file.
+
+    Raises:
+        SourceError: If there is none or no answer, as :func:`asking` puts it.
+    """
+    with asking(link), session.get(link, headers={"Range": "bytes=0-15"}, timeout=TIMEOUT_S, stream=True) as response:
+        response.raise_for_status()
+
+
 def _keep_retry_after(response: requests.Response, **_: object) -> None:
     if "Retry-After" in response.headers:
         response.close()

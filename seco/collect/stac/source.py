@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import requests
 from numpy.typing import NDArray
 from shapely.geometry import shape
 
 from seco.collect.locations import Location, footprint_of
 from seco.collect.scene_files import RasterSource, in_windows
 from seco.collect.source import Scene, Window
-from seco.collect.stac.catalogue import Api, Catalogue, Files
+from seco.collect.stac.catalogue import Api, Catalogue, Files, anonymous, ask_for_start
 from seco.collect.stac.items import BASELINES, Item, band_files, baseline_of, is_offset_applied, scene_of
 from seco.collect.stac.tokens import Tokens
-from seco.errors import ConfigError
+from seco.errors import ConfigError, SceneError
 
 # URL and the collection to take unless another is named.
 CATALOGUES = {
@@ -51,7 +52,8 @@ class StacSource(RasterSource):
         super().__init__(patch_size, "L1C" if "l1c" in self.collection.lower() else "L2A")
         self.outlines = self._catalogue.outlines()
         self._cloud_percent = cloud_percent
-        self._tokens = Tokens()
+        self._session = anonymous(requests.Session())
+        self._tokens = Tokens(self._session)
         self._check_items()
 
     def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
@@ -66,7 +68,13 @@ class StacSource(RasterSource):
         return [scene for scene in scenes if scene and in_windows(scene.time, windows)]
 
     def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
-        return super()._read_window(self._tokens.sign(file), location, numbers)
+        link = self._tokens.sign(file)
+        try:
+            return super()._read_window(link, location, numbers)
+        except SceneError as error:
+            if error.retriable:  # GDAL does not tell a damaged file from a server that went away: ask the server
+                ask_for_start(self._session, link)
+            raise
 
     def _check_items(self) -> None:
         item = self._catalogue.sample()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 
-from seco.collect.stac.catalogue import TIMEOUT_S, anonymous, asking
+from seco.collect.stac.catalogue import TIMEOUT_S, asking
 
 TOKEN_URL = "https://planetarycomputer.microsoft.com/api/sas/v1/token"
 STORAGE = ".blob.core.windows.net"
@@ -18,10 +18,14 @@ SPARE_S = 120.0  # a token is used no later than this before it ends
 
 
 class Tokens:
-    """Signs links; used by many threads at once."""
+    """Signs links; used by many threads at once.
 
-    def __init__(self) -> None:
-        self._session = anonymous(requests.Session())
+    Args:
+        session: Asks for tokens.
+    """
+
+    def __init__(self, session: requests.Session) -> None:
+        self._session = session
         self._lock = threading.Lock()
         self._tokens: dict[str, tuple[str, float]] = {}  # token and its end, s since 1970, by container
 
