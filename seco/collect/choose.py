@@ -1,5 +1,6 @@
 """Which scenes a location gets: one MGRS tile for all dates, clear, each nearest to the centre of its window."""
 
+import itertools
 import math
 import re
 from collections import defaultdict
@@ -8,6 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seco.collect.source import Scene, Window
+
+DAY_S = 86_400
 
 
 class Rejected(Exception):
@@ -49,14 +52,16 @@ def choose_scenes(
         Rejected: If there is no such choice.
     """
     clear = [scene for scene in scenes if not scene.cloud_percent > cloud_percent and tile_epsg(scene.tile) in (epsg, None)]
-    by_window = [[scene for scene in clear if first <= _day(scene) <= last] for first, last in windows]
+    days = np.array([scene.time for scene in clear], "datetime64[D]")
+    by_window = [list(itertools.compress(clear, (first <= days) & (days <= last))) for first, last in windows]
     if not all(by_window):
         raise Rejected("no clear scene")
     tiles = [tile for tile in {scene.tile for scene in by_window[0]} if all(_of_tile(found, tile) for found in by_window)]
     if not tiles:
         raise Rejected("no tile with all dates")
+    middles = [_middle(window) for window in windows]
     for ranked in sorted(
-        (_rank_tile(by_window, windows, tile) for tile in tiles), key=lambda ranked: _cost(ranked, windows)
+        (_rank_tile(by_window, middles, tile) for tile in tiles), key=lambda ranked: _cost(ranked, middles)
     ):
         chosen = _clear_patches(ranked, cloud_percent / 100.0, clouds)
         if chosen:
@@ -85,22 +90,22 @@ def _clear_patches(
     return None
 
 
-def _rank(scenes: list[Scene], window: Window) -> list[Scene]:
+def _rank(scenes: list[Scene], middle: int) -> list[Scene]:
     """The newest baseline of each day, nearest to the window's centre first."""
-    days: dict[np.datetime64, list[Scene]] = defaultdict(list)
+    days: dict[int, list[Scene]] = defaultdict(list)
     for scene in scenes:
-        days[_day(scene)].append(scene)
+        days[_seconds(scene.time) // DAY_S].append(scene)
     newest = [max(same, key=lambda scene: (_known(scene.baseline), scene.id)) for same in days.values()]
-    return sorted(newest, key=lambda scene: (_distance(scene, window), scene.id))
+    return sorted(newest, key=lambda scene: (_distance(scene, middle), scene.id))
 
 
-def _rank_tile(by_window: list[list[Scene]], windows: Sequence[Window], tile: str) -> list[list[Scene]]:
-    return [_rank(_of_tile(found, tile), window) for found, window in zip(by_window, windows, strict=True)]
+def _rank_tile(by_window: list[list[Scene]], middles: Sequence[int], tile: str) -> list[list[Scene]]:
+    return [_rank(_of_tile(found, tile), middle) for found, middle in zip(by_window, middles, strict=True)]
 
 
-def _cost(ranked: list[list[Scene]], windows: Sequence[Window]) -> tuple[int, str]:
+def _cost(ranked: list[list[Scene]], middles: Sequence[int]) -> tuple[int, str]:
     """A tile whose best scenes are near to the centres comes first; its name decides between equals."""
-    total = sum(_distance(found[0], window) for found, window in zip(ranked, windows, strict=True))
+    total = sum(_distance(found[0], middle) for found, middle in zip(ranked, middles, strict=True))
     return total, ranked[0][0].tile
 
 
@@ -108,15 +113,19 @@ def _of_tile(scenes: list[Scene], tile: str) -> list[Scene]:
     return [scene for scene in scenes if scene.tile == tile]
 
 
-def _day(scene: Scene) -> np.datetime64:
-    day: np.datetime64 = scene.time.astype("datetime64[D]")
-    return day
+def _middle(window: Window) -> int:
+    """Twice the seconds of the middle of a window: whole numbers, for ties to be ties on every machine."""
+    return _seconds(window[0]) + _seconds(window[1] + 1)
 
 
-def _distance(scene: Scene, window: Window) -> int:
-    """Twice the seconds from the middle of the window: whole numbers, for ties to be ties on every machine."""
-    first, last = (int(day.astype("datetime64[s]").astype(np.int64)) for day in (window[0], window[1] + 1))
-    return abs(2 * int(scene.time.astype("datetime64[s]").astype(np.int64)) - first - last)
+def _distance(scene: Scene, middle: int) -> int:
+    """Twice the seconds from the middle of a window."""
+    return abs(2 * _seconds(scene.time) - middle)
+
+
+def _seconds(time: np.datetime64) -> int:
+    """Since 1970."""
+    return int(time.astype("datetime64[s]").astype(np.int64))
 
 
 def _known(baseline: float) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
 from seco.collect.earthengine.answers import RequestRefusedError, asking
 from seco.collect.earthengine.credentials import load_credentials, project_of
-from seco.collect.earthengine.expressions import grid, listing, scenes_of, stack
+from seco.collect.earthengine.expressions import Stack, grid, listing, scenes_of
 from seco.collect.earthengine.pixels import parse_pixels
 from seco.collect.earthengine.transport import CONNECT_S, Transport
 from seco.collect.gate import MOST_IN_FLIGHT
@@ -124,7 +124,7 @@ class EarthEngineSource:
     def _read_at_once(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:
         with asking(self._project):
             request = {
-                "expression": stack(self.collection, scenes, self._ids),
+                "expression": Stack(self.collection, scenes, self._ids),
                 "fileFormat": "NPY",
                 "grid": grid(location, self._patch_size),
             }
