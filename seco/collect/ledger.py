@@ -91,7 +91,7 @@ class Ledger:
         )
         write_atomic(self.folder / REJECTED_FILE, _encode_rejected(self.journal.rejected()))
         write_atomic(self.folder / HISTOGRAM_FILE, self._histogram.to_bytes())
-        commit_store(self.folder, description, make_index(list(self.journal.rows())), {})
+        commit_store(self.folder, description, make_index(self.journal.rows()), {})
         self.finished = True
         self.journal.close()
         _remove_journal(self.folder)

@@ -5,7 +5,8 @@ import io
 import math
 import re
 import shutil
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -231,11 +232,14 @@ def write_patch(
     }
 
 
-def make_index(rows: Sequence[Row]) -> Any:  # noqa: ANN401 - geopandas publishes no types
+def make_index(rows: Iterable[Row]) -> Any:  # noqa: ANN401 - geopandas publishes no types
     """The index of patches as a GeoDataFrame, from the rows that :func:`write_patch` gave, one or more."""
     import geopandas
 
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:  # one at a time: as dicts, those of a large store take several gigabytes
+        for name, value in row.items():
+            columns[name].append(value)
     points = geopandas.points_from_xy(columns.pop("longitude"), columns.pop("latitude"), crs="EPSG:4326")
     frame = geopandas.GeoDataFrame(columns, geometry=points)
     return frame.astype({name: dtype for name, dtype in INDEX_DTYPES.items() if name in columns})
