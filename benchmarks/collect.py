@@ -1,6 +1,7 @@
 """Collecting: what the collector itself costs, on a stub of Earth Engine that answers at once from another process.
 
-The peer is the same client and writer with one request a date and one listing a location, as downloaders mostly work.
+The peers: the same client and writer with one request a date and one listing a location, as downloaders mostly work; and
+the floor, the client and the writer alone: the same requests and files one after the other, with no choice and no books.
 """
 
 import json
@@ -13,7 +14,7 @@ from benchmarks.record import Record, make_record
 
 REPOSITORY = Path(__file__).parents[1]
 STUB = str(REPOSITORY / "tests/collect/earthengine_stub.py")
-IMPLEMENTATIONS = {"seco": "EarthEngineSource", "one-date-a-request": "OneDate"}
+IMPLEMENTATIONS = {"seco": "EarthEngineSource", "one-date-a-request": "OneDate", "client-and-writer-alone": "Alone"}
 COLLECT = """
 import json, resource, sys, time
 from pathlib import Path
@@ -23,11 +24,30 @@ from seco.collect.collector import collect
 from seco.collect.earthengine.source import EarthEngineSource
 from seco.collect.places import LandRectangles
 from seco.collect.settings import Settings
+from seco.data.writer import write_patch
 
 class OneDate(EarthEngineSource):
     listing_size = 1
     def read(self, location, scenes):
         return np.concatenate([EarthEngineSource.read(self, location, [scene]) for scene in scenes])
+
+class Alone(EarthEngineSource):
+    pass
+
+def collect_alone(folder, settings, source, sampler, report):
+    names = [band.name for band in source.bands]
+    for first in range(0, settings.locations, source.listing_size):
+        numbers = range(first, min(first + source.listing_size, settings.locations))
+        places = [sampler.candidate(0, number, 0) for number in numbers]
+        windows = [settings.calendar.windows(0, number, 0) for number in numbers]
+        for place, scenes in zip(places, source.list_scenes(places, windows), strict=True):
+            some = scenes[: settings.dates]
+            for scene, patch in zip(some, source.read(place, some) if some else (), strict=True):
+                write_patch(
+                    folder, place.id, scene.time, patch, band_names=names, epsg=place.epsg, transform=place.transform,
+                    scene_id=scene.id, cloud_fraction=0.0, longitude=place.longitude, latitude=place.latitude,
+                )
+            report(None)
 
 ee.deprecation._FetchDataCatalogStac = dict
 url, project, folder, size, locations, kind = sys.argv[1:]
@@ -41,13 +61,13 @@ memory = []
 def watch(now):
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     memory.append(pages * resource.getpagesize() / 1e6)
-start = time.perf_counter()
-collect(Path(folder), settings, source, LandRectangles(size), report=watch)
-seconds = time.perf_counter() - start
-usage = resource.getrusage(resource.RUSAGE_SELF)
+start, cpu_start = time.perf_counter(), time.process_time()
+run = collect_alone if kind == "Alone" else collect
+run(Path(folder), settings, source, LandRectangles(size), report=watch)
+seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
 half = len(memory) // 2
 print(json.dumps({
-    "seconds": seconds, "cpu_s": usage.ru_utime + usage.ru_stime,
+    "seconds": seconds, "cpu_s": cpu_s,
     "peak_mb": [max(memory[:half]), max(memory[half:])],
 }))
 """
@@ -65,7 +85,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
                     case=f"earthengine-{locations}x5-{size}px",
                     implementation=implementation,
                     device="cpu",
-                    threads=40,
+                    threads=1 if kind == "Alone" else 40,
                     items=locations,
                     unit="locations",
                     seconds=[report["seconds"] for report in reports],
