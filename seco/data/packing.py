@@ -19,6 +19,9 @@ from seco.data.store import Store
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
+# Takes names of any length; USTAR does not, and DALI does not read PAX headers.
+FORMAT = tarfile.GNU_FORMAT
+
 
 def pack_store(
     store: Store,
@@ -78,7 +81,7 @@ def _write_shards(
     names, sizes = (column.to_pylist() for column in store.read_index(["path", "bytes"]).columns)
     rows = iter(track(range(len(names)), "Packing patches"))
     places: list[tuple[str, int, int]] = []
-    for number, count in enumerate(_shard_lengths(sizes, shard_size)):
+    for number, count in enumerate(_shard_lengths(names, sizes, shard_size)):
         shard = f"{SHARD_FOLDER}/{number:06d}.tar"
         with _open_shard(out / shard) as (file, tar):
             for row in islice(rows, count):
@@ -88,11 +91,12 @@ def _write_shards(
     return places
 
 
-def _shard_lengths(sizes: Sequence[int], shard_size: int) -> list[int]:
+def _shard_lengths(names: Sequence[str], sizes: Sequence[int], shard_size: int) -> list[int]:
     """Number of patches of each shard, filled in order up to ``shard_size`` bytes with headers and padding."""
     lengths, used = [0], 0
-    for size in sizes:
-        needed = tarfile.BLOCKSIZE + _padded(size)
+    for name, size in zip(names, sizes, strict=True):
+        # More than a block where the name is longer than its field.
+        needed = len(_member(name, size).tobuf(FORMAT)) + _padded(size)
         if lengths[-1] and used + needed > shard_size:
             lengths.append(0)
             used = 0
@@ -106,8 +110,7 @@ def _open_shard(path: Path) -> Iterator[tuple[IO[bytes], tarfile.TarFile]]:
     """A tar under a temporary name; it gets its own once it is whole and on disk."""
     temporary = path.with_name(f".{path.name}.part")
     with temporary.open("wb") as file:
-        # GNU's takes names of any length; USTAR does not, and DALI does not read PAX headers.
-        with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        with tarfile.open(fileobj=file, mode="w", format=FORMAT) as tar:
             yield file, tar
         file.flush()
         os.fsync(file.fileno())
@@ -116,10 +119,14 @@ def _open_shard(path: Path) -> Iterator[tuple[IO[bytes], tarfile.TarFile]]:
 
 def _append(file: IO[bytes], tar: tarfile.TarFile, name: str, content: bytes) -> int:
     """Add a member, the same bytes on every machine and day; where its content begins."""
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
+    tar.addfile(_member(name, len(content)), io.BytesIO(content))
     return file.tell() - _padded(len(content))
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.size = size
+    return member
 
 
 def _padded(size: int) -> int:
