@@ -26,8 +26,10 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     """Collect, or estimate what that takes."""
     from seco.collect.collector import collect
 
+    on_scenes = options["sampling"] in (None, "scenes")
+    sampler = None if on_scenes else _open_sampler([], **options)  # what is wrong there is known without a server
     source = _OPEN[options["source"]](**options)
-    sampler = _open_sampler(getattr(source, "outlines", []), **options)
+    sampler = sampler or _open_sampler(getattr(source, "outlines", []), **options)
     settings = _settings(source, sampler.name, **options)
     if dry_run:
         from seco.collect.estimate import estimate
@@ -47,7 +49,7 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
         f"{out}: {progress.accepted} locations, {settings.dates} dates each, {len(source.bands)} bands of {size} x {size} px"
     )
     if progress.given_up:
-        click.echo(f"{progress.given_up} locations found no place in {settings.max_attempts} attempts and are left out")
+        click.echo(f"Left out, with no place in {settings.max_attempts} attempts: {progress.given_up}")
     click.echo(f"Rejected: {_rejections(progress)}")
     seconds = time.monotonic() - progress.began
     click.echo(f"This run: {progress.requests} requests, {progress.bytes_read / 1e6:.1f} MB of pixels, {seconds:.0f} s")
@@ -63,12 +65,16 @@ def _print_estimate(found: "Estimate", settings: "Settings") -> None:
     )
     click.echo(
         f"Estimate: {found.locations:,} of {len(settings.numbers):,} locations, {found.requests:,} requests, "
-        f"{found.bytes_received / 1e9:.1f} GB of pixels, about {found.bytes_on_disk / 1e9:.1f} GB on disk"
+        f"{_size(found.bytes_received)} of pixels, about {_size(found.bytes_on_disk)} on disk"
     )
     if settings.source == "earthengine":
         click.echo(f"{found.hours:.1f} hours at {REQUESTS_PER_S:.0f} requests/s, if the quota and the line allow")
     else:
         click.echo("How long that takes is the server's or the disk's to say: each request for pixels reads many windows")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _rejections(progress: "Progress") -> str:

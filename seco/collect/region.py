@@ -43,6 +43,8 @@ def open_outlines(outlines: Sequence[Any]) -> OverArea:
     Raises:
         ConfigError: If there is none.
     """
+    if not outlines:
+        raise ConfigError("sampling: expected scenes on disk, got a source that does not list them all; choose another")
     on_land = clip_to(land(), geopandas.GeoSeries(outlines, crs="EPSG:4326"))
     if on_land.is_empty:
         raise ConfigError(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import pyarrow
 import pyarrow.parquet
@@ -20,7 +20,7 @@ from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
 # Takes names of any length; USTAR does not, and DALI does not read PAX headers.
-FORMAT = tarfile.GNU_FORMAT
+FORMAT: Literal[1] = tarfile.GNU_FORMAT
 
 
 def pack_store(

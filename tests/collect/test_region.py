@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from seco.cli.main import main
 
 from seco.collect.locations import place_patch, utm_epsg
-from seco.collect.region import open_region, read_points
+from seco.collect.region import open_outlines, open_region, read_points
 from seco.collect.stream import Stream
 from seco.errors import ConfigError
 
@@ -88,7 +88,8 @@ def test_wrong_rows_are_named(tmp_path, text, message):
     ("wrong", "code", "message"),
     [
         (("--sampling", "region"), 2, "--region: expected with --sampling region, got none"),
-        (("--region", "FR"), 2, "--region: expected with --sampling region, got --sampling cities"),
+        (("--region", "FR"), 2, "--region: expected with --sampling region, got none; give both or neither"),
+        (("--region", "FR", "--sampling", "land"), 2, "--region: expected with --sampling region, got --sampling land"),
         (("--sampling", "points"), 2, "--points: expected with --sampling points"),
         (("--sampling", "region", "--region", "Frence"), 1, "did you mean France"),
         (("--sampling", "region", "--region", "Antarctica"), 1, "expected land that Sentinel-2 covers"),
@@ -119,3 +120,13 @@ def test_patches_lie_on_the_lattice_of_published_tiles():
 )
 def test_svalbard_has_its_own_zones(longitude, zone):
     assert utm_epsg(longitude, 78.0) == 32600 + zone
+
+
+def test_scenes_of_a_source_that_cannot_list_them(tmp_path):
+    with pytest.raises(ConfigError, match="expected scenes on disk, got a source that does not list them all"):
+        open_outlines([])
+    sea = shapely.box(-40, 0, -39, 1)
+    with pytest.raises(ConfigError, match=r"expected scenes over land .*, got 1 without any"):
+        open_outlines([sea])
+    land = open_outlines([shapely.box(2, 41.5, 3, 42.5), sea]).draw(Stream(0, 0, 0), 50)
+    assert ((land > (2, 41.5)) & (land < (3, 42.5))).all()
