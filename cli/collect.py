@@ -68,7 +68,7 @@ ONLY = {
 @click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
 @click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")
 @click.option("--shard", type=click.IntRange(min=0), default=0, help="Which of them to collect, from 0; then seco merge.")
-@click.option("--dry-run", is_flag=True, help="List the first locations and print what the collection will take.")
+@click.option("--dry-run", is_flag=True, help="List some locations and print what all will take.")
 @click.option(
     "--collection",
     help="earthengine: COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C); stac: its name; "
