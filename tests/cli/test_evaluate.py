@@ -122,7 +122,7 @@ def test_the_default_probe_has_no_epochs(labelled_store):
 
 
 def test_change_wants_pairs(labelled_store):
-    assert "data set of change" in one_line_error(seco("change", "--data", labelled_store, "--random", BACKBONE))
+    assert "expected OSCD" in one_line_error(seco("change", "--data", labelled_store, "--random", BACKBONE))
 
 
 @pytest.mark.parametrize(
