@@ -41,24 +41,10 @@ def _print_overview(summary: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from seco.report.store_overview import describe_store
+
     table = Table(show_header=False, title=summary["path"], title_justify="left")
-    size, metres = summary["patch_size"], summary["resolution_m"]
-    rows = {
-        "sensor": f"{summary['sensor']} {summary['product_level']}",
-        "source": summary["source"],
-        "licence": summary["licence"],
-        "locations": f"{summary['locations']:,}",
-        "patches": f"{summary['patches']:,} of {size} x {size} px at {metres} m, {summary['dtype']}",
-        "reflectance": f"(DN + {summary['offset']:g}) / {summary['quantification']:g}",
-        "dates per location": _spread(summary["dates_per_location"], ".3g"),
-        "first, last date": f"{summary['first_date'][:10]}, {summary['last_date'][:10]}",
-        "days between dates": _spread(summary["gap_days"], ".0f"),
-        "patches per month": _months(summary["patches_per_month"]),
-        "cloud": _clouds(summary["cloud_fraction"], summary["patches"]),
-        "size on disk": _size(summary["bytes"], "tar shards" if summary["packed"] else "loose files"),
-        "classes": _classes(summary["classes"]),
-    }
-    for name, value in rows.items():
+    for name, value in describe_store(summary).items():
         table.add_row(name, value)
     Console().print(table)
 
@@ -74,29 +60,3 @@ def _print_bands(summary: dict[str, Any]) -> None:
         statistics = (f"{band[name]:.1f}" for name in ("mean", "std", "q02", "q98"))
         table.add_row(band["name"], f"{band['wavelength_nm']:g}", str(band["resolution_m"]), *statistics)
     Console().print(table)
-
-
-def _size(size: int | None, what: str) -> str:
-    return "not known" if size is None else f"{size / 1e6:,.1f} MB in {what}"
-
-
-def _spread(spread: dict[str, float] | None, form: str) -> str:
-    if spread is None:
-        return "one date only"
-    return ", ".join(f"{name} {spread[name]:{form}}" for name in ("min", "median", "max"))
-
-
-def _months(counts: list[int]) -> str:
-    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True) if count)
-
-
-def _clouds(clouds: dict[str, float] | None, patches: int) -> str:
-    if clouds is None:
-        return "not known"
-    text = f"mean {clouds['mean']:.1%}, max {clouds['max']:.1%}"
-    return text if clouds["known"] == patches else f"{text} (known for {clouds['known']:,} patches)"
-
-
-def _classes(classes: dict[str, int] | None) -> str:
-    return ", ".join(f"{name} {count:,}" for name, count in classes.items()) if classes else "no labels"

@@ -21,6 +21,8 @@ COMMANDS = {
     "import-checkpoint": "import_checkpoint",
     "embed": "embed",
     "profile": "profile",
+    "report": "report",
+    "watch": "watch",
     "doctor": "doctor",
 }
 

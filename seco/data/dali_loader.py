@@ -81,7 +81,7 @@ class DaliLoader(Loader):
 
     def _name(self, epoch: int, locations: NDArray[np.int64]) -> list[Any]:
         """What the pipeline takes for a batch: parameters, then paths and ranges for each date."""
-        params, rows = self._draw(epoch, locations)
+        params, rows = self.draw(epoch, locations)
         inputs: list[Any] = [params.view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)]
         for date in range(rows.shape[1]):
             sources = self.store.sources_of_rows(rows[:, date])

@@ -189,7 +189,7 @@ class Loader:
     def _read(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], torch.Tensor]:
         """View parameters ``[N, V]`` and pixels ``[N, T, C, H, W]``; replaces locations that cannot be read, in place."""
         wanted = locations.copy()
-        params, rows = self._draw(epoch, locations)
+        params, rows = self.draw(epoch, locations)
         tensor = self._buffer(rows.shape)
         pixels = tensor.numpy()
         bad = self._decode(np.arange(len(locations)), rows, pixels)
@@ -202,15 +202,20 @@ class Loader:
             for i in bad:
                 stand_in = substitute(len(self._usable), seed=self.seed, epoch=epoch, sample=int(wanted[i]), attempt=attempt)
                 locations[i] = self._usable[stand_in]
-            params[bad], rows[bad] = self._draw(epoch, locations[bad])
+            params[bad], rows[bad] = self.draw(epoch, locations[bad])
             bad = self._decode(bad, rows[bad], pixels)
         raise DataError(
             f"{self.store.path}: expected a readable location in {_ATTEMPTS} draws, got none; "
             f"{len(self.bad_patches)} patches are bad, such as {next(iter(self.bad_patches.values()))}"
         )
 
-    def _draw(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
-        """View parameters, their dates counted in the rows of the index ``[N, T]`` that some view shows."""
+    def draw(self, epoch: int, locations: NDArray[np.int64]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+        """What an epoch shows of some locations, int64 ``[N]``, if all their patches can be read.
+
+        Returns:
+            View parameters ``[N, V]``, their ``date`` counted in the second: the rows of the index, int64 ``[N, T]``, that
+            some view shows.
+        """
         of_location = self.store.locations[locations]
         params = sample_view_params(
             self.recipe,

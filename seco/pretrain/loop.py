@@ -13,9 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
-from seco.bands import select_bands
 from seco.data.loader import Loader
-from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.errors import RunError
 from seco.profiling.training import FOLDER as PROFILE_FOLDER
@@ -26,6 +24,7 @@ from . import ranks, recipe2021
 from .checkpoint import BEST, ENCODER, LAST
 from .config import PRECISIONS, PretrainConfig
 from .events import tensorboard, write_events
+from .input import ModelInput
 from .method import ContrastOutput, MomentumContrast, no_lap
 from .probe import Probe, Snapshot, check_probe
 from .run_directory import RunDirectory
@@ -112,17 +111,13 @@ class _Trainer:
     def __init__(self, config: PretrainConfig, run: RunDirectory, fabric: Any) -> None:  # noqa: ANN401 - a Fabric
         self.config, self.run, self.fabric = config, run, fabric
         store = open_store(config.data)
-        bands = select_bands(store.band_names, config.bands)
-        recipe = config.views.for_bands(bands)
-        self.normalization, table = Normalization.from_store(store, bands), None
-        if config.follows_2021:
-            self.normalization = recipe2021.normalization(store.description, bands)
-            table = recipe2021.stretched(store.description, bands)
+        model_input = ModelInput.of(config, store)
+        self.normalization = model_input.normalization
         self.loader = _loader_class(config.loader)(
             store,
-            recipe=recipe,
-            normalization=self.normalization if table is None else recipe2021.STRETCHED,
-            table=table,
+            recipe=model_input.recipe,
+            normalization=model_input.of_loader,
+            table=model_input.table,
             size=config.size,
             batch_size=config.batch_size,
             seed=config.seed,
@@ -143,8 +138,8 @@ class _Trainer:
         self.last_step = min(self.total_steps, config.steps or self.total_steps)
         self.model = MomentumContrast(
             backbone=config.backbone,
-            in_channels=len(bands),
-            sub_spaces=recipe.num_views - 1,
+            in_channels=len(self.normalization.bands),
+            sub_spaces=model_input.recipe.num_views - 1,
             dim=config.dim,
             queue_length=config.queue,
             momentum=config.key_momentum,

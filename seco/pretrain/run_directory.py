@@ -13,6 +13,7 @@ from seco.report.environment import describe_environment
 from .checkpoint import LAST, read_checkpoint, save_checkpoint
 from .config import FREE_ON_RESUME, PretrainConfig
 
+CONFIG_FILE, ENVIRONMENT_FILE = "config.json", "environment.json"
 METRICS_FILE, PROBE_FILE = "metrics.jsonl", "probe.jsonl"
 
 
@@ -43,7 +44,7 @@ class RunDirectory:
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
             if not overwrite:
                 raise RunError(f"{path}: expected a new run, got a path that is there; say --resume or --overwrite")
-            if not (path / "config.json").is_file():
+            if not (path / CONFIG_FILE).is_file():
                 raise RunError(f"{path}: expected a run to overwrite, got something else; choose another --out")
         self._config = config
 
@@ -60,8 +61,8 @@ class RunDirectory:
         else:
             for file in (self.metrics_file, self.probe_file):
                 _cut_lines(file, self.state["step"])
-        self._write_json("config.json", self._config.to_dict())
-        self._write_json("environment.json", describe_environment())
+        self._write_json(CONFIG_FILE, self._config.to_dict())
+        self._write_json(ENVIRONMENT_FILE, describe_environment())
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one line to the metrics."""
@@ -86,7 +87,7 @@ class RunDirectory:
 def read_lines(file: Path) -> list[dict[str, Any]]:
     """Lines of a log of a run up to one that a crash cut short; none if there is no such log."""
     lines = []
-    for text in file.read_text(encoding="utf-8").splitlines() if file.is_file() else ():
+    for text in file.read_text(encoding="utf-8", errors="replace").splitlines() if file.is_file() else ():
         try:
             line = json.loads(text)
             line["step"]

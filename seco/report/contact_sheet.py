@@ -31,7 +31,7 @@ def contact_sheet(store: Store, *, max_locations: int = MAX_LOCATIONS, max_dates
     Returns:
         The figure; save it with ``figure.savefig(file)``.
     """
-    names = RGB if set(RGB) <= set(store.band_names) else store.band_names[:1]
+    names = visible_bands(store.band_names)
     bands = [store.band_names.index(name) for name in names]
     statistics = [store.statistics[name] for name in names]
     rows = spread_evenly(len(store), max_locations)
@@ -47,6 +47,11 @@ def contact_sheet(store: Store, *, max_locations: int = MAX_LOCATIONS, max_dates
     shown = f"{len(rows)} of {len(store)} locations\n{', '.join(names)}, black 2 %, white 98 % of the store"
     figure.suptitle(f"{store.path.name}: {shown}", fontsize=8)
     return figure
+
+
+def visible_bands(names: Sequence[str]) -> Sequence[str]:
+    """Red, green and blue of some bands; the first band, for grey, if one of them is missing."""
+    return RGB if set(RGB) <= set(names) else names[:1]
 
 
 def spread_evenly(count: int, limit: int) -> list[int]:

@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from seco.errors import ConfigError
 from seco.evaluate.embed import Embeddings
 from seco.evaluate.similarity import unit_vectors
+from seco.report.store_summary import months_of
 
 _COLUMNS = {"class": "class", "place": "location", "month": "date"}  # that colours are made from
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Around the year: blue winter, green spring, yellow and red summer, brown autumn; neighbours look alike, seasons do not.
-_YEAR = (
+YEAR = (
     *("#2b4fa8", "#3f86d0", "#38b6b0", "#2fa35a", "#7cbc3b", "#c8c527"),
     *("#f2b01e", "#ee7f1b", "#d9442c", "#a8325a", "#7a3b8f", "#4a3d9e"),
 )
@@ -130,8 +131,8 @@ def _draw_classes(axes: Axes, points: np.ndarray, columns: dict[str, np.ndarray]
 
 
 def _draw_months(axes: Axes, points: np.ndarray, columns: dict[str, np.ndarray]) -> None:
-    months = columns["date"].astype("datetime64[M]").astype(int) % 12
-    _mixed(axes, [(points[months == month], _YEAR[month], "o", name) for month, name in enumerate(MONTHS)])
+    months = months_of(columns["date"])
+    _mixed(axes, [(points[months == month], YEAR[month], "o", name) for month, name in enumerate(MONTHS)])
 
 
 def _draw_places(axes: Axes, points: np.ndarray, columns: dict[str, np.ndarray]) -> None:

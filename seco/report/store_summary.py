@@ -36,7 +36,7 @@ def summarise_store(store: Store) -> dict[str, Any]:
         "dates_per_location": _spread(counts),
         "first_date": str(times.min()),
         "last_date": str(times.max()),
-        "patches_per_month": np.bincount(_month(times), minlength=12).tolist(),
+        "patches_per_month": np.bincount(months_of(times), minlength=12).tolist(),
         "gap_days": _spread(gaps_days(store)),
         "cloud_fraction": _clouds(store),
         "packed": store.packed,
@@ -58,7 +58,7 @@ def summarise_store(store: Store) -> dict[str, Any]:
     }
 
 
-def _month(times: np.ndarray) -> np.ndarray:
+def months_of(times: np.ndarray) -> np.ndarray:
     """0 for January to 11 for December."""
     return times.astype("datetime64[M]").astype(np.int64) % 12
 

@@ -69,7 +69,7 @@ def test_months_are_those_of_the_dates(axes):
     dates = np.array(["2019-12-31", "2020-01-01", "1969-02-03"], "datetime64[s]")
     embedding_map._draw_months(axes, np.arange(6.0).reshape(3, 2), {"date": dates})
     assert axes.get_legend_handles_labels()[1] == ["Jan (1)", "Feb (1)", "Dec (1)"]
-    assert dots(axes)[embedding_map._YEAR[11]] == [(0.0, 1.0)]
+    assert dots(axes)[embedding_map.YEAR[11]] == [(0.0, 1.0)]
 
 
 def test_a_place_is_a_line_through_its_dates_and_the_rest_is_grey(axes):

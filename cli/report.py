@@ -1,0 +1,37 @@
+"""``seco report``: a page that shows runs."""
+
+from pathlib import Path
+
+import click
+
+from .page_options import PAGE_OPTIONS
+from .sources import with_options
+
+
+@click.command(no_args_is_help=True)
+@click.argument("runs", metavar="RUN…", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file to write.")
+@with_options(PAGE_OPTIONS)
+def command(
+    runs: tuple[Path, ...], out: Path, data: Path | None, results: tuple[Path, ...], records: tuple[Path, ...]
+) -> None:
+    """Show runs beside each other on one HTML page that needs nothing else.
+
+    Settings and what differs, training, the data set, what the model sees, nearest neighbours across seasons, a map of
+    vectors, evaluations, benchmarks.
+
+    \b
+    $ seco report RUN --out report.html
+    $ seco report RUN1 RUN2 --out both.html --results EVALUATIONS --records benchmarks/records
+    """
+    if not out.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no folder {out.absolute().parent}", param_hint="--out")
+    from rich.console import Console
+
+    from seco.data.atomic import write_atomic
+    from seco.report.page import Given, build_page
+
+    with Console(stderr=True).status("") as status:
+        page = build_page(Given(runs, data, results, records), starting=lambda part: status.update(f"{part} …"))
+    write_atomic(out, page.encode())
+    click.echo(out)

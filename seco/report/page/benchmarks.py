@@ -1,0 +1,95 @@
+"""Records of ``python -m benchmarks``: ours beside its peers, machine by machine."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from seco.errors import DataError
+
+from .blocks import Block, Chart, Heading, Note, Section, Table
+from .charts import intervals_chart, number
+
+Record = dict[str, Any]
+_WORDS, _NUMBERS = ("benchmark", "case", "implementation", "machine", "unit"), ("items_per_s", "median_s", "iqr_s", "runs")
+
+
+def benchmarks_section(paths: Sequence[Path]) -> Section:
+    """Tables and charts of records.
+
+    Args:
+        paths: Files of records, or folders in which they lie.
+
+    Raises:
+        DataError: If one holds no records.
+    """
+    records = [record for path in paths for record in _read(path)]
+    if not records:
+        return Section("benchmarks", "Benchmarks", [Note(
+            "No records were given: --records FILE_OR_FOLDER shows what `python -m benchmarks` wrote."
+        )])  # fmt: skip
+    blocks: list[Block] = []
+    for machine in dict.fromkeys(record["machine"] for record in records):
+        blocks.append(Heading(machine))
+        of_machine = [record for record in records if record["machine"] == machine]
+        for benchmark in dict.fromkeys(record["benchmark"] for record in of_machine):
+            blocks += _show(benchmark, [record for record in of_machine if record["benchmark"] == benchmark])
+    return Section("benchmarks", "Benchmarks", blocks)
+
+
+def _read(path: Path) -> list[Record]:
+    records = []
+    for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{file}: expected records of `python -m benchmarks`, got: {error}; check --records") from error
+        records += [record for record in (content if isinstance(content, list) else []) if _is_record(record)]
+    if not records:
+        raise DataError(f"{path}: expected records of `python -m benchmarks`, got none; check --records")
+    return records
+
+
+def _is_record(record: object) -> bool:
+    return (
+        isinstance(record, dict)
+        and all(isinstance(record.get(name), str) for name in _WORDS)
+        and all((number(record.get(name)) or -1.0) >= 0 for name in _NUMBERS[:2])
+    )
+
+
+def _show(benchmark: str, records: Sequence[Record]) -> list[Block]:
+    blocks: list[Block] = []
+    for unit in dict.fromkeys(record["unit"] for record in records):
+        dots = [dot for record in records if record["unit"] == unit and (dot := _dot(record)) is not None]
+        order = list(dict.fromkeys(dot["name"] for dot in dots))
+        chart = intervals_chart(dots, x=f"{unit}/s, half of the runs", order=order, percent=False, log=True)
+        said = f"The figures of {benchmark} in the table, on a logarithmic axis."
+        blocks.append(Chart(f"{benchmark}, {unit} a second", chart, said, wide=True))
+    rows = [
+        [_case(record), record["implementation"], f"{record['items_per_s']:,.1f} {record['unit']}/s", *_spread(record)]
+        for record in records
+    ]
+    ours = frozenset(i for i, record in enumerate(records) if record["implementation"].startswith("seco"))
+    head = ["case", "implementation", "rate", "spread", "runs", "commit"]
+    return [*blocks, Table(f"{benchmark}: medians and spread", head, rows, ours)]
+
+
+def _case(record: Record) -> str:
+    threads = record.get("threads")
+    return f"{record['case']}, {record.get('device', 'cpu')}" + (f", {threads} threads" if threads else "")
+
+
+def _spread(record: Record) -> tuple[str, str, str]:
+    iqr, median = number(record.get("iqr_s")), record["median_s"]
+    spread = f"{iqr / median:.0%}" if iqr is not None and median else ""
+    return spread, str(record.get("runs", "")), str(record.get("commit", ""))
+
+
+def _dot(record: Record) -> dict[str, Any] | None:
+    rate, iqr, median = number(record["items_per_s"]), number(record.get("iqr_s")) or 0.0, record["median_s"]
+    if not rate:
+        return None
+    half = iqr / (2 * median) if median else 0.0
+    low, high = number(rate / (1 + half)), number(rate / max(1 - half, 0.1))
+    return {"name": _case(record), "group": record["implementation"], "value": rate, "low": low, "high": high}

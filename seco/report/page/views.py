@@ -1,0 +1,78 @@
+"""What the model sees: the views of some locations, as the loader makes them for the first epoch."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from seco.data.loader import Loader
+from seco.errors import RunError, SecoError
+from seco.pretrain.input import ModelInput
+
+from .blocks import Block, Gallery, Note, Section, Tile
+from .pictures import picture_of, visible_numbers
+from .run import RecordedRun
+
+LOCATIONS = 4
+SIDE = 160  # pixels of a screen
+
+
+def views_section(runs: Sequence[RecordedRun]) -> Section:
+    """The views of each run."""
+    return Section("views", "What the model sees", [block for run in runs for block in _views(run)])
+
+
+def _views(run: RecordedRun) -> list[Block]:
+    try:
+        return [_gallery(run)]
+    except SecoError as error:
+        return [Note(f"{run.name}: its views cannot be made again: {error}", warns=True)]
+
+
+def _gallery(run: RecordedRun) -> Gallery:
+    if run.settings.get("imported"):
+        raise RunError("it is an imported encoder, which did not train here")
+    config, store = run.config, run.store
+    given = ModelInput.of(config, store)
+    bands = given.normalization.bands
+    loader = Loader(
+        store,
+        recipe=given.recipe,
+        # Not centred: a picture shows the range from 0 to 1.
+        normalization=replace(given.of_loader, mean=(0.0,) * len(bands), std=(1.0,) * len(bands)),
+        table=given.table,
+        size=min(config.size, SIDE),
+        batch_size=min(LOCATIONS, len(store)),
+        seed=config.seed,
+        max_bad_fraction=1.0,
+    )
+    batch = next(loader.epoch(0))
+    params, index = loader.draw(0, batch.locations)
+    shown = visible_numbers(bands)
+    rows = []
+    for i, location in enumerate(batch.locations):
+        tiles = []
+        for v, name in enumerate(given.recipe.names):
+            date = str(store.times[index[i, params["date"][i, v]]])[:10]
+            pixels = np.moveaxis(batch.views[v, i].numpy()[shown], 0, -1)
+            tiles.append(Tile(picture_of(pixels, SIDE), f"{name}, {date}: {_describe(params[i, v])}"))
+        rows.append((f"location {store.locations['id'][location]}", tiles))
+    grey = "" if len(shown) == 3 else f"; the first of {len(bands)} bands"
+    return Gallery(
+        f"{run.name}: first views of epoch 1, {config.method}, {config.size} px for the model{grey}. q is the query, k0 … "
+        "are its keys; each crop is another part of the place.",
+        rows,
+    )
+
+
+def _describe(view: np.void) -> str:
+    """What was done to a view, in words."""
+    changed = any(view[name] != 1 for name in ("brightness", "contrast", "saturation")) or view["hue"] != 0
+    done = {
+        "jitter": changed,
+        "band jitter": bool(view["band_gain"].any() or view["band_offset"].any()),
+        "grey": bool(view["grey"]),
+        f"blur σ {view['blur_sigma']:.1f}": view["blur_sigma"] > 0,
+        "flip": bool(view["flip"]),
+    }
+    return ", ".join(["crop", *(name for name, was in done.items() if was)])

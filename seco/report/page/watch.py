@@ -1,0 +1,154 @@
+"""``seco watch``: the page of a run on this machine's own address, made anew as training goes on."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from markupsafe import escape
+
+from seco.errors import ConfigError, SecoError
+
+from .blocks import Note, Section
+from .build import Given, build_page
+from .run import RecordedRun
+from .similar import similar_sections
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_PENDING = [
+    Section(name, title, [Note("The encoder is at work on this; the page loads again when it is done.")])
+    for name, title in (("neighbours", "Neighbours"), ("embedding", "Embedding"))
+]
+
+
+class LivePage:
+    """A page that follows its runs: what is cheap at once, what needs the encoder in a thread, one checkpoint at a time.
+
+    Args:
+        given: What it shows.
+    """
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="seco-watch")
+        self._lock = threading.Lock()
+        self._work: Future[list[Section]] | None = None
+        self._finished = 0  # works
+        self._similar, self._of = _PENDING, ""  # and the checkpoints that the newest work is of
+        self._page, self._page_stamp = b"", b""
+
+    def stamp(self) -> bytes:
+        """What changes when there is something new, in letters and digits."""
+        files = [path for run in self._given.runs for path in _watched(run)]
+        return f"{_stamp_of(files)}-{self._finished}".encode()
+
+    def page(self) -> bytes:
+        """The page as it is now, as HTML."""
+        with self._lock:
+            stamp = self.stamp()
+            if stamp != self._page_stamp:
+                try:
+                    self._page = build_page(self._given, similar=self._sections, stamp=stamp.decode()).encode()
+                except SecoError as error:  # a run that is being replaced
+                    self._page = _apology(str(error))
+                self._page_stamp = stamp
+            return self._page
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _sections(self, runs: Sequence[RecordedRun]) -> list[Section]:
+        """Those of the newest checkpoints that are done; work on newer ones begins if none is under way."""
+        now = _stamp_of([run.checkpoint for run in runs])
+        if self._work is not None and self._work.done():
+            self._similar = self._work.result()
+        if (self._work is None or self._work.done()) and self._of != now:
+            self._of = now
+            self._work = self._pool.submit(similar_sections, runs)
+            self._work.add_done_callback(self._count)
+        return self._similar
+
+    def _count(self, _: Future[list[Section]]) -> None:
+        self._finished += 1
+
+
+def serve(given: Given, *, host: str, port: int, started: Callable[[str], None]) -> None:
+    """Serve the page until the process is interrupted; nothing that is asked changes anything.
+
+    Args:
+        given: What it shows.
+        host: Address to listen at.
+        port: Port to listen at; 0: any that is free.
+        started: Told the address of the page.
+
+    Raises:
+        ConfigError: If the address is in use or not this machine's.
+    """
+    live = LivePage(given)
+    try:
+        server = ThreadingHTTPServer((host, port), _handler(live, host))
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"port: expected a free one, got {host}:{port}: {error}; choose another with --port") from error
+    server.daemon_threads = True
+    with server:
+        started(f"http://{host}:{server.server_address[1]}/")
+        try:
+            server.serve_forever()
+        finally:
+            live.close()
+
+
+def _handler(live: LivePage, host: str) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        """Answers GET and HEAD for the page and its stamp."""
+
+        server_version, sys_version = "seco", ""
+
+        def do_GET(self) -> None:
+            answers = {"/": ("text/html; charset=utf-8", live.page), "/stamp": ("text/plain", live.stamp)}
+            if host in LOOPBACK and self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]") not in LOOPBACK:
+                # A page of elsewhere whose name was pointed at this machine may not read it.
+                self.send_error(HTTPStatus.FORBIDDEN)
+                return
+            kind, content = answers.get(self.path.split("?")[0], ("", None))
+            if content is None:
+                self.send_error(HTTPStatus.NOT_FOUND)
+                return
+            body = content()
+            self.send_response(HTTPStatus.OK)
+            headers = {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+            for name, value in (headers | {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY"}).items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the terminal belongs to the user."""
+
+    return Handler
+
+
+def _watched(run: Path) -> list[Path]:
+    return [*run.glob("*.json*"), *run.glob("checkpoints/last.pt"), *run.glob("profile/summary.md")]
+
+
+def _stamp_of(files: Sequence[Path]) -> str:
+    times = []
+    for file in files:
+        try:
+            status = file.stat()
+        except OSError:
+            continue
+        times.append((str(file), status.st_mtime_ns, status.st_size))
+    return f"{hash(tuple(sorted(times))) & 0xFFFFFFFFFFFF:012x}"
+
+
+def _apology(text: str) -> bytes:
+    head = "<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=3><title>seco</title>"
+    return f"{head}<p>{escape(text)}".encode()
