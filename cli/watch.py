@@ -35,6 +35,7 @@ def command(
     $ seco watch RUN
     """
     os.nice(_LEAST_PRIORITY)
+    os.environ["OMP_NUM_THREADS"] = "1"  # the other cores are for training
     from seco.report.page import Given
     from seco.report.page.run import read_runs
     from seco.report.page.watch import serve
@@ -45,3 +46,4 @@ def command(
         serve(given, host=host, port=port, started=lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))
     except KeyboardInterrupt:
         click.echo("Ended.", err=True)
+        os._exit(0)  # at once: threads only read, and the one that encodes may take a while

@@ -29,6 +29,8 @@ PACKAGES = {
         _REINSTALL,
     ),
     "matplotlib": ("no figures", _REINSTALL),
+    "altair": ("no report", _REINSTALL),
+    "vl-convert-python": ("no report", _REINSTALL),
     "tensorboard": ("no event files of training", _REINSTALL),
     "nvidia-dali-cuda130": ("no --loader dali; the native loader works", _GPU),
     "nvidia-libnvcomp-cu13": ("GeoTIFFs are decompressed on the CPU only", _GPU),

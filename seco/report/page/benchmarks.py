@@ -77,7 +77,8 @@ def _show(benchmark: str, records: Sequence[Record]) -> list[Block]:
 
 def _case(record: Record) -> str:
     threads = record.get("threads")
-    return f"{record['case']}, {record.get('device', 'cpu')}" + (f", {threads} threads" if threads else "")
+    on = f", {threads} thread{'s' * (threads != 1)}" if isinstance(threads, int) else ""
+    return f"{record['case']}, {record.get('device', 'cpu')}{on}"
 
 
 def _spread(record: Record) -> tuple[str, str, str]:

@@ -99,9 +99,9 @@ def intervals_chart(rows: Sequence[Row], *, x: str, order: Sequence[str], percen
     names = alt.Y("name:N", title=None, sort=list(order), axis=alt.Axis(labelLimit=280))
     groups = list(dict.fromkeys(row["group"] for row in rows))
     shift = alt.YOffset("group:N", sort=groups)
-    colour = alt.Color("group:N", title=None, sort=groups, legend=_legend())
+    colour = alt.Color("group:N", title=None, sort=groups, legend=alt.Legend(orient="top", columns=3, labelLimit=170))
     base = alt.Chart().encode(y=names, yOffset=shift, color=colour)
-    value = alt.X("value:Q", title=x, scale=scale, axis=alt.Axis(format=form, tickCount=6))
+    value = alt.X("value:Q", title=x, scale=scale, axis=alt.Axis(format=form, tickCount=6, orient="top"))
     shown = ".1%" if percent else ",.4~g"
     hover = [
         alt.Tooltip("name:N"),

@@ -91,5 +91,5 @@
       const now = await (await fetch("/stamp")).text();
       if (now !== stamp) location.reload();
     } catch { /* the server ended: the page stays as it is */ }
-  }, 3000);
+  }, 5000);
 })();

@@ -129,7 +129,7 @@ def _read_json(file: Path, missing: list[str]) -> dict[str, Any]:
 
 def _read_log(file: Path, missing: list[str]) -> list[dict[str, Any]]:
     lines = read_lines(file)
-    total = sum(1 for line in file.open("rb") if line.strip()) if file.is_file() else 0
+    total = len(file.read_bytes().splitlines()) if file.is_file() else 0
     if not total:
         missing.append(f"{file.name} has no lines yet.")
     elif len(lines) < total:

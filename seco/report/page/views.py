@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
 from seco.data.loader import Loader
+from seco.data.store import open_store
 from seco.errors import RunError, SecoError
+from seco.pretrain.config import PretrainConfig
 from seco.pretrain.input import ModelInput
 
 from .blocks import Block, Gallery, Note, Section, Tile
@@ -24,15 +28,18 @@ def views_section(runs: Sequence[RecordedRun]) -> Section:
 
 def _views(run: RecordedRun) -> list[Block]:
     try:
-        return [_gallery(run)]
+        if run.settings.get("imported"):
+            raise RunError("it is an imported encoder, which did not train here")
+        rows, caption = _drawn(run.config, run.store.path, run.store.fingerprint)
+        return [Gallery(f"{run.name}: {caption}", rows)]
     except SecoError as error:
         return [Note(f"{run.name}: its views cannot be made again: {error}", warns=True)]
 
 
-def _gallery(run: RecordedRun) -> Gallery:
-    if run.settings.get("imported"):
-        raise RunError("it is an imported encoder, which did not train here")
-    config, store = run.config, run.store
+@lru_cache(maxsize=8)  # a changed store has another fingerprint
+def _drawn(config: PretrainConfig, path: Path, fingerprint: str) -> tuple[list[tuple[str, list[Tile]]], str]:
+    """Rows of the gallery, and what they are."""
+    store = open_store(path)
     given = ModelInput.of(config, store)
     bands = given.normalization.bands
     loader = Loader(
@@ -58,10 +65,9 @@ def _gallery(run: RecordedRun) -> Gallery:
             tiles.append(Tile(picture_of(pixels, SIDE), f"{name}, {date}: {_describe(params[i, v])}"))
         rows.append((f"location {store.locations['id'][location]}", tiles))
     grey = "" if len(shown) == 3 else f"; the first of {len(bands)} bands"
-    return Gallery(
-        f"{run.name}: first views of epoch 1, {config.method}, {config.size} px for the model{grey}. q is the query, k0 … "
-        "are its keys; each crop is another part of the place.",
-        rows,
+    return rows, (
+        f"first views of epoch 1, {config.method}, {config.size} px for the model{grey}. q is the query, k0 … are its keys; "
+        "each crop is another part of the place."
     )
 
 

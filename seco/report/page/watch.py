@@ -1,11 +1,14 @@
 """``seco watch``: the page of a run on this machine's own address, made anew as training goes on."""
 
+import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from markupsafe import escape
 
@@ -17,6 +20,7 @@ from .run import RecordedRun
 from .similar import similar_sections
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_REST = 9  # times as long as the encoder was at work: a tenth of one core at most is taken from training
 _PENDING = [
     Section(name, title, [Note("The encoder is at work on this; the page loads again when it is done.")])
     for name, title in (("neighbours", "Neighbours"), ("embedding", "Embedding"))
@@ -24,7 +28,7 @@ _PENDING = [
 
 
 class LivePage:
-    """A page that follows its runs: what is cheap at once, what needs the encoder in a thread, one checkpoint at a time.
+    """A page that follows its runs: what is cheap at once, what needs the encoder now and then, in a thread.
 
     Args:
         given: What it shows.
@@ -35,7 +39,7 @@ class LivePage:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="seco-watch")
         self._lock = threading.Lock()
         self._work: Future[list[Section]] | None = None
-        self._finished = 0  # works
+        self._finished, self._rest_until = 0, 0.0
         self._similar, self._of = _PENDING, ""  # and the checkpoints that the newest work is of
         self._page, self._page_stamp = b"", b""
 
@@ -56,23 +60,25 @@ class LivePage:
                 self._page_stamp = stamp
             return self._page
 
-    def close(self) -> None:
-        """Start nothing more."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     def _sections(self, runs: Sequence[RecordedRun]) -> list[Section]:
         """Those of the newest checkpoints that are done; work on newer ones begins if none is under way."""
         now = _stamp_of([run.checkpoint for run in runs])
         if self._work is not None and self._work.done():
             self._similar = self._work.result()
-        if (self._work is None or self._work.done()) and self._of != now:
+        idle = (self._work is None or self._work.done()) and time.monotonic() >= self._rest_until
+        if idle and self._of != now:
             self._of = now
-            self._work = self._pool.submit(similar_sections, runs)
-            self._work.add_done_callback(self._count)
+            self._work = self._pool.submit(self._encode, runs)
         return self._similar
 
-    def _count(self, _: Future[list[Section]]) -> None:
-        self._finished += 1
+    def _encode(self, runs: Sequence[RecordedRun]) -> list[Section]:
+        start = time.monotonic()
+        try:
+            return similar_sections(runs)
+        finally:
+            now = time.monotonic()
+            self._rest_until = now + _REST * (now - start)
+            self._finished += 1
 
 
 def serve(given: Given, *, host: str, port: int, started: Callable[[str], None]) -> None:
@@ -89,16 +95,21 @@ def serve(given: Given, *, host: str, port: int, started: Callable[[str], None])
     """
     live = LivePage(given)
     try:
-        server = ThreadingHTTPServer((host, port), _handler(live, host))
+        server = _Server((host, port), _handler(live, host))
     except (OSError, OverflowError) as error:
         raise ConfigError(f"port: expected a free one, got {host}:{port}: {error}; choose another with --port") from error
-    server.daemon_threads = True
     with server:
         started(f"http://{host}:{server.server_address[1]}/")
-        try:
-            server.serve_forever()
-        finally:
-            live.close()
+        server.serve_forever()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the library's signature
+        """A reader who went away is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(live: LivePage, host: str) -> type[BaseHTTPRequestHandler]:
