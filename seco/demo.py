@@ -47,6 +47,7 @@ def main(out: Path) -> None:
         raise click.ClickException(str(error)) from error
     _print_table(result)
     click.echo(f"Results: {out / 'result.json'}; figures: {', '.join(p.name for p in sorted(out.glob('*.png')))}")
+    click.echo(f"All of it on one page: {out / 'report.html'}")
 
 
 def run_demo(out: Path) -> dict[str, Any]:
@@ -95,6 +96,8 @@ def run_demo(out: Path) -> dict[str, Any]:
     untrained = _evaluate(store, out, "untrained", ["--random", BACKBONE, "--size", TRAINING["--size"]])
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     draw_training_curves(metrics, out / "training.png")
+    results = [word for file in sorted(out.glob("*trained_*.json")) for word in ("--results", file)]
+    _seco("report", run, "--out", out / "report.html", *results)
     result = {
         "trained": trained,
         "untrained": untrained,

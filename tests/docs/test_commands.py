@@ -39,6 +39,7 @@ ELSEWHERE = {
     ("seco", "collect", "--source", "earthengine"): "tests/collect/test_earthengine_cli.py",
     ("seco", "collect", "--source", "stac"): "tests/collect/test_stac.py",
     ("seco", "merge"): "tests/data/test_merge.py",
+    ("seco", "watch"): "tests/report/page/test_watch.py",
     ("seco", "embed", "--data", "FOLDER", "--timm"): "needs the hub of weights; --random is the same",
 }
 ALL = [command for page in PAGES if page.name != "tutorial.md" for command in commands(page)]

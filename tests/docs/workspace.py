@@ -1,11 +1,14 @@
 """Files and folders of the names that the documentation uses, small."""
 
+import shutil
+
 import numpy as np
 import rasterio
 import torch
 from click.testing import CliRunner
 from collect.scenes import points, write_place
 from data.test_scene_folders import make_seco2021, make_ssl4eo
+from pages import ROOT
 from PIL import Image
 from seco.cli.main import main
 
@@ -38,6 +41,10 @@ def make(folder):
     for file in ("vectors.parquet", "vectors.npy"):
         seco("embed", "--data", store, "--checkpoint", run, "--out", folder / file)
     seco("pack", store, "--out", folder / "PACKED")
+    shutil.copytree(run, folder / "RUN2")
+    (folder / "RESULTS").mkdir()
+    seco("evaluate", "knn", "--data", store, "--random", "resnet18", "--json", folder / "RESULTS" / "random.json")
+    shutil.copytree(ROOT / "benchmarks" / "records", folder / "RECORDS")
     torch.save({"state_dict": build_backbone("resnet18", 3).state_dict()}, folder / "seco_resnet18_1m.ckpt")
     seco("import-checkpoint", folder / "seco_resnet18_1m.ckpt", "--out", folder / "SECO_1M", "--size", "32")
     make_rasters(folder / "RASTERS")

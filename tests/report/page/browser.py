@@ -1,4 +1,4 @@
-"""A headless Chromium that looks at a page; ``python tests/report/page/browser.py PAGE FOLDER`` takes pictures of its tabs."""
+"""A headless Chromium that looks at a page; ``python tests/report/page/browser.py PAGE FOLDER`` takes pictures."""
 
 import shutil
 import sys
