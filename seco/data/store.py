@@ -188,6 +188,11 @@ class Store:
         """Whether patches can be compared with what was written; those of archives read in place cannot."""
         return "checksum" in self._columns
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether locations have classes."""
+        return (self.path / LABELS_FILE).is_file()
+
     @cached_property
     def _columns(self) -> list[str]:
         names: list[str] = pyarrow.parquet.read_schema(self._catalog / INDEX_FILE).names
@@ -199,10 +204,9 @@ class Store:
         Raises:
             StoreError: If the store has no labels, or the file is damaged.
         """
-        file = self.path / LABELS_FILE
-        if not file.is_file():
+        if not self.has_labels:
             raise StoreError(f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store")
-        table = _read_parquet(file, ["location_id", "label"])
+        table = _read_parquet(self.path / LABELS_FILE, ["location_id", "label"])
         labels = dict(zip(table["location_id"].to_pylist(), table["label"].to_pylist(), strict=True))
         names = sorted({label for label in labels.values() if label is not None})
         number = {name: i for i, name in enumerate(names)}

@@ -13,7 +13,6 @@ import pyarrow.parquet
 import torch
 
 from seco.data.atomic import atomic_path
-from seco.data.description import LABELS_FILE
 from seco.errors import ConfigError
 from seco.evaluate.datasets import BigEarthNet, ClassFolder, StorePatches
 from seco.evaluate.encoders import Subject
@@ -99,7 +98,7 @@ def describe_rows(images: StorePatches | ClassFolder | BigEarthNet) -> Callable[
         files, classes = np.array(images.names), np.array(images.class_names)
         return lambda rows: {"file": files[rows], "class": classes[images.labels[rows]]}
     store = images.store
-    names, labels = store.labels() if (store.path / LABELS_FILE).is_file() else ([], np.empty(0, np.int64))
+    names, labels = store.labels() if store.has_labels else ([], np.empty(0, np.int64))
     classes = np.array([*names, ""])  # -1, no label, is the last
 
     def of_patches(rows: np.ndarray) -> dict[str, np.ndarray]:

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from seco.data.description import LABELS_FILE
 from seco.data.store import Store
 
 SECONDS_PER_DAY = 86_400
@@ -87,7 +86,7 @@ def _clouds(store: Store) -> dict[str, float] | None:
 
 
 def _classes(store: Store) -> dict[str, int] | None:
-    if not (store.path / LABELS_FILE).is_file():
+    if not store.has_labels:
         return None
     names, numbers = store.labels()
     counts = np.bincount(numbers[numbers >= 0], minlength=len(names)).tolist()
