@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from seco.errors import DataError
 
@@ -12,6 +12,15 @@ from .charts import intervals_chart, number
 from .run import RecordedRun
 
 Result = dict[str, Any]
+
+
+class _Entry(NamedTuple):
+    """An encoder: its name, whether it is of one of the runs, metrics and intervals."""
+
+    name: str
+    ours: bool
+    metrics: dict[str, Any]
+    intervals: dict[str, Any]
 
 
 def results_section(runs: Sequence[RecordedRun], files: Sequence[Path]) -> Section:
@@ -69,12 +78,15 @@ def _comparable(result: Result) -> tuple[str, ...]:
 
 def _compare(group: Sequence[Result], runs: Sequence[RecordedRun]) -> list[Block]:
     names = list(group[0]["metrics"])
-    entries = [entry for result in group for entry in _entries(result, runs)]
-    rows = [[name, *(_cell(found, intervals, metric) for metric in names)] for name, _, found, intervals in entries]
+    entries: list[_Entry] = []
+    for entry in (entry for result in group for entry in _entries(result, runs)):
+        if entry not in entries:  # of runs of one kind the untrained network is the same
+            entries.append(entry)
+    rows = [[each.name, *(_cell(each.metrics, each.intervals, metric) for metric in names)] for each in entries]
     rows.append(["chance", *(_cell(group[0]["chance"], {}, metric) for metric in names)])
-    marked = frozenset(i for i, (_, ours, _, _) in enumerate(entries) if ours)
+    marked = frozenset(i for i, each in enumerate(entries) if each.ours)
     title = f"{group[0]['protocol']} on {Path(str(group[0]['data'].get('path', ''))).name}"
-    dots = [dot for name, _, found, intervals in entries for dot in _dots(name, found, intervals, names)]
+    dots = [dot for each in entries for dot in _dots(each, names)]
     chart = intervals_chart(dots, x="result, 95 % interval", order=names)
     what = "Encoders of these runs are marked; in brackets the 95 % interval over seeds, or over test images of one seed."
     said = "; ".join(f"{row[0]}: " + ", ".join(map(" ".join, zip(names, row[1:], strict=True))) for row in rows)
@@ -85,16 +97,18 @@ def _compare(group: Sequence[Result], runs: Sequence[RecordedRun]) -> list[Block
     ]
 
 
-def _entries(result: Result, runs: Sequence[RecordedRun]) -> list[tuple[str, bool, dict[str, Any], dict[str, Any]]]:
-    """Name, whether it is of one of the runs, metrics and intervals: of the encoder, and of its untrained twin."""
+def _entries(result: Result, runs: Sequence[RecordedRun]) -> list[_Entry]:
+    """Of the encoder, and of its untrained twin."""
     encoder, checkpoint = result["encoder"], str(result["encoder"].get("checkpoint", ""))
     of_run = [run.name for run in runs if checkpoint and run.path.resolve() in (p := Path(checkpoint).resolve(), *p.parents)]
     name = of_run[0] if of_run else Path(checkpoint).name if checkpoint else encoder.get("kind", "")
     step = f", seed {encoder['seed']}" if "seed" in encoder else ""
-    entries = [(f"{name} ({encoder.get('name', '')}{step})", bool(of_run), result["metrics"], result["interval_95"])]
+    entries = [_Entry(f"{name} ({encoder.get('name', '')}{step})", bool(of_run), result["metrics"], result["interval_95"])]
     twin = result.get("untrained")
     if isinstance(twin, dict) and isinstance(twin.get("metrics"), dict):
-        entries.append((f"untrained ({encoder.get('name', '')})", False, twin["metrics"], twin.get("interval_95") or {}))
+        entries.append(
+            _Entry(f"untrained ({encoder.get('name', '')})", False, twin["metrics"], twin.get("interval_95") or {})
+        )
     return entries
 
 
@@ -113,10 +127,10 @@ def _cell(metrics: dict[str, Any], intervals: dict[str, Any], metric: str) -> st
     return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
 
 
-def _dots(name: str, metrics: dict[str, Any], intervals: dict[str, Any], names: Sequence[str]) -> list[dict[str, Any]]:
+def _dots(entry: _Entry, names: Sequence[str]) -> list[dict[str, Any]]:
     dots = []
     for metric in names:
-        if (value := number(metrics.get(metric))) is not None:
-            low, high = _interval(intervals, metric) or (None, None)
-            dots.append({"name": metric, "group": name, "value": value, "low": low, "high": high})
+        if (value := number(entry.metrics.get(metric))) is not None:
+            low, high = _interval(entry.intervals, metric) or (None, None)
+            dots.append({"name": metric, "group": entry.name, "value": value, "low": low, "high": high})
     return dots

@@ -52,7 +52,7 @@ def _gallery(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> 
     order = np.argsort(-similarity, axis=1, kind="stable")
     same = sample.places[order] == sample.places[:, None]
     rows = []
-    for i in askable[spread_evenly(len(askable), QUERIES)]:
+    for i in _queries(sample.places, askable):
         tiles = [Tile(sample.pictures[i], f"asked: {sample.caption(i)}")]
         for j in order[i, :NEIGHBOURS]:
             text = f"{similarity[i, j]:.2f}, {sample.caption(j)}"
@@ -67,10 +67,18 @@ def _gallery(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> 
     )
 
 
+def _queries(places: NDArray[np.int64], askable: NDArray[np.int64]) -> list[int]:
+    """Patches of places spread over the sample: of the first its first date, of the second its second, and so on."""
+    asked = np.unique(places[askable])
+    of_places = [np.flatnonzero(places == place) for place in asked[spread_evenly(len(asked), QUERIES)]]
+    return [int(rows[k % len(rows)]) for k, rows in enumerate(of_places)]
+
+
 def _charts(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> list[Block]:
     """The same map coloured by month, place and, where there are labels, class."""
     points, axes = project(vectors.astype(np.float32), "pca")
     months = months_of(sample.dates)
+    seen = np.unique(months).tolist()
     chosen = np.unique(sample.places)[spread_evenly(len(np.unique(sample.places)), _PLACES)]
     rows: list[dict[str, Any]] = [
         {
@@ -86,7 +94,7 @@ def _charts(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> l
         for i in range(len(points))
     ]
     colours: dict[str, tuple[str, Sequence[str], Sequence[str]]] = {
-        "month": ("month", MONTHS, YEAR),
+        "month": ("month", [MONTHS[month] for month in seen], [YEAR[month] for month in seen]),
         "of": ("place", [*dict.fromkeys(row["of"] for row in rows if row["of"] != _OTHERS), _OTHERS], []),
     }
     hover = ["image", "place", "date"]
