@@ -40,7 +40,7 @@ docs: $(VENV)/.ready
 	@echo build/docs/index.html
 
 bench: $(VENV)/.ready
-	for name in views decode loader scale growth step; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
+	for name in views decode loader scale growth step features collect; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
 
 # The manylinux tag says how old a glibc the wheel runs on: that of the machine that builds it, as auditwheel finds it.
 wheel: export PATH := $(abspath $(BIN)):$(PATH)

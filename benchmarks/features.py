@@ -53,7 +53,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
     """Records of all cases."""
     runs = 2 if quick else 10
     with tempfile.TemporaryDirectory(prefix="seco-bench-") as folder:
-        records = _extraction(Path(folder), count=60 if quick else 5400, device=device, runs=min(runs, 5))
+        records = _extraction(Path(folder), count=60 if quick else 2700, device=device, runs=runs)
     features, labels, places = _features(400 if quick else 20_000)
     records += _neighbours(features, labels, device=device, runs=runs)
     some = slice(0, 200 if quick else 5000)
@@ -182,7 +182,7 @@ def _probe(features: np.ndarray, labels: np.ndarray, *, device: str, runs: int) 
     if agreement < 0.999:
         raise RuntimeError(f"probe: expected the classes of scikit-learn, got {agreement:.2%} of them")
     case = f"logistic-{len(features)}x{DIMENSIONS}x{CLASSES}"
-    return _records(case, works, items=len(features), unit="rows", device=device, runs=min(runs, 5))
+    return _records(case, works, items=len(features), unit="rows", device=device, runs=runs)
 
 
 def _memory(rows: int, queries: int) -> list[Record]:

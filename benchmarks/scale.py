@@ -57,7 +57,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
             for case, script in SECO.items():
                 reports = [_report(script, folder, locations) for _ in range(runs)]
                 records.append(_record(f"{case}-{locations}x{DATES}", "seco", locations, reports, answers[case]))
-            reports = [_report(GEOPANDAS, folder, locations) for _ in range(max(2, runs // 3))]
+            reports = [_report(GEOPANDAS, folder, locations) for _ in range(runs)]
             records.append(_record(f"open-{locations}x{DATES}", "geopandas", locations, reports, locations))
     return records
 

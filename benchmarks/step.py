@@ -1,6 +1,7 @@
 """Training steps: seco beside the step of the 2021 code made again, and where the time of ours goes.
 
-Pixels lie on the device already; ``--data STORE`` adds steps that are fed by the loader. Both steps are given the same
+Pixels lie on the device already. Ours makes its views of them, the other's are given; ``--data STORE`` adds steps that are
+fed by the loader. Both steps are given the same
 weights and views first, and must agree on the loss.
 """
 
@@ -77,7 +78,7 @@ class Work:
         settings = {"backbone": backbone, "in_channels": 3, "sub_spaces": 3, "dim": 128, "queue_length": queue}
         model = MomentumContrast(**settings, momentum=0.999, temperature=TEMPERATURE, seed=0)  # type: ignore[arg-type]
         self.model = model.to(memory_format=torch.channels_last).to(self.device).train()
-        self.optimizer = self._sgd(self.model.query, fused=device == "cuda")
+        self.optimizer = self._sgd(self.model.query, fused=True)
         self.other = Step2021(self.model)
         self.other_optimizer = self._sgd(self.other.query, fused=False)
         generator = torch.Generator().manual_seed(0)

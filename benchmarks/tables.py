@@ -50,10 +50,15 @@ def _opening(record: Record) -> str:
     return f"{record['median_s']:.2g} s, {record['peak_mb']:,.0f} MB"
 
 
-DECODERS = {"rasterio": "rasterio", "tifffile": "tifffile", "imagecodecs": "imagecodecs"}
-AUGMENTERS = {"albumentations": "albumentations", "kornia": "kornia", "torchvision": "torchvision on PIL"}
+DECODERS = {"rasterio": "rasterio (GDAL)", "tifffile": "tifffile", "imagecodecs": "imagecodecs"}
+AUGMENTERS = {
+    "albumentations": "albumentations", "torchvision-v2": "torchvision v2", "kornia": "kornia",
+    "torchvision": "torchvision on PIL",
+}  # fmt: skip
+TORCH_LOADER = {"torchvision-loader": "torchvision's folder and torch's loader"}
+SCIKIT_LEARN = {"scikit-learn": "scikit-learn"}
 LOADER_2021 = {"seco-2021": "the 2021 loader made again"}
-STEP_2021 = {"seco-2021": "the 2021 step made again"}
+STEP_2021 = {"seco-2021": "the 2021 step made again, views given"}
 CPU_ROWS = (
     Row("a view, MoCo-v2 recipe, RGB uint8", "views", "moco-rgb-uint8", 1, AUGMENTERS, _milliseconds),
     Row("a patch of a store (ZSTD), all bands", "decode", "store-all", 1, DECODERS, _milliseconds),
@@ -64,7 +69,13 @@ CPU_ROWS = (
     Row("bands together, ZSTD, two cores", "decode", "zstd-pixel-all", 2, {"nvidia.dali": "DALI"}, _milliseconds),
     Row("the loader, four views of a location", "loader", "seco-rgb-of-12", 1, LOADER_2021, _rate),
     Row("the same on two cores", "loader", "seco-rgb-of-12", 2, {}, _rate),
-    Row("a training step, ResNet-18, 64 px, two cores", "step", "resnet18-64px-batch-16", 2, STEP_2021, _rate),
+    Row(
+        "a training step with its views, ResNet-18, 64 px, two cores", "step", "resnet18-64px-batch-16", 2, STEP_2021, _rate
+    ),
+    Row("features of 64 px pictures, ResNet-18, two cores", "features", "resnet18-64px-jpeg", 2, TORCH_LOADER, _rate),
+    Row("exact kNN, 10,000 of 10,000 × 512, two cores", "features", "knn-10000-of-10000x512", 2, SCIKIT_LEARN, _rate),
+    Row("retrieval, 5,000 × 512, two cores", "features", "retrieval-5000x512", 2, SCIKIT_LEARN, _rate),
+    Row("linear probe, 20,000 × 512, two cores", "features", "logistic-20000x512x10", 2, SCIKIT_LEARN, _rate),
     Row("opening 200,000 locations × 5 dates", "scale", "open-200000x5", 1, {"geopandas": "geopandas"}, _opening),
 )
 # Rows of the GPU's table: what it is, benchmark, case, peers by the name in the record.

@@ -9,7 +9,7 @@ torchvision, within the tolerance of the tests. A missing peer is left out.
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -79,7 +79,7 @@ def _run_cuda(*, quick: bool) -> list[Record]:
     add("seco-rgb-uint8-bfloat16", pixels, params, "bfloat16")
     add("seco-12-bands-uint16-bfloat16", many, of_many, "bfloat16")
     moved = add("moco-rgb-uint8-float32", pixels[:, :1].contiguous(), moco, "float32")
-    peers = {"torchvision": _torchvision_cuda, "kornia": _kornia, "nvidia.dali": _dali}
+    peers = {"torchvision": _torchvision_v2, "kornia": _kornia, "nvidia.dali": _dali}
     for name, peer in peers.items():
         if _is_there(name):
             works["moco-rgb-uint8-float32", name] = peer(images), moco.size, moved
@@ -188,9 +188,13 @@ def _check_crops(pixels: np.ndarray) -> None:
 
 def _cpu_peers(images: list[np.ndarray]) -> dict[str, Callable[[], object]]:
     """Each installed peer's MoCo-v2 recipe with its probabilities, over all images."""
-    factories = {"torchvision": _torchvision_pil, "kornia": _kornia, "albumentations": _albumentations}
-    modules = {"torchvision": "torchvision", "kornia": "kornia", "albumentations": "albumentations"}
-    return {name: factory(images) for name, factory in factories.items() if _is_there(modules[name])}
+    factories: dict[str, Callable[[list[np.ndarray]], Callable[[], object]]] = {
+        "torchvision": _torchvision_pil,
+        "torchvision-v2": lambda images: _torchvision_v2([torch.from_numpy(image) for image in images]),
+        "kornia": _kornia,
+        "albumentations": _albumentations,
+    }
+    return {name: factory(images) for name, factory in factories.items() if _is_there(name.split("-")[0])}
 
 
 def _torchvision_pil(images: list[np.ndarray]) -> Callable[[], object]:
@@ -225,7 +229,8 @@ def _kornia(images: list[np.ndarray] | torch.Tensor) -> Callable[[], object]:
     return lambda: chain(batch.float() / 255)
 
 
-def _torchvision_cuda(images: torch.Tensor) -> Callable[[], object]:
+def _torchvision_v2(images: Sequence[torch.Tensor] | torch.Tensor) -> Callable[[], object]:
+    """On tensors, where they lie."""
     from torchvision.transforms import v2
 
     chain = v2.Compose(

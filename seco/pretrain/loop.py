@@ -156,7 +156,7 @@ class _Trainer:
             lr=config.lr,
             momentum=config.momentum,
             weight_decay=config.weight_decay,
-            fused=fabric.device.type == "cuda",
+            fused=True,  # on a CPU, too: a third of the time
         )
         self.step, self.epoch_loss, self.best_loss = 0, 0.0, math.inf
         if config.compile:
