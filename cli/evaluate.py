@@ -38,6 +38,14 @@ _FRACTION = click.option(
     show_default=True,
     help="Share of the training images of each class, drawn by seed.",
 )
+_SPLIT = click.option(
+    "--split",
+    metavar="auto|hash|spatial|LISTS",
+    default="auto",
+    show_default=True,
+    help="What trains: as published with the data, else halves by name; halves by name; halves by place; "
+    "name, path or folder of lists such as NAME-train.txt.",
+)
 _TRAINING = (
     _FRACTION,
     click.option("--protocol", type=click.Choice(["default", "seco2021"]), default="default", show_default=True),
@@ -69,6 +77,7 @@ def retrieval(**options: Any) -> None:  # noqa: ANN401 - click's values
 @command.command()
 @options_of(
     ENCODED_AT_ONCE,
+    _SPLIT,
     _FRACTION,
     click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Neighbours that vote."),
     click.option(
@@ -91,7 +100,7 @@ def knn(k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - c
 
 
 @command.command()
-@options_of(ENCODED_AT_ONCE, *_TRAINING)
+@options_of(ENCODED_AT_ONCE, _SPLIT, *_TRAINING)
 def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Fit a linear classifier to the features of the frozen encoder, extracted once.
 
@@ -106,7 +115,7 @@ def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) 
 
 
 @command.command()
-@options_of(_TRAINED_AT_ONCE, *_TRAINING)
+@options_of(_TRAINED_AT_ONCE, _SPLIT, *_TRAINING)
 def finetune(
     protocol: str,
     epochs: int | None,

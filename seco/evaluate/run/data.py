@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from seco.errors import DataError
-from seco.evaluate.datasets import LabelledImages, StorePatches, open_images
-from seco.evaluate.datasets.split import draw_fraction
+from seco.evaluate.datasets import LabelledImages, SplitChoice, StorePatches, open_images
+from seco.evaluate.datasets.draw import draw_fraction
 from seco.evaluate.metrics import (
     Metrics,
     chance_class_metrics,
@@ -46,7 +46,8 @@ class Data:
         Raises:
             DataError: If there is no data set.
         """
-        images = open_images(evaluation.data)
+        choice = SplitChoice(how=evaluation.split, skip_missing=evaluation.skip_bad)
+        images = open_images(evaluation.data, split=choice, band_names=evaluation.band_names)
         bad = {}
         if evaluation.skip_bad:
             bad = find_unreadable(images, threads=evaluation.threads, progress=evaluation.progress)
