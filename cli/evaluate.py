@@ -25,6 +25,7 @@ _OPTIONS = (
         help="Resamples of the test images for the interval; 0: none.",
     ),
     click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them in the result."),
+    click.option("--verify", is_flag=True, help="Compare archives and checksum files in or beside the data with it, first."),
     click.option("--with-untrained", is_flag=True, help="Also evaluate the same network untrained."),
     click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),
 )
@@ -65,13 +66,22 @@ def command() -> None:
 
 
 @command.command()
-@options_of(ENCODED_AT_ONCE)
-def retrieval(**options: Any) -> None:  # noqa: ANN401 - click's values
+@options_of(
+    ENCODED_AT_ONCE,
+    click.option(
+        "--min-gap-days",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        show_default=True,
+        help="Dates of a place nearer to each other are left out: no other season.",
+    ),
+)
+def retrieval(min_gap_days: float, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Find every patch of a STORE again at its other dates, among all patches; needs no labels.
 
     $ seco evaluate retrieval --data STORE --checkpoint RUN
     """
-    _run("run_retrieval", options)
+    _run("run_retrieval", options, min_gap_days=min_gap_days)
 
 
 @command.command()

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ def is_published(file: Path) -> bool:
     return any(digest_of(file, algorithm) in LISTS for algorithm in ("md5", "sha256"))
 
 
-def verify(folders: Sequence[Path]) -> dict[str, Any]:
-    """Compare published archives and the files of checksum files in some folders with what they should be.
+def verify(data: Path) -> dict[str, Any]:
+    """Compare published archives, and what checksum files name, in a folder of data or beside it with their checksums.
 
     Checksum files are those that ``md5sum``, ``sha256sum`` and the like write: a checksum and a path a line.
 
@@ -47,11 +47,11 @@ def verify(folders: Sequence[Path]) -> dict[str, Any]:
         checksum file.
 
     Raises:
-        DataError: If a file differs from its checksum; the text names it.
+        DataError: If a file is not there or differs from its checksum, or there is nothing to compare; the text names it.
     """
     archives, files = [], {}
-    for folder in dict.fromkeys(folder.resolve() for folder in folders):
-        for file in sorted(entry for entry in folder.iterdir() if entry.is_file()):
+    for folder in (data.absolute(), data.absolute().parent):
+        for file in _files_in(folder):
             if file.name in ARCHIVES:
                 _compare(file, ARCHIVES[file.name], "the publication's")
                 archives.append(file.name)
@@ -59,6 +59,8 @@ def verify(folders: Sequence[Path]) -> dict[str, Any]:
                 for checked, expected in listed.items():
                     _compare(checked, expected, f"that of {file.name}")
                 files[file.name] = len(listed)
+    if not archives and not files:
+        raise DataError(f"{data}: expected an archive or a checksum file in or beside it, got none; leave out --verify")
     return {"archives": archives, "files": files}
 
 
@@ -87,12 +89,16 @@ def digest_of(file: Path, algorithm: str) -> str:
         raise DataError(f"{file}: expected a readable file, got: {error.strerror}; fetch it again") from error
 
 
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
+
+
 def _listed(file: Path) -> dict[Path, str]:
-    """Files that are there and their checksums by a checksum file."""
+    """Files and their checksums by a checksum file."""
     found = {}
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         match = _LINE.fullmatch(line.strip())
-        if match and len(match[1]) in _ALGORITHMS and (file.parent / match[2]).is_file():
+        if match and len(match[1]) in _ALGORITHMS:
             found[file.parent / match[2]] = match[1].lower()
     return found
 

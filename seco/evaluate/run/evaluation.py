@@ -38,6 +38,7 @@ class Evaluation:
         train_fraction: Share of the training images that is used, drawn by seed.
         bootstrap: Resamples of the test images that an interval is made from; 0: none.
         skip_bad: Leave out images that cannot be read, and say which; else they are an error.
+        verify: First compare published archives, and what checksum files name, in or beside the data with their checksums.
         progress: Show progress bars on stderr.
     """
 
@@ -58,6 +59,7 @@ class Evaluation:
     train_fraction: float = 1.0
     bootstrap: int = 1000
     skip_bad: bool = False
+    verify: bool = False
     progress: bool = False
 
     def __post_init__(self) -> None:
