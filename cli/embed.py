@@ -25,13 +25,13 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
     import numpy as np
 
     from seco.device import resolve_device
-    from seco.evaluate.datasets import open_images
+    from seco.evaluate.datasets import SplitChoice, open_images
     from seco.evaluate.embed import check_format, describe_rows, write_embeddings
     from seco.evaluate.run import Evaluation
     from seco.report.embedding_map import check_projection, choose_colour, draw_embedding_map
 
     evaluation = Evaluation(**options | {"bands": options["bands"] or "rgb"})
-    images = open_images(evaluation.data)
+    images = open_images(evaluation.data, split=SplitChoice(how="hash"), band_names=evaluation.band_names)
     check_format(out)
     if map_file is not None:
         check_projection(projection)

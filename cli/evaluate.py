@@ -25,6 +25,7 @@ _OPTIONS = (
         help="Resamples of the test images for the interval; 0: none.",
     ),
     click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them in the result."),
+    click.option("--verify", is_flag=True, help="Compare archives and checksum files in or beside the data with it, first."),
     click.option("--with-untrained", is_flag=True, help="Also evaluate the same network untrained."),
     click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),
 )
@@ -37,6 +38,14 @@ _FRACTION = click.option(
     default=1.0,
     show_default=True,
     help="Share of the training images of each class, drawn by seed.",
+)
+_SPLIT = click.option(
+    "--split",
+    metavar="auto|hash|spatial|LISTS",
+    default="auto",
+    show_default=True,
+    help="What trains: as published with the data, else halves by name; halves by name; halves by place; "
+    "name, path or folder of lists such as NAME-train.txt.",
 )
 _TRAINING = (
     _FRACTION,
@@ -57,18 +66,28 @@ def command() -> None:
 
 
 @command.command()
-@options_of(ENCODED_AT_ONCE)
-def retrieval(**options: Any) -> None:  # noqa: ANN401 - click's values
+@options_of(
+    ENCODED_AT_ONCE,
+    click.option(
+        "--min-gap-days",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        show_default=True,
+        help="Dates of a place nearer to each other are left out: no other season.",
+    ),
+)
+def retrieval(min_gap_days: float, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Find every patch of a STORE again at its other dates, among all patches; needs no labels.
 
     $ seco evaluate retrieval --data STORE --checkpoint RUN
     """
-    _run("run_retrieval", options)
+    _run("run_retrieval", options, min_gap_days=min_gap_days)
 
 
 @command.command()
 @options_of(
     ENCODED_AT_ONCE,
+    _SPLIT,
     _FRACTION,
     click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Neighbours that vote."),
     click.option(
@@ -91,7 +110,7 @@ def knn(k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - c
 
 
 @command.command()
-@options_of(ENCODED_AT_ONCE, *_TRAINING)
+@options_of(ENCODED_AT_ONCE, _SPLIT, *_TRAINING)
 def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Fit a linear classifier to the features of the frozen encoder, extracted once.
 
@@ -106,7 +125,7 @@ def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) 
 
 
 @command.command()
-@options_of(_TRAINED_AT_ONCE, *_TRAINING)
+@options_of(_TRAINED_AT_ONCE, _SPLIT, *_TRAINING)
 def finetune(
     protocol: str,
     epochs: int | None,

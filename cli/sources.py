@@ -16,6 +16,9 @@ SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--torchvision", metavar="NAME|FILE", help="Residual network of torchvision with its weights."),
     click.option("--random", metavar="NAME", help="Model of timm, untrained: the baseline."),
     click.option("--bands", help="rgb (default), all or a list; not for a checkpoint."),
+    click.option(
+        "--band-names", metavar="LIST", help="Of a folder's rasters, in their order.  [default: those in the files]"
+    ),
     click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
     click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),

@@ -36,7 +36,14 @@ class RetrievalResult:
     average_precisions: np.ndarray = field(compare=False, repr=False)
 
 
-def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_rows: int | None = None) -> RetrievalResult:
+def evaluate_retrieval(
+    features: np.ndarray,
+    locations: np.ndarray,
+    *,
+    times: np.ndarray | None = None,
+    min_gap_days: float = 0.0,
+    block_rows: int | None = None,
+) -> RetrievalResult:
     """Rank, for every patch, all other patches by cosine similarity; those of its place should come first.
 
     Every patch of a place that has at least two dates is a query. Its candidates are all other patches: the
@@ -44,17 +51,22 @@ def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_row
     counted against the encoder: a wrong place as similar as the right one ranks before it, so that an encoder
     that gives all patches the same features finds nothing.
 
+    With ``min_gap_days`` dates of a place that are nearer to each other are no other season: for each other's queries
+    they are neither relevant nor wrong, but not there, and a patch without a date far enough away is no query.
+
     Average precision is the mean, over the relevant candidates, of the precision at their rank (Manning,
     Raghavan and Schuetze, Introduction to Information Retrieval, 2008, section 8.4).
 
     Args:
         features: Shape ``(N, d)``, one row a patch.
         locations: Integers ``(N,)``: which place each patch shows.
+        times: Date of each patch, datetime64 ``(N,)``; only for ``min_gap_days``.
+        min_gap_days: Least distance between the dates of a query and of what it should find.
         block_rows: Queries that are compared at once; by default as many as fit in 32 MB. The result does not
             depend on it.
 
     Raises:
-        DataError: If a feature vector has no direction, no place has two dates, or there is only one place.
+        DataError: If a feature vector has no direction, no place has two dates so far apart, or there is only one place.
     """
     if locations.shape != features.shape[:1]:
         raise DataError(
@@ -64,19 +76,24 @@ def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_row
     order = np.argsort(locations, kind="stable")
     _, first, inverse, counts = np.unique(locations[order], return_index=True, return_inverse=True, return_counts=True)
     start, count = torch.from_numpy(first[inverse]), torch.from_numpy(counts[inverse])
-    queries = torch.nonzero(count >= 2)[:, 0]
+    days = None
+    if min_gap_days > 0 and times is not None:
+        days = torch.from_numpy((times[order] - times.min()) / np.timedelta64(1, "D"))
+    own = _OwnPlace(start, count, days, min_gap_days)
+    relevant = own.count_relevant()
+    queries = torch.nonzero(relevant)[:, 0]
     if len(counts) < 2 or not len(queries):
+        apart = f" that are {min_gap_days:g} days apart" if days is not None else ""
         raise DataError(
-            f"data: expected at least two locations, one of them with two dates, got {len(counts)} locations "
+            f"data: expected at least two locations, one of them with two dates{apart}, got {len(counts)} locations "
             f"of at most {counts.max(initial=0)} dates; use a larger store"
         )
     vectors = unit_vectors(features)[torch.from_numpy(order)]
     rows = []
     for block in row_blocks(len(queries), len(vectors), block_rows):
-        query = queries[block]
-        rows.append(_rank_places(vectors, query, start[query], count[query]))
+        rows.append(_rank_places(vectors, queries[block], own))
     best_rank, precision = (torch.cat(column) for column in zip(*rows, strict=True))
-    chance = (count[queries] - 1).double() / (len(vectors) - 1)
+    chance = relevant[queries].double() / (len(vectors) - count[queries] + relevant[queries])
     return RetrievalResult(
         recall_at_1=float((best_rank <= 1).double().mean()),
         recall_at_5=float((best_rank <= 5).double().mean()),
@@ -90,24 +107,54 @@ def evaluate_retrieval(features: np.ndarray, locations: np.ndarray, *, block_row
     )
 
 
-def _rank_places(
-    vectors: torch.Tensor, query: torch.Tensor, start: torch.Tensor, count: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+@dataclass(frozen=True)
+class _OwnPlace:
+    """Patches sorted by place: those of the place of each patch are one run.
+
+    Attributes:
+        start: First patch of the place of each patch, int64 ``(N,)``.
+        count: Patches of that place.
+        days: Date of each patch; None: however near, dates are relevant.
+        gap: Days between relevant dates.
+    """
+
+    start: torch.Tensor
+    count: torch.Tensor
+    days: torch.Tensor | None
+    gap: float
+
+    def of(self, query: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Patches of the places of some patches ``(B,)``, and which of them are relevant: ``[B, most dates]``."""
+        start, count = self.start[query], self.count[query]
+        offset = torch.arange(int(count.max()))
+        present = offset < count[:, None]
+        own = torch.where(present, start[:, None] + offset, start[:, None])  # where there are fewer, the first again
+        relevant = present & (own != query[:, None])
+        if self.days is not None:
+            relevant &= (self.days[own] - self.days[query][:, None]).abs() >= self.gap
+        return own, relevant
+
+    def count_relevant(self) -> torch.Tensor:
+        """Number of relevant patches of each patch, int64 ``(N,)``."""
+        if self.days is None or not len(self.count):
+            return self.count - 1
+        patches, widest = torch.arange(len(self.count)), int(self.count.max())
+        return torch.cat([self.of(patches[block])[1].sum(dim=1) for block in row_blocks(len(patches), widest)])
+
+
+def _rank_places(vectors: torch.Tensor, query: torch.Tensor, place: _OwnPlace) -> tuple[torch.Tensor, torch.Tensor]:
     """Rank of the first relevant candidate, and average precision, of each query ``(B,)``."""
     similarity = vectors[query] @ vectors.T
-    offset = torch.arange(int(count.max()))
-    # [B, most dates]: the patches of the query's own place; where it has fewer dates, its first one again.
-    present = offset < count[:, None]
-    own = torch.where(present, start[:, None] + offset, start[:, None])
-    relevant = similarity.gather(1, own).masked_fill(~present | (own == query[:, None]), -torch.inf)
-    relevant = relevant.sort(dim=1, descending=True).values
+    own, is_relevant = place.of(query)
+    relevant = similarity.gather(1, own).masked_fill(~is_relevant, -torch.inf).sort(dim=1, descending=True).values
+    count = is_relevant.sum(dim=1)
     similarity.scatter_(1, own, -torch.inf)
     best_rank = torch.zeros(len(query), dtype=torch.float64)
     precision = torch.zeros(len(query), dtype=torch.float64)
-    for hit in range(int(count.max()) - 1):
+    for hit in range(int(count.max())):
         # Wrong places before the relevant candidate number `hit`; it has `hit` right ones before it as well.
         wrong = (similarity >= relevant[:, hit, None] - TIE).sum(dim=1).double()
         if hit == 0:
             best_rank = wrong + 1
-        precision += torch.where(hit < count - 1, (hit + 1) / (hit + 1 + wrong), 0.0)
-    return best_rank, precision / (count - 1)
+        precision += torch.where(hit < count, (hit + 1) / (hit + 1 + wrong), 0.0)
+    return best_rank, precision / count

@@ -6,7 +6,9 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 _LEAST_PRIORITY = 19
 _BATCH_SIZE = 64  # images at once: little memory beside training
@@ -25,11 +27,11 @@ def main() -> None:
     from seco.evaluate.run import Evaluation, run_knn, run_retrieval
 
     torch.set_num_threads(int(threads))
-    run = {"retrieval": run_retrieval, "knn": run_knn}[protocol]
+    runs: dict[str, Callable[[Evaluation], dict[str, Any]]] = {"retrieval": run_retrieval, "knn": run_knn}
     settings = {"data": Path(data), "batch_size": _BATCH_SIZE, "threads": int(threads), "device": "cpu", "bootstrap": 0}
     for line in sys.stdin:
         try:
-            result = run(Evaluation(checkpoint=Path(line.rstrip("\n")), **settings))  # type: ignore[arg-type]
+            result = runs[protocol](Evaluation(checkpoint=Path(line.rstrip("\n")), **settings))  # type: ignore[arg-type]
             answer = {"protocol": protocol} | {name: result[name] for name in ("metrics", "chance", "seconds")}
         except Exception as error:  # whatever it is, training goes on and tells it
             text = next(iter(str(error).strip().splitlines()), "")

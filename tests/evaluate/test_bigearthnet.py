@@ -70,7 +70,7 @@ def test_the_real_patches(shared_data):
 
 def test_lists_beside_the_patches(four):
     (four / "train.csv").write_text("S2A_a_1_1\n")
-    (four.parent / "val.csv").write_text("S2A_b_1_1\n")
+    (four / "val.csv").write_text("S2A_b_1_1\n")
     (four / "test.csv").write_text("S2B_c_94161_1,and more\n")
     images = open_images(four)
     assert images.names == ["S2A_a_1_1", "S2A_b_1_1", "S2B_c_94161_1"]  # a road is none of 19 labels
@@ -123,7 +123,7 @@ def test_what_is_wrong_is_named(four, tmp_path):
         images.read(slice(0, 2), ("B03",))
     (four / "train.csv").write_text("another\n")
     (four / "test.csv").write_text("another\n")
-    with pytest.raises(DataError, match="expected lists that name its patches"):
+    with pytest.raises(DataError, match=r"train\.csv: expected names of images that are there, got another; fetch it"):
         open_images(four)
     labels = four / "S2B_d_1_1" / "S2B_d_1_1_labels_metadata.json"
     labels.write_text('{"labels": ["Moon"]}')

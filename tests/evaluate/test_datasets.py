@@ -1,12 +1,14 @@
 """Class folders: real EuroSAT files, and folders that are wrong."""
 
 import hashlib
+import warnings
 
 import numpy as np
 import pytest
+import rasterio
 from PIL import Image
 
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, open_images
 from seco.evaluate.datasets.class_folder import EUROSAT_BANDS
 
@@ -105,6 +107,80 @@ def test_a_bad_picture_is_named(folder, damage, text):
     images = ClassFolder(folder)
     with pytest.raises(DataError, match=rf"b/3\.png: {text}"):
         images.read(slice(0, 10), images.band_names)
+
+
+def write_raster(file, *, bands=4, side=8, dtype="uint16", names=(), scale=None, seed=0):
+    file.parent.mkdir(exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(1, 200, (bands, side, side)).astype(dtype)
+    size = {"count": bands, "height": side, "width": side, "dtype": dtype}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(file, "w", driver="GTiff", **size) as raster:
+            raster.write(pixels)
+            if names:
+                raster.descriptions = names
+            if scale is not None:
+                raster.scales, raster.offsets = [scale[0]] * bands, [scale[1]] * bands
+    return pixels
+
+
+def write_rasters(folder, **settings):
+    pixels = [write_raster(folder / f"{'ab'[i // 3]}" / f"{i}.tif", seed=i, **settings) for i in range(6)]
+    return np.stack(pixels)
+
+
+def test_rasters_of_any_bands(tmp_path):
+    pixels = write_rasters(tmp_path, bands=5)
+    images = open_images(tmp_path)
+    assert images.band_names == ("band1", "band2", "band3", "band4", "band5")
+    assert images.reflectance is None
+    np.testing.assert_array_equal(images.read(np.array([4, 1]), ("band5", "band2")), pixels[[4, 1]][:, [4, 1]])
+    assert set(images.statistics) == set(images.band_names)
+    images = open_images(tmp_path, band_names="B2, VV,B8A,VH,b11")
+    assert images.band_names == ("B02", "VV", "B8A", "VH", "B11")
+    for given in ("B2,VV", "B2,B02,B3,B4,B5"):
+        with pytest.raises(ConfigError, match=r"band_names: expected 5 different names, as many as .*0\.tif has bands"):
+            open_images(tmp_path, band_names=given)
+
+
+def test_rasters_that_say_what_they_hold(tmp_path):
+    write_rasters(tmp_path, bands=2, names=("B4", "NIR"), scale=(1e-4, -0.1))
+    images = open_images(tmp_path)
+    assert images.band_names == ("B04", "NIR")
+    assert images.reflectance.quantification == pytest.approx(1e4)
+    assert images.reflectance.offset == pytest.approx(-1e3)
+
+
+def test_thirteen_bands_are_eurosat_only_with_its_classes(tmp_path):
+    write_rasters(tmp_path, bands=13)
+    images = open_images(tmp_path)
+    assert (images.band_names[0], images.reflectance) == ("band1", None)
+    (tmp_path / "a").rename(tmp_path / "Forest")
+    (tmp_path / "b").rename(tmp_path / "SeaLake")
+    images = open_images(tmp_path)
+    assert images.band_names == EUROSAT_BANDS
+    assert (images.reflectance.quantification, images.reflectance.offset) == (10_000, 0)
+
+
+@pytest.mark.parametrize("unlike", [{"bands": 3}, {"side": 9}, {"dtype": "uint8"}])
+@pytest.mark.parametrize("rows", [[4], [4, 5], [3, 4]])
+def test_a_raster_unlike_the_others_is_named(tmp_path, unlike, rows):
+    write_rasters(tmp_path)
+    write_raster(tmp_path / "b" / "4.tif", **unlike)
+    images = open_images(tmp_path)
+    with pytest.raises(DataError, match=r"b/4\.tif: expected .* not 4 bands of 8 x 8 px uint16"):
+        images.read(np.array(rows), images.band_names)
+
+
+def test_rasters_of_other_types_are_refused(tmp_path):
+    write_rasters(tmp_path, dtype="float32")
+    with pytest.raises(DataError, match=r"a/0\.tif: expected uint8 or uint16, got float32; convert"):
+        open_images(tmp_path)
+
+
+def test_names_are_for_bands_that_have_none(make_store):
+    with pytest.raises(ConfigError, match="band_names: expected with a folder of rasters"):
+        open_images(make_store(), band_names="a,b")
 
 
 def test_no_folder_no_classes_and_mixed_files(tmp_path, folder):

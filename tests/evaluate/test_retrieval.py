@@ -12,19 +12,21 @@ def directions(*degrees):
     return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
 
 
-def by_loops(features, locations):
-    """Recall@1, recall@5 and mAP by sorting every query's candidates; wrong ones first in a tie."""
+def ranks_by_loops(features, locations, query):
+    """Ranks of the patches of the query's place, by sorting all candidates; wrong ones first in a tie."""
     vectors = features.astype(np.float64)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    first, average_precision = [], []
-    for q in range(len(vectors)):
-        candidates = [j for j in range(len(vectors)) if j != q]
-        candidates.sort(key=lambda j, q=q: (-float(vectors[q] @ vectors[j]), locations[j] == locations[q]))
-        ranks = [i + 1 for i, j in enumerate(candidates) if locations[j] == locations[q]]
-        if ranks:
-            first.append(ranks[0])
-            average_precision.append(np.mean([(i + 1) / rank for i, rank in enumerate(ranks)]))
-    return np.mean(np.array(first) <= 1), np.mean(np.array(first) <= 5), np.mean(average_precision)
+    candidates = [j for j in range(len(vectors)) if j != query]
+    candidates.sort(key=lambda j: (-float(vectors[query] @ vectors[j]), locations[j] == locations[query]))
+    return [i + 1 for i, j in enumerate(candidates) if locations[j] == locations[query]]
+
+
+def by_loops(features, locations):
+    """Recall@1, recall@5 and mAP."""
+    found = [ranks for q in range(len(features)) if (ranks := ranks_by_loops(features, locations, q))]
+    first = np.array([ranks[0] for ranks in found])
+    average_precision = [np.mean([(i + 1) / rank for i, rank in enumerate(ranks)]) for ranks in found]
+    return np.mean(first <= 1), np.mean(first <= 5), np.mean(average_precision)
 
 
 def test_hand_made_ranking():
@@ -53,6 +55,32 @@ def test_agrees_with_loops_for_places_of_unequal_dates():
     assert found == pytest.approx(expected, rel=1e-12)
     assert 0 < result.recall_at_1 < 1
     assert result.num_queries == np.sum(np.bincount(locations)[locations] > 1)
+
+
+def test_near_dates_are_not_there():
+    random = np.random.default_rng(0)
+    locations = np.repeat(np.arange(10), 6)
+    features = random.normal(size=(60, 5)) + random.normal(size=(10, 5))[locations]
+    days = random.integers(0, 60, 60)
+    times = np.datetime64("2020-01-01") + days.astype("timedelta64[D]")
+    found = evaluate_retrieval(features, locations, times=times, min_gap_days=30, block_rows=7)
+    # By loops: of each query's ranking without the near dates of its place.
+    first, precision, chance = [], [], []
+    for query in range(60):
+        near = (locations == locations[query]) & (abs(days - days[query]) < 30)
+        left = ~near | (np.arange(60) == query)
+        if (locations[left] == locations[query]).sum() > 1:
+            one = ranks_by_loops(features[left], locations[left], int(left[:query].sum()))
+            first.append(one[0])
+            precision.append(np.mean([(i + 1) / rank for i, rank in enumerate(one)]))
+            chance.append(len(one) / (left.sum() - 1))
+    assert 0 < len(first) < 60
+    assert found.num_queries == len(first)
+    assert found.recall_at_1 == pytest.approx(np.mean(np.array(first) == 1), rel=1e-15)
+    assert found.mean_average_precision == pytest.approx(np.mean(precision), rel=1e-12)
+    assert found.chance_recall_at_1 == pytest.approx(np.mean(chance), rel=1e-12)
+    with pytest.raises(DataError, match="two dates that are 90 days apart"):
+        evaluate_retrieval(features, locations, times=times, min_gap_days=90)
 
 
 def test_an_encoder_that_sees_nothing_finds_nothing():

@@ -153,7 +153,7 @@ def test_a_split_of_one_class(pictures, monkeypatch):
     folder = ClassFolder(pictures)
     for name in ("train", "test"):
         one_class = {**folder.splits, name: folder.splits[name][:5]}
-        monkeypatch.setattr("seco.evaluate.run.data.open_images", lambda path: folder)
+        monkeypatch.setattr("seco.evaluate.run.data.open_images", lambda *_, **__: folder)
         monkeypatch.setattr(folder, "splits", one_class)
         for run in QUICK.values():
             with pytest.raises(DataError, match=f"at least two classes in the {name} split, got fewer in its 5 images"):
@@ -167,7 +167,7 @@ def test_a_published_validation_split(pictures, monkeypatch):
 
     folder = ClassFolder(pictures)
     folder.splits = {**folder.splits, "train": folder.splits["train"][::2], "validation": folder.splits["train"][1::2]}
-    monkeypatch.setattr("seco.evaluate.run.data.open_images", lambda path: folder)
+    monkeypatch.setattr("seco.evaluate.run.data.open_images", lambda *_, **__: folder)
     default = protocols.run_linear(evaluation(pictures))
     assert default["split"]["tested_on"] == "test"
     assert default["recipe"]["l2_chosen_on"] == "the validation split"
@@ -184,7 +184,7 @@ def test_several_labels_an_image(pictures, monkeypatch, name):
 
     folder = ClassFolder(pictures)
     folder.labels = np.stack([folder.labels == 0, folder.labels >= 1, folder.labels == 2], axis=1)
-    monkeypatch.setattr("seco.evaluate.run.data.open_images", lambda path: folder)
+    monkeypatch.setattr("seco.evaluate.run.data.open_images", lambda *_, **__: folder)
     found = PROTOCOLS[name](evaluation(pictures, train_fraction=0.8))
     assert set(found["metrics"]) == {"micro_mAP", "macro_mAP"} == set(found["chance"])
     assert found["metrics"]["micro_mAP"] > found["chance"]["micro_mAP"]
@@ -253,7 +253,7 @@ class FakePairs:
 def open_fake(monkeypatch):
     def install(**settings):
         pairs = FakePairs(**settings)
-        monkeypatch.setattr("seco.evaluate.run.change.open_change_pairs", lambda path: pairs)
+        monkeypatch.setattr("seco.evaluate.run.change.open_change_pairs", lambda *_, **__: pairs)
         return pairs
 
     pytest.importorskip("segmentation_models_pytorch", reason="segmentation_models_pytorch is not installed")

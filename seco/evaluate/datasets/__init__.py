@@ -5,7 +5,7 @@ from pathlib import Path
 from seco.data.description import DATASET_FILE
 from seco.data.scene_folders import is_archive
 from seco.data.store import open_store
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 
 from .bigearthnet import BigEarthNet, find_bigearthnet
 from .bigearthnet_v2 import find_bigearthnet_v2
@@ -14,6 +14,7 @@ from .class_folder import ClassFolder
 from .images import Images, LabelledImages
 from .oscd import find_oscd
 from .pair_folders import find_pairs
+from .split import AUTO, SplitChoice
 from .store_patches import StorePatches
 
 __all__ = [
@@ -22,28 +23,45 @@ __all__ = [
     "ClassFolder",
     "Images",
     "LabelledImages",
+    "SplitChoice",
     "StorePatches",
     "open_change_pairs",
     "open_images",
 ]
 
 
-def open_images(path: str | Path) -> StorePatches | ClassFolder | BigEarthNet:
+def open_images(
+    path: str | Path, *, split: SplitChoice = AUTO, band_names: str | None = None
+) -> StorePatches | ClassFolder | BigEarthNet:
     """Open a patch store, BigEarthNet of either version, or a folder with one folder of images a class.
 
+    Args:
+        path: Of the data.
+        split: Which images train and which test.
+        band_names: Names of the bands of a folder of classes, with commas; None: what the files say.
+
     Raises:
-        DataError: If the folder is none of them.
+        DataError: If the folder is none of them, or the split is of other images.
+        ConfigError: If names are given for bands that have names, or there is no such split.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a store or a folder of classes, got no such folder; check the path")
-    is_store = (folder / DATASET_FILE).is_file() or (folder.is_dir() and is_archive(folder))
-    if is_store:
-        return StorePatches(open_store(folder))
-    return find_bigearthnet_v2(folder) or find_bigearthnet(folder) or ClassFolder(folder)
+    named: StorePatches | BigEarthNet | None
+    if (folder / DATASET_FILE).is_file() or is_archive(folder):
+        named = StorePatches(open_store(folder), split)
+    else:
+        named = find_bigearthnet_v2(folder, split) or find_bigearthnet(folder, split)
+    if named is None:
+        return ClassFolder(folder, split=split, band_names=band_names)
+    if band_names is not None:
+        raise ConfigError(
+            f"band_names: expected with a folder of rasters, got {folder}, whose bands have names; leave it out"
+        )
+    return named
 
 
-def open_change_pairs(path: str | Path) -> ChangePairs:
+def open_change_pairs(path: str | Path, *, band_names: str | None = None) -> ChangePairs:
     """Open OSCD, or a folder of pairs of rasters.
 
     Raises:
@@ -52,7 +70,10 @@ def open_change_pairs(path: str | Path) -> ChangePairs:
     folder = Path(path)
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of change pairs, got no such folder; check the path")
-    found = find_oscd(folder) or find_pairs(folder)
+    oscd = find_oscd(folder)
+    if oscd is not None and band_names is not None:
+        raise ConfigError(f"band_names: expected with a folder of pairs, got {folder}, whose bands have names; leave it out")
+    found = oscd or find_pairs(folder, band_names)
     if found is None:
         raise DataError(
             f"{folder}: expected OSCD (<city>/imgs_1_rect, <city>/cm/cm.png) or folders with before.*, after.* and mask.*, "

@@ -18,7 +18,8 @@ from seco.errors import DataError
 from seco.ops.geotiff import decode_geotiff
 
 from .images import Rows
-from .split import half_of_each_class
+from .raster_header import centres_of
+from .split import AUTO, Split, SplitChoice, make_split
 from .statistics import statistics_of
 
 SIDE = 120  # pixels of 10 m
@@ -57,7 +58,6 @@ LEFT_OUT = (
     "Intertidal flats",
 )
 _REMOVED = ("patches_with_seasonal_snow.csv", "patches_with_cloud_and_shadow.csv")
-_SPLITS = {"train": "train.csv", "validation": "val.csv", "test": "test.csv"}
 
 
 class BigEarthNet:
@@ -67,8 +67,7 @@ class BigEarthNet:
         path: The data set.
         folders: Folder of each patch, whose files have its name; sorted.
         labels: Labels of each, bool ``(N, 19)``.
-        splits: Rows of ``train``, ``validation`` and ``test``.
-        split_source: Where they come from, in words.
+        split: Rows of ``train``, ``test`` and perhaps ``validation``.
         removed: How many patches were left out, by reason.
     """
 
@@ -84,11 +83,11 @@ class BigEarthNet:
         folders: Sequence[Path],
         labels: np.ndarray,
         *,
-        splits: Mapping[str, np.ndarray],
-        split_source: str,
+        split: Split,
         removed: Mapping[str, int],
     ) -> None:
-        self.path, self.labels, self.splits, self.split_source = path, labels, splits, split_source
+        self.path, self.labels = path, labels
+        self.splits, self.split_source = split.rows, split.source
         self._folders, self._removed = folders, removed
         self.names = [folder.name for folder in folders]
         self.groups = np.arange(len(folders))
@@ -130,6 +129,7 @@ class BigEarthNet:
             "kind": "BigEarthNet",
             "path": str(self.path),
             "fingerprint": digest.hexdigest(),
+            "fingerprint_of": "names and labels",
             "images": len(self),
             "left_out": dict(self._removed),
             "labels": counts,
@@ -138,14 +138,14 @@ class BigEarthNet:
         }
 
 
-def find_bigearthnet(path: Path) -> BigEarthNet | None:
+def find_bigearthnet(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet | None:
     """Open a folder of patches, or None if the first folder in it is none.
 
     Patches without any of the 19 labels are left out, and those in the lists of snow and of clouds, which are looked for in
     the folder and beside it, as are the lists of the split.
 
     Raises:
-        DataError: If labels cannot be read, are of another nomenclature, or a list names none of the patches.
+        DataError: If labels cannot be read, are of another nomenclature, or lists of the split are of other patches.
     """
     names = sorted(entry.name for entry in os.scandir(path) if entry.is_dir())
     if not names or not (path / names[0] / f"{names[0]}{LABELS_FILE}").is_file():
@@ -160,9 +160,23 @@ def find_bigearthnet(path: Path) -> BigEarthNet | None:
             bad = np.isin(names, listed)
             removed[file] = int((bad & kept).sum())
             kept &= ~bad
-    names, labels = [name for name, keep in zip(names, kept, strict=True) if keep], labels[kept]
-    splits, source = _split(path, names)
-    return BigEarthNet(path, [path / name for name in names], labels, splits=splits, split_source=source, removed=removed)
+    folders = [path / name for name, keep in zip(names, kept, strict=True) if keep]
+    left_out = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    split = split_patches(choice, folders, (path, path.parent), left_out)
+    return BigEarthNet(path, folders, labels[kept], split=split, removed=removed)
+
+
+def split_patches(choice: SplitChoice, folders: Sequence[Path], lists: Sequence[Path], left_out: Sequence[str]) -> Split:
+    """Split patches, each in a folder of its name, by lists, by their names or by place."""
+    return make_split(
+        choice,
+        names=[folder.name for folder in folders],
+        labels=np.zeros(len(folders), np.int64),
+        folders=lists,
+        positions=lambda: centres_of([folder / f"{folder.name}_B02.tif" for folder in folders]),
+        halves="half of the patches for training, by SHA-256 of their names",
+        left_out=left_out,
+    )
 
 
 def encode_labels(names: Sequence[str], origin: object) -> np.ndarray:
@@ -191,20 +205,6 @@ def _read_labels(folder: Path) -> np.ndarray:
         if isinstance(error, DataError):
             raise
         raise DataError(f"{file}: expected the labels of a patch, got: {error}; fetch it again") from error
-
-
-def _split(path: Path, names: Sequence[str]) -> tuple[dict[str, np.ndarray], str]:
-    listed = {split: _read_list(path, file) for split, file in _SPLITS.items()}
-    if listed["train"] and listed["test"]:
-        splits = {split: np.flatnonzero(np.isin(names, list(of_split))) for split, of_split in listed.items() if of_split}
-        if not (len(splits["train"]) and len(splits["test"])):
-            raise DataError(
-                f"{path}: expected lists that name its patches, got train.csv and test.csv of others; remove them"
-            )
-        return splits, "the lists train.csv, val.csv and test.csv beside the patches"
-    train = half_of_each_class(names, np.zeros(len(names), np.int64))
-    halves = {"train": np.flatnonzero(train), "test": np.flatnonzero(~train)}
-    return halves, "half of the patches for training, by SHA-256 of their names"
 
 
 def _read_list(path: Path, name: str) -> list[str]:

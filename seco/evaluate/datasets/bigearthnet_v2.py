@@ -9,7 +9,8 @@ import pyarrow.parquet
 
 from seco.errors import DataError
 
-from .bigearthnet import BigEarthNet, encode_labels
+from .bigearthnet import BigEarthNet, encode_labels, split_patches
+from .split import AUTO, Split, SplitChoice
 
 METADATA = "metadata.parquet"
 IMAGES = "BigEarthNet-S2"
@@ -17,7 +18,7 @@ _FLAGS = ("contains_seasonal_snow", "contains_cloud_or_shadow")
 _COLUMNS = ("patch_id", "labels", "split")
 
 
-def find_bigearthnet_v2(path: Path) -> BigEarthNet | None:
+def find_bigearthnet_v2(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet | None:
     """Open ``BigEarthNet-S2`` with ``metadata.parquet`` beside it, or None if there is none.
 
     Patches with snow or clouds are left out.
@@ -38,7 +39,7 @@ def find_bigearthnet_v2(path: Path) -> BigEarthNet | None:
             )
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise DataError(f"{root / METADATA}: expected the table of patches, got: {error}; fetch it again") from error
-    removed = {}
+    removed, everything = {}, table["patch_id"].to_pylist()
     for flag in _FLAGS:
         if flag in table.column_names:
             bad = pyarrow.compute.fill_null(table[flag], False)
@@ -47,7 +48,11 @@ def find_bigearthnet_v2(path: Path) -> BigEarthNet | None:
     table = table.sort_by("patch_id")
     names = table["patch_id"].to_pylist()
     labels = np.array([encode_labels(of_patch, root / METADATA) for of_patch in table["labels"].to_pylist()])
-    split = table["split"].to_numpy(zero_copy_only=False)
-    splits = {name: np.flatnonzero(split == name) for name in ("train", "validation", "test")}
     folders = [images / name.rsplit("_", 2)[0] / name for name in names]
-    return BigEarthNet(root, folders, labels, splits=splits, split_source=f"column split of {METADATA}", removed=removed)
+    if choice.how == "auto":
+        of_patch = table["split"].to_numpy(zero_copy_only=False)
+        rows = {part: np.flatnonzero(of_patch == part) for part in ("train", "validation", "test")}
+        split = Split(rows, f"column split of {METADATA}")
+    else:
+        split = split_patches(choice, folders, (root, root.parent), sorted({*everything} - {*names}))
+    return BigEarthNet(root, folders, labels, split=split, removed=removed)

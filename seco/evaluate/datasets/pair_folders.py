@@ -12,7 +12,7 @@ _Pair = tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...], Callable[[tu
 _NO_RASTERS = {".hdr", ".xml", ".txt", ".md", ".json", ".aux", ".jpg", ".jpeg", ".geojson"}
 
 
-def find_pairs(folder: Path) -> RasterPairs | None:
+def find_pairs(folder: Path, band_names: str | None = None) -> RasterPairs | None:
     """Pairs ``<name>/{before,after,mask}.*``; of one folder alone the left half trains and the right half tests.
 
     Instead of ``before`` and ``after`` the names may begin with dates or years; instead of ``mask``, ``change`` and
@@ -22,10 +22,10 @@ def find_pairs(folder: Path) -> RasterPairs | None:
     if alone is not None:
         halves = [PairFiles(f"{folder.name} {side}", *alone, half=half) for half, side in enumerate(("left", "right"))]
         split = ({halves[0].name}, "one pair: its left half for training, its right half to test")
-        return RasterPairs(folder, halves, band_names=None, reflectance=None, split=split)
+        return RasterPairs(folder, halves, band_names=band_names, reflectance=None, split=split)
     found = {child.name: _pair_of(child) for child in sorted(folder.iterdir()) if child.is_dir()}
     pairs = [PairFiles(name, *pair) for name, pair in found.items() if pair is not None]
-    return RasterPairs(folder, pairs, band_names=None, reflectance=None) if len(pairs) > 1 else None
+    return RasterPairs(folder, pairs, band_names=band_names, reflectance=None) if len(pairs) > 1 else None
 
 
 def _pair_of(folder: Path) -> _Pair | None:

@@ -1,8 +1,5 @@
 """Change pairs in raster files, whatever the layout they were found in."""
 
-import hashlib
-import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from seco.bands import RGB, canonical_name
 from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics, DigitalNumberHistogram
 from seco.errors import DataError
 
+from .published import fingerprint
+from .raster_header import band_names_of, given_band_names, open_raster, reflectance_of
 from .split import half_of_each_class
 
 UNCHANGED, CHANGED, UNKNOWN = 0, 1, -1
@@ -51,9 +48,9 @@ class RasterPairs:
     Args:
         path: Folder of the data set.
         pairs: Its pairs, at least two.
-        band_names: Of the bands, in the order of the files; None: of pictures B04, B03 and B02, else
-            the descriptions in the first, or band1, band2, ….
-        reflectance: What the digital numbers mean.
+        band_names: Of the bands, in the order of the files, perhaps as the user gave them, with commas; None: of pictures
+            B04, B03 and B02, else the descriptions in the first, or band1, band2, ….
+        reflectance: What the digital numbers mean; None: what scale and offset of the first say.
         split: Names of the pairs to train on and where that is said; None: half of them, by hash.
 
     Raises:
@@ -65,23 +62,22 @@ class RasterPairs:
         path: Path,
         pairs: Sequence[PairFiles],
         *,
-        band_names: tuple[str, ...] | None,
+        band_names: tuple[str, ...] | str | None,
         reflectance: Reflectance | None,
         split: tuple[set[str], str] | None = None,
     ) -> None:
-        self.path, self.reflectance = path, reflectance
+        self.path = path
         self._pairs = sorted(pairs, key=lambda pair: pair.name)
         self.names = [pair.name for pair in self._pairs]
-        with _opened(self._pairs[0].before[0]) as first:
-            self.dtype = np.dtype(first.dtypes[0])
-            described = [str(name) for name in first.descriptions]
-            if [colour.name for colour in first.colorinterp] == ["red", "green", "blue"]:
-                described = list(RGB)
+        first = self._pairs[0].before[0]
+        with open_raster(first) as raster:
+            self.dtype = np.dtype(raster.dtypes[0])
+            if isinstance(band_names, str):
+                band_names = given_band_names(band_names, raster.count, first)
+            self.band_names = band_names or band_names_of(raster)
+            self.reflectance = reflectance or reflectance_of(raster)
         if self.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-            raise DataError(f"{self._pairs[0].before[0]}: expected uint8 or uint16, got {self.dtype}; convert the rasters")
-        if not all(re.fullmatch(r"\w{1,16}", name) for name in described) or len(set(described)) < len(described):
-            described = [f"band{i}" for i in range(1, len(described) + 1)]  # whole sentences are no names
-        self.band_names = band_names or tuple(canonical_name(name) for name in described)
+            raise DataError(f"{first}: expected uint8 or uint16, got {self.dtype}; convert the rasters")
         if split is None:
             train = half_of_each_class(self.names, np.zeros(len(self.names), np.int64))
             self.split_source = "half of the pairs for training, by SHA-256 of their names"
@@ -125,15 +121,13 @@ class RasterPairs:
         return before, after, mask
 
     def describe(self) -> dict[str, Any]:
-        """Path, names, split, and a hash of names and sizes of all files."""
-        digest = hashlib.sha256()
-        for pair in self._pairs:
-            for file in (*pair.before, *pair.after, *pair.masks):
-                digest.update(f"{pair.name} {file.name} {file.stat().st_size}\0".encode())
+        """Path, names, split, and a hash of all files."""
+        parts = [(pair, file) for pair in self._pairs for file in (*pair.before, *pair.after, *pair.masks)]
         return {
             "kind": "change pairs",
             "path": str(self.path),
-            "fingerprint": digest.hexdigest(),
+            "fingerprint": fingerprint((f"{pair.name} {file.name}", file) for pair, file in parts),
+            "fingerprint_of": "names and bytes",
             "pairs": len(self.names),
             "bands": list(self.band_names),
             "split": self.split_source,
@@ -143,14 +137,14 @@ class RasterPairs:
 
     def _read(self, files: tuple[Path, ...], bands: list[int]) -> np.ndarray:
         if len(files) > 1:  # a file a band, some of them coarser in data sets that were not resampled
-            with _opened(files[0]) as first:
+            with open_raster(files[0]) as first:
                 shape = (first.height, first.width)
             return np.stack([_read_raster(files[band], [1], shape)[0] for band in bands])
         return _read_raster(files[0], [band + 1 for band in bands])
 
 
 def _read_raster(file: Path, bands: list[int], shape: tuple[int, int] | None = None) -> np.ndarray:
-    with _opened(file) as raster:
+    with open_raster(file) as raster:
         height, width = shape or (raster.height, raster.width)
         window = Window(0, 0, raster.width, raster.height)
         if raster.count < max(bands):
@@ -164,7 +158,7 @@ def _read_raster(file: Path, bands: list[int], shape: tuple[int, int] | None = N
 
 def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Of a mask, where it is not 0, and where it says anything (its nodata does not): bool ``(H, W)`` each."""
-    with _opened(file) as raster:
+    with open_raster(file) as raster:
         try:
             values = raster.read()
             known = raster.dataset_mask() > 0
@@ -172,12 +166,3 @@ def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:
             raise DataError(f"{file}: expected a readable mask, got: {error}; fetch it again") from error
         colours = values[:3] if raster.count >= 3 else values[:1]  # a fourth is how opaque it is
         return (colours > 0).any(axis=0), known
-
-
-def _opened(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no types
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # pairs lie on each other, wherever that is
-            return rasterio.open(file)
-    except RasterioError as error:
-        raise DataError(f"{file}: expected a raster that GDAL reads, got: {error}; fetch it again") from error

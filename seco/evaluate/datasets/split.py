@@ -1,9 +1,81 @@
-"""Splits where nobody published one: they depend on names only."""
+"""How images are divided into those to learn from and those to be judged by."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+from .spatial import CELL_KM, GAP_KM, split_by_cells
+from .split_lists import find_lists
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows, int64 ascending, of ``train``, ``test`` and perhaps ``validation``, and in words where they come from."""
+
+    rows: Mapping[str, np.ndarray]
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitChoice:
+    """What a user asks for.
+
+    Attributes:
+        how: ``auto``: what is published with the data, else ``hash``; ``hash``: halves by the names; ``spatial``: halves by
+            place; else the name, path or folder of lists.
+        skip_missing: Leave out listed images that are not there; else they are an error.
+    """
+
+    how: str = "auto"
+    skip_missing: bool = False
+
+
+AUTO = SplitChoice()
+
+
+def make_split(
+    choice: SplitChoice,
+    *,
+    names: Sequence[str],
+    labels: np.ndarray,
+    folders: Sequence[Path],
+    positions: Callable[[], np.ndarray],
+    halves: str,
+    left_out: Sequence[str] = (),
+) -> Split:
+    """Split images, or places, as asked for.
+
+    Args:
+        choice: What is asked for.
+        names: A name for each of N things, the same on every machine.
+        labels: Classes of which each is halved by ``hash``, int64 ``(N,)``.
+        folders: Where lists may lie.
+        positions: Longitude and latitude of each, degrees, ``(N, 2)``.
+        halves: What ``hash`` does, in words.
+        left_out: Names that lists may have, of things that are there and not asked for.
+
+    Raises:
+        ConfigError: If there are no such lists.
+        DataError: If lists are not of these names, or things have no position.
+    """
+    if choice.how == "spatial":
+        train, test = split_by_cells(positions())
+        near = len(names) - int(train.sum() + test.sum())
+        return Split(
+            {"train": np.flatnonzero(train), "test": np.flatnonzero(test)},
+            f"cells of {CELL_KM:g} km with half of the images for training, by SHA-256 of the cells; "
+            f"{near} training images less than {GAP_KM:g} km from a cell of the test split left out",
+        )
+    lists = None if choice.how == "hash" else find_lists(folders, None if choice.how == "auto" else choice.how)
+    if lists is not None:
+        rows, missing = lists.rows(names, left_out=left_out, skip_missing=choice.skip_missing)
+        unlisted = len(names) - len(np.unique(np.concatenate(list(rows.values()))))
+        return Split(rows, f"{lists.source}; {missing} listed images are not there, {unlisted} are not listed")
+    train = half_of_each_class(names, labels)
+    return Split({"train": np.flatnonzero(train), "test": np.flatnonzero(~train)}, halves)
 
 
 def half_of_each_class(names: Sequence[str], labels: np.ndarray) -> np.ndarray:
@@ -22,25 +94,3 @@ def half_of_each_class(names: Sequence[str], labels: np.ndarray) -> np.ndarray:
         members = sorted(np.flatnonzero(labels == label), key=keys.__getitem__)
         chosen[members[: (len(members) + 1) // 2]] = True
     return chosen
-
-
-def draw_fraction(rows: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Draw a share of each class at random, at least one of each; of several labels an image, a share of all.
-
-    Args:
-        rows: Images to draw from, int64 ``(N,)``.
-        labels: Classes of all images, int64 ``(N,)`` or bool ``(N, classes)``, by row.
-        fraction: Share in (0, 1].
-        seed: Of the draw.
-
-    Returns:
-        Some of ``rows``, ascending.
-    """
-    random = np.random.default_rng(seed)
-    if labels.ndim == 2:
-        return np.sort(random.permutation(rows)[: max(1, round(fraction * len(rows)))])
-    chosen = []
-    for label in np.unique(labels[rows]):
-        members = rows[labels[rows] == label]
-        chosen.append(random.permutation(members)[: max(1, round(fraction * len(members)))])
-    return np.sort(np.concatenate(chosen))

@@ -13,19 +13,24 @@ from seco.data.store import Store
 from seco.errors import DataError
 
 from .images import Rows
-from .split import half_of_each_class
+from .split import AUTO, Split, SplitChoice, make_split
 
 
 class StorePatches:
     """All patches of a store: location by location, each in the order of its dates.
+
+    Args:
+        store: The store.
+        split: Of its locations; by default half of each class, by hash.
 
     Attributes:
         store: The store.
         locations: Number of the location of each patch, int64 ``(N,)``.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, split: SplitChoice = AUTO) -> None:
         self.store = store
+        self._choice = split
         self.locations = np.repeat(np.arange(len(store)), store.locations["num_dates"])
 
     def __len__(self) -> int:
@@ -80,18 +85,30 @@ class StorePatches:
         """Location of each patch, int64 ``(N,)``."""
         return self.locations
 
-    @cached_property
+    @property
     def splits(self) -> Mapping[str, np.ndarray]:
-        """Half of the locations of each class to train on, the other to test: no location is in both."""
-        of_location = self.store.labels()[1]
-        train = half_of_each_class(self.store.locations["id"].tolist(), of_location)[self.locations]
-        labelled = self.labels >= 0
-        return {"train": np.flatnonzero(train & labelled), "test": np.flatnonzero(~train & labelled)}
+        """Patches to train on and to test on: no location is in both."""
+        return self._split.rows
 
     @property
     def split_source(self) -> str:
         """How the split was made."""
-        return "half of the locations of each class for training, by SHA-256 of their names"
+        return self._split.source
+
+    @cached_property
+    def _split(self) -> Split:
+        of_location, places = self.store.labels()[1], self.store.locations
+        made = make_split(
+            self._choice,
+            names=places["id"].tolist(),
+            labels=of_location,
+            folders=(),
+            positions=lambda: np.stack([places["longitude"], places["latitude"]], axis=1),
+            halves="half of the locations of each class for training, by SHA-256 of their names",
+        )
+        known = self.labels >= 0
+        rows = {part: np.flatnonzero(np.isin(self.locations, of_part) & known) for part, of_part in made.rows.items()}
+        return Split(rows, made.source)
 
     @cached_property
     def _labelled(self) -> tuple[Sequence[str], np.ndarray]:

@@ -11,7 +11,8 @@ import numpy as np
 from seco.errors import DataError
 from seco.evaluate.change import UNKNOWN, Pair, change_recipe, fit_change, predict_change
 from seco.evaluate.datasets import ChangePairs, Images, open_change_pairs
-from seco.evaluate.datasets.split import draw_fraction
+from seco.evaluate.datasets.draw import draw_fraction
+from seco.evaluate.datasets.published import verify
 from seco.evaluate.encoders import Subject
 from seco.evaluate.features import check_bands
 from seco.evaluate.metrics import Metrics, chance_change_metrics, change_metrics, count_confusion
@@ -54,7 +55,8 @@ def run_change(
     """
     start = time.perf_counter()
     recipe = change_recipe(protocol, train_encoder=train_encoder, epochs=epochs, lr=lr, batch_size=batch_size)
-    data = open_change_pairs(evaluation.data)
+    verified = {"verified": verify(evaluation.data)} if evaluation.verify else {}
+    data = open_change_pairs(evaluation.data, band_names=evaluation.band_names)
     luck = evaluation.luck("initial weights of the decoder", "order and augmentation of training")
     # An encoder asks a data set for its bands, their type, meaning and statistics only, and is told its size.
     subjects = list(evaluation.subjects(cast(Images, data), luck, size=evaluation.size or TILE))
@@ -76,6 +78,7 @@ def run_change(
         "queries": int(truth.sum()),
         "classes": ["unchanged", "changed"],
         "data": data.describe(),
+        **verified,
         **({"skipped": skipped(pairs.unreadable.items())} if pairs.unreadable else {}),
         "split": describe_split(data.splits, data.split_source, "test"),
         **circumstances(evaluation, subjects[0][1], start),

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from seco.errors import DataError
-from seco.evaluate.datasets import LabelledImages, StorePatches, open_images
-from seco.evaluate.datasets.split import draw_fraction
+from seco.evaluate.datasets import LabelledImages, SplitChoice, StorePatches, open_images
+from seco.evaluate.datasets.draw import draw_fraction
+from seco.evaluate.datasets.published import verify
 from seco.evaluate.metrics import (
     Metrics,
     chance_class_metrics,
@@ -33,11 +34,13 @@ class Data:
         images: The data set; unreadable images are in no split.
         in_store: It is a patch store, with several dates of a place.
         unreadable: Why some cannot be read, by row.
+        verified: What was compared with checksums; None: nobody asked.
     """
 
     images: LabelledImages
     in_store: bool
     unreadable: Mapping[int, str]
+    verified: Mapping[str, Any] | None
 
     @classmethod
     def open(cls, evaluation: Evaluation) -> "Data":
@@ -46,11 +49,13 @@ class Data:
         Raises:
             DataError: If there is no data set.
         """
-        images = open_images(evaluation.data)
+        verified = verify(evaluation.data) if evaluation.verify else None
+        choice = SplitChoice(how=evaluation.split, skip_missing=evaluation.skip_bad)
+        images = open_images(evaluation.data, split=choice, band_names=evaluation.band_names)
         bad = {}
         if evaluation.skip_bad:
             bad = find_unreadable(images, threads=evaluation.threads, progress=evaluation.progress)
-        return cls(leave_out(images, list(bad)), isinstance(images, StorePatches), bad)
+        return cls(leave_out(images, list(bad)), isinstance(images, StorePatches), bad, verified)
 
     @property
     def rows(self) -> np.ndarray:
@@ -131,6 +136,8 @@ class Data:
         described: dict[str, Any] = {"data": self.images.describe()}
         if self.unreadable:
             described["skipped"] = skipped(self.unreadable.items())
+        if self.verified is not None:
+            described["verified"] = self.verified
         return described
 
     def describe_split(self, tested_on: str) -> dict[str, Any]:

@@ -25,6 +25,9 @@ class Evaluation:
         torchvision: A residual network of torchvision with its weights, or a file of such.
         random: A model of timm, untrained.
         bands: Bands for ``timm``, ``torchvision`` and ``random``: ``rgb``, ``all`` or a list. A checkpoint brings its own.
+        band_names: Names of the bands of a folder's rasters, in their order, with commas; None: what the files say.
+        split: Which images train and which test: ``auto``, what is published with the data, else ``hash``; ``spatial``; or
+            name, path or folder of lists.
         size: Input of the encoder, pixels; None: what the checkpoint was trained with, what timm declares,
             or for ``random`` the size of the images.
         batch_size: Images encoded at once.
@@ -35,6 +38,7 @@ class Evaluation:
         train_fraction: Share of the training images that is used, drawn by seed.
         bootstrap: Resamples of the test images that an interval is made from; 0: none.
         skip_bad: Leave out images that cannot be read, and say which; else they are an error.
+        verify: First compare published archives, and what checksum files name, in or beside the data with their checksums.
         progress: Show progress bars on stderr.
     """
 
@@ -44,6 +48,8 @@ class Evaluation:
     torchvision: str | None = None
     random: str | None = None
     bands: str = "rgb"
+    band_names: str | None = None
+    split: str = "auto"
     size: int | None = None
     batch_size: int = 256
     threads: int | None = None
@@ -53,6 +59,7 @@ class Evaluation:
     train_fraction: float = 1.0
     bootstrap: int = 1000
     skip_bad: bool = False
+    verify: bool = False
     progress: bool = False
 
     def __post_init__(self) -> None:

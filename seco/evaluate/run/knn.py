@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from seco.errors import ConfigError
 from seco.evaluate.knn import neighbour_votes
 
 from .data import Data
@@ -28,6 +29,8 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
     start = time.perf_counter()
     data = Data.open(evaluation)
     images = data.images
+    if data.in_store and evaluation.split != "auto":
+        raise ConfigError("split: expected none for knn in a store, where all other locations vote, got one; leave it out")
     if data.in_store:
         voters = tested = np.flatnonzero(images.labels >= 0)
     else:

@@ -15,7 +15,20 @@ from seco.report.environment import PACKAGES, package_versions
 from .evaluation import Evaluation
 
 # Told by what is said of data, encoder and runs.
-_TOLD = ("data", "checkpoint", "timm", "torchvision", "random", "bands", "size", "seed", "seeds", "progress", "skip_bad")
+_TOLD = (
+    "data",
+    "checkpoint",
+    "timm",
+    "torchvision",
+    "random",
+    "bands",
+    "size",
+    "seed",
+    "seeds",
+    "progress",
+    "skip_bad",
+    "verify",
+)
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 import time
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from seco.errors import ConfigError, DataError
+from seco.evaluate.datasets import StorePatches
 from seco.evaluate.metrics import Metrics
 from seco.evaluate.retrieval import RetrievalResult, evaluate_retrieval
 
@@ -15,8 +16,12 @@ from .evaluation import Evaluation
 from .result import Trial, circumstances, summarise
 
 
-def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
+def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[str, Any]:
     """Cross-season place recognition on all patches of a store; needs no labels.
+
+    Args:
+        evaluation: What to evaluate.
+        min_gap_days: Dates of a place that are nearer to each other are no other season and left out.
 
     Returns:
         ``metrics`` (``recall@1``, ``recall@5``, ``mAP``), their intervals, the recall@1 of chance, counts, what
@@ -28,15 +33,20 @@ def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
     start = time.perf_counter()
     if evaluation.train_fraction < 1:
         raise ConfigError("train_fraction: expected with a protocol that learns, got it with retrieval; leave it out")
+    if not min_gap_days >= 0:
+        raise ConfigError(f"min_gap_days: expected at least 0, got {min_gap_days}")
     data = Data.open(evaluation)
     if not data.in_store:
         raise DataError(
             f"{evaluation.data}: expected a patch store, for retrieval needs several dates of a place, got a "
             "folder of classes; use `evaluate knn` on it"
         )
+    images = cast(StorePatches, data.images)
     rows, luck, trials = data.rows, evaluation.luck(), []
     for seed, subject, features in evaluation.encoded(data.images, rows, luck):
-        found = evaluate_retrieval(features.values, data.images.groups[rows])
+        found = evaluate_retrieval(
+            features.values, data.images.groups[rows], times=images.store.times[rows], min_gap_days=min_gap_days
+        )
         trials.append(Trial(seed, subject, partial(_metrics, found)))
     return {
         "protocol": "retrieval",
@@ -48,7 +58,8 @@ def run_retrieval(evaluation: Evaluation) -> dict[str, Any]:
             luck=luck,
         ),
         "queries": found.num_queries,
-        "candidates_per_query": found.num_patches - 1,
+        # With a gap there are fewer, by those dates of the query's own place that are nearer.
+        **({"min_gap_days": min_gap_days} if min_gap_days else {"candidates_per_query": found.num_patches - 1}),
         **data.describe(),
         **circumstances(evaluation, trials[0].subject, start),
     }

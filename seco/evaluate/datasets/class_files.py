@@ -1,0 +1,123 @@
+"""Image files sorted into one folder a class: which there are, and their pixels."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from seco.bands import RGB
+from seco.data.reflectance import Reflectance
+from seco.errors import DataError
+from seco.ops.geotiff import decode_geotiff, decode_readable
+
+from .raster_header import band_names_of, open_raster, reflectance_of
+
+_PICTURES = {".jpg", ".jpeg", ".png"}
+_RASTERS = {".tif", ".tiff"}
+_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What all images of a folder are like.
+
+    Attributes:
+        like: The file that says so.
+        pictures: They are JPEG or PNG, else GeoTIFF.
+        shape: Bands, height and width.
+        dtype: Type of the pixels.
+        band_names: Names of the bands.
+        reflectance: What the digital numbers mean, where the file says it.
+    """
+
+    like: Path
+    pictures: bool
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    band_names: tuple[str, ...]
+    reflectance: Reflectance | None
+
+
+def list_classes(folder: Path) -> tuple[Path, list[Path]]:
+    """The folder that holds the classes, which may lie deeper as long as there is no choice, and all images by class.
+
+    Raises:
+        DataError: If there are fewer than two classes, or two kinds of files.
+    """
+    root, files = folder, _images(folder)
+    while not files and len(inner := [entry for entry in root.iterdir() if entry.is_dir()]) == 1:
+        root = inner[0]
+        files = _images(root)
+    names = {file.parent.name for file in files}
+    if len(names) < 2:
+        raise DataError(
+            f"{folder}: expected a store (dataset.json) or images as <class>/<name>.jpg, .png or .tif of at "
+            f"least two classes, got {len(files)} images of {len(names)} classes; check the path"
+        )
+    if len({_is_picture(file) for file in files}) > 1:
+        raise DataError(f"{folder}: expected one kind of files, got pictures and GeoTIFFs; separate them")
+    return root, files
+
+
+def kind_of(file: Path) -> Kind:
+    """What one image is like.
+
+    Raises:
+        DataError: If it cannot be read, or is of neither uint8 nor uint16.
+    """
+    if _is_picture(file):
+        pixels = _read_picture(file)
+        return Kind(file, True, pixels.shape, pixels.dtype, RGB, None)
+    pixels = decode_geotiff([file])[0]
+    if pixels.dtype not in _DTYPES:
+        raise DataError(f"{file}: expected uint8 or uint16, got {pixels.dtype}; convert the rasters")
+    with open_raster(file) as raster:
+        return Kind(file, False, pixels.shape, pixels.dtype, band_names_of(raster), reflectance_of(raster))
+
+
+def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: int | None) -> np.ndarray:
+    """Pixels ``(n, C, H, W)`` of images of one kind.
+
+    Raises:
+        DataError: If one cannot be read, or is of another size, number of bands or type; the text names it.
+    """
+    if kind.pictures:
+        with ThreadPoolExecutor(threads) as pool:
+            pixels = list(pool.map(_read_picture, files))
+        for file, image in zip(files, pixels, strict=True):
+            if image.shape != kind.shape:
+                height, width = image.shape[1:]
+                raise DataError(
+                    f"{file}: expected the size of {kind.like.name}, got {width}x{height} px; bring all images to one size"
+                )
+        return np.stack(pixels)[:, bands]
+    out = np.empty((len(files), len(bands), *kind.shape[1:]), kind.dtype)
+    damaged = decode_readable(files, bands=bands, total_bands=kind.shape[0], threads=threads, out=out)
+    if damaged:
+        raise damaged[min(damaged)]
+    return out
+
+
+def _images(folder: Path) -> list[Path]:
+    found = [file for file in folder.glob("*/*") if file.suffix.lower() in _PICTURES | _RASTERS]
+    return sorted(found, key=lambda file: (file.parent.name, file.name))
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in _PICTURES
+
+
+def _read_picture(file: Path) -> np.ndarray:
+    """Pixels uint8 ``(3, H, W)`` of an RGB picture."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as image:
+            if image.mode != "RGB":
+                raise DataError(f"{file}: expected an RGB picture of 8 bits, got mode {image.mode}; convert or drop it")
+            return np.asarray(image).transpose(2, 0, 1)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{file}: expected a readable picture, got {reason}; fetch it again") from error

@@ -1,0 +1,91 @@
+"""What rasters say of themselves: names of their bands, meaning of their numbers, where they lie."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.warp import transform as transform_points
+
+from seco.bands import RGB, canonical_name
+from seco.data.reflectance import Reflectance
+from seco.errors import ConfigError, DataError
+
+_OPENED_AT_ONCE = 8
+_NO_UNITS = {"", "none", "1", "reflectance", "unitless", "dimensionless"}
+
+
+def open_raster(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no types
+    """A raster that GDAL reads, to be closed by the caller.
+
+    Raises:
+        DataError: If it is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # who asks where it lies finds out
+            return rasterio.open(file)
+    except RasterioError as error:
+        raise DataError(f"{file}: expected a raster that GDAL reads, got: {error}; fetch it again") from error
+
+
+def band_names_of(raster: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """The descriptions of an open raster's bands; B04, B03, B02 of one in red, green and blue; else band1, band2, …."""
+    described = [str(name) for name in raster.descriptions]
+    if [colour.name for colour in raster.colorinterp] == ["red", "green", "blue"]:
+        described = list(RGB)
+    if not all(re.fullmatch(r"\w{1,16}", name) for name in described) or len(set(described)) < len(described):
+        described = [f"band{i}" for i in range(1, len(described) + 1)]  # whole sentences are no names
+    return tuple(canonical_name(name) for name in described)
+
+
+def given_band_names(given: str, count: int, file: Path) -> tuple[str, ...]:
+    """Names that the user gave, such as ``B02,B03,B04``, for ``count`` bands.
+
+    Raises:
+        ConfigError: If they are not as many, or one is there twice.
+    """
+    names = tuple(canonical_name(name) for name in given.split(",") if name.strip())
+    if len(names) != count or len(set(names)) < count:
+        raise ConfigError(f"band_names: expected {count} different names, as many as {file} has bands, got {given!r}")
+    return names
+
+
+def reflectance_of(raster: Any) -> Reflectance | None:  # noqa: ANN401
+    """What an open raster's scale and offset say of its numbers; None where they say nothing, or differ by band."""
+    scale, offset = raster.scales[0], raster.offsets[0]
+    alike = set(raster.scales) == {scale} and set(raster.offsets) == {offset}
+    if not alike or scale == 1 or scale <= 0 or not {str(unit).lower() for unit in raster.units} <= _NO_UNITS:
+        return None
+    return Reflectance(1 / scale, offset / scale)
+
+
+def centres_of(files: Sequence[Path]) -> np.ndarray:
+    """Longitude and latitude of the centre of each raster, degrees, float64 ``(N, 2)``.
+
+    Raises:
+        DataError: If one cannot be read or is not georeferenced; the text names it.
+    """
+    with ThreadPoolExecutor(_OPENED_AT_ONCE) as pool:
+        systems, points = zip(*pool.map(_centre, files), strict=True)
+    found = np.empty((len(files), 2))
+    by_system = np.array(systems)
+    for system in set(systems):
+        rows = np.flatnonzero(by_system == system)
+        x, y = np.array(points)[rows].T
+        found[rows] = np.transpose(transform_points(system, "EPSG:4326", x, y))
+    return found
+
+
+def _centre(file: Path) -> tuple[str, tuple[float, float]]:
+    with open_raster(file) as raster:
+        if raster.crs is None:
+            raise DataError(f"{file}: expected a georeferenced raster, got one without coordinates; split by names or lists")
+        x0, dx, rx, y0, ry, dy = raster.transform.to_gdal()
+        across, down = raster.width / 2, raster.height / 2
+        return raster.crs.to_wkt(), (x0 + across * dx + down * rx, y0 + across * ry + down * dy)

@@ -1,0 +1,54 @@
+"""A split by place: cells of a coarse grid, each with all its images on one side."""
+
+import hashlib
+
+import numpy as np
+
+CELL_KM = 50.0
+GAP_KM = 5.0  # between images of two sides; a patch of EuroSAT is 0.64 km wide
+_KM_PER_DEGREE = 111.195  # of a meridian
+
+
+def split_by_cells(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mark images to train and to test on such that those of two sides lie at least 5 km apart.
+
+    The earth is divided into cells of about 50 x 50 km. In the order of the SHA-256 of their numbers cells train that
+    still fit into one half of the images; all others test. Training images less than 5 km, north, south, east or west,
+    from a cell that is tested on are on no side.
+
+    Args:
+        positions: Longitude and latitude, degrees, ``(N, 2)``.
+
+    Returns:
+        ``train`` and ``test``, bool ``(N,)`` each.
+    """
+    cells, of_image, counts = np.unique(_cell(positions), axis=0, return_inverse=True, return_counts=True)
+    keys = [hashlib.sha256(f"{row} {column}".encode()).digest() for row, column in cells]
+    trains, room = np.zeros(len(cells), dtype=bool), (len(positions) + 1) // 2
+    for number in sorted(range(len(cells)), key=keys.__getitem__):
+        if counts[number] <= room:
+            trains[number] = True
+            room -= counts[number]
+    train: np.ndarray = trains[of_image.ravel()]
+    tested = {(row, column) for row, column in cells[~trains]}
+    return train & ~_near(positions, tested), ~train
+
+
+def _cell(positions: np.ndarray) -> np.ndarray:
+    """Row from the equator and column from Greenwich, int64 ``(N, 2)``: columns are as wide as rows are high."""
+    step = CELL_KM / _KM_PER_DEGREE
+    row = np.floor(positions[:, 1] / step)
+    column = np.floor(positions[:, 0] * np.cos(np.radians((row + 0.5) * step)) / step)
+    return np.stack([row, column], axis=1).astype(np.int64)
+
+
+def _near(positions: np.ndarray, tested: set[tuple[int, int]]) -> np.ndarray:
+    """Whether a square of twice the gap around an image reaches into one of these cells, bool ``(N,)``."""
+    near = np.zeros(len(positions), dtype=bool)
+    gap = GAP_KM / _KM_PER_DEGREE
+    for north in (-gap, 0, gap):
+        for east in (-gap, 0, gap):
+            latitude = positions[:, 1] + north
+            longitude = positions[:, 0] + east / np.cos(np.radians(latitude))
+            near |= [tuple(cell) in tested for cell in _cell(np.stack([longitude, latitude], axis=1))]
+    return near
