@@ -27,7 +27,7 @@ def _benchmark(name: str, summary: str) -> click.Command:
     @click.option("--out", type=click.Path(path_type=Path), required=True, help="JSON file of records.")
     @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
     @click.option("--quick", is_flag=True, help="Few items and runs: to see that it works, not to compare.")
-    def measure(out: Path, device: str, quick: bool, **options: Path | None) -> None:
+    def measure(out: Path, device: str, quick: bool, **options: Path | bool | None) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise click.ClickException("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
         try:
@@ -43,8 +43,9 @@ def _benchmark(name: str, summary: str) -> click.Command:
             )
 
     if name == "step":
-        data = click.option("--data", type=click.Path(path_type=Path), help="Store for steps that the loader feeds.")
-        measure = data(measure)
+        data = click.option("--data", type=click.Path(path_type=Path), help="Store for steps that loaders feed.")
+        compiled = click.option("--compile", "compiled", is_flag=True, help="Steps with compiled encoders instead.")
+        measure = data(compiled(measure))
     return click.command(name, help=summary)(measure)
 
 

@@ -1,8 +1,11 @@
-"""``make gpu-check``: build for the card present, run the gpu-marked tests and the GPU benchmarks, write records.
+"""``make gpu-check``: build for the card present, run the gpu-marked tests and the GPU benchmarks, write records and a log.
 
 Works with a python3 that holds torch, numpy, pybind11, scikit-build-core, pytest and nvcc but no package index, no rasterio
 and no DALI: what needs those is skipped by name, or they come in parts (``--wheels``, see gpu_wheels.py). A test that finds
-no GPU fails instead of skipping.
+no GPU fails instead of skipping. Each file of tests and each benchmark is a step of its own, in a process of its own: a CUDA
+error that leaves the card unusable, a crash or a hang ends that step only.
+
+On a machine without a GPU ``--architectures 90`` rehearses it: all that must fail then is what asks for a driver.
 """
 
 import argparse
@@ -10,7 +13,9 @@ import importlib.util
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import gpu_wheels
 
@@ -18,13 +23,25 @@ ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
 OPTIONAL = {
     "rasterio": "reading foreign GeoTIFFs and writing stores",
-    "geopandas": "writing stores",
+    "geopandas": "writing stores, and steps that are fed from one",
     "imagecodecs": "files of another writer with ZSTD or LZW",
     "nvidia.dali": "DALI operators",
     "pyarrow": "training steps and their tests",
     "timm": "training steps and their tests",
     "lightning": "training steps and their tests",
+    "kornia": "views of kornia beside ours",
+    "torchvision": "views of torchvision beside ours",
 }
+WRITES_STORES = ("pyarrow", "geopandas", "rasterio")
+LIMIT_S = 240  # of a step
+NO_TESTS = 5  # exit status of pytest where all of a file is skipped
+
+
+class Step(NamedTuple):
+    """What is run, and what it needs of :data:`OPTIONAL`."""
+
+    command: list[str]
+    needs: tuple[str, ...] = ()
 
 
 def main() -> int:
@@ -32,8 +49,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=Path, default=ROOT / "build" / "gpu-check")
     parser.add_argument("--wheels", type=Path, help="folder of gpu_wheels.py: installed beside seco, not in the environment")
+    parser.add_argument("--architectures", default="native", help="that the kernels are compiled for")
+    parser.add_argument("--only", nargs="+", metavar="STEP", help="after the build, only steps whose names begin so")
     arguments = parser.parse_args()
     records: Path = arguments.records.resolve()
+    records.mkdir(parents=True, exist_ok=True)
+    log = records / "gpu-check.log"
+    log.unlink(missing_ok=True)
     site = ROOT / "build" / "gpu-check-site"
     if arguments.wheels:
         gpu_wheels.install(arguments.wheels, site)
@@ -45,49 +67,76 @@ def main() -> int:
     for name, what in OPTIONAL.items():
         if not _is_there(name):
             print(f"skipped: {what} ({name} is not installed)")
-    environment = os.environ | {"PYTHONPATH": str(site), "SECO_REQUIRE_CUDA": "1"}
-    if _run("build", _build_command(site), os.environ.copy()):
+    if _run("build", _build_command(site, arguments.architectures), os.environ.copy(), log) != "passed":
         return 1
     link = site / "benchmarks"  # -P keeps the checkout, whose seco/ has no native module, off the path
     link.unlink(missing_ok=True)
     link.symlink_to(ROOT / "benchmarks")
-    python = [sys.executable, "-P", "-m"]
-    steps = {
-        "tests": [
-            *python,
-            "pytest",
-            "-m",
-            "gpu",
-            "-p",
-            "no:cacheprovider",
-            "-o",
-            "addopts=--strict-markers",
-            "-o",
-            "pythonpath=tests",  # not the checkout, whose seco/ has no native module
-            "-W",
-            "ignore:Setting the shape:DeprecationWarning",  # NumPy 2.5 of rasterio and tifffile
-            *_gpu_tests(),
-        ],
-        **{
-            name: [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{name}.json")]
-            for name in _benchmarks()
-        },
+    environment = os.environ | {"PYTHONPATH": str(site), "SECO_REQUIRE_CUDA": "1"}
+    chosen = tuple(arguments.only or [""])
+    steps = {name: step for name, step in _steps(records).items() if name.startswith(chosen)}
+    ends = {
+        name: _run(name, step.command, environment, log) for name, step in steps.items() if all(map(_is_there, step.needs))
     }
-    failed = [name for name, command in steps.items() if _run(name, command, environment)]
-    print(f"gpu-check: {len(steps) - len(failed)} passed, {len(failed)} failed; records in {records}")
+    failed = [name for name, end in ends.items() if end not in {"passed", "skipped"}]
+    print(f"gpu-check: {len(ends) - len(failed)} passed, {len(failed)} failed; records and log in {records}")
     return len(failed)
 
 
+def _steps(records: Path) -> dict[str, Step]:
+    """In the order in which they run, by name."""
+    python = [sys.executable, "-P", "-m"]
+
+    def benchmark(name: str, *words: str, out: str = "") -> list[str]:
+        return [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{out or name}.json"), *words]
+
+    loose, store = ROOT / "build" / "gpu-check-loose", ROOT / "build" / "gpu-check-store"
+    make_store = [
+        "collect",
+        "--source",
+        "synthetic",
+        "--out",
+        str(loose),
+        "--locations",
+        "512",
+        "--seed",
+        "0",
+        "--dates",
+        "4",
+    ]
+    pack = ["pack", str(loose), "--out", str(store)]
+    profile = ["profile", "loader", "--data", str(store), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
+    steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
+    steps["views"] = Step(benchmark("views"))
+    if all(map(_is_there, WRITES_STORES)):
+        steps["store"] = Step([*python, "seco.cli", *make_store])
+        steps["store-packed"] = Step([*python, "seco.cli", *pack])
+        steps["step"] = Step(benchmark("step", "--data", str(store)), ("timm",))
+        for loader in ("native", "dali"):
+            out = ["--loader", loader, "--json", str(records / f"profile-{loader}.json")]
+            steps[f"profile-{loader}"] = Step([*python, "seco.cli", *profile, *out], ("nvidia.dali",) * (loader == "dali"))
+        steps["decode"] = Step(benchmark("decode"), ("nvidia.dali",))
+    else:
+        steps["step"] = Step(benchmark("step"), ("pyarrow", "timm"))
+    steps["step-compiled"] = Step(benchmark("step", "--compile", out="step-compiled"), ("pyarrow", "timm"))
+    return steps
+
+
+def _pytest_options() -> list[str]:
+    settings = (
+        "addopts=--strict-markers",
+        "pythonpath=tests",  # not the checkout, whose seco/ has no native module
+        "faulthandler_timeout=120",
+    )
+    options = [word for setting in settings for word in ("-o", setting)]
+    # Packages there have other versions than constraints.txt: their warnings are shown, and fail no test.
+    return ["-m", "gpu", "-q", "-rs", "--durations=5", "-p", "no:cacheprovider", "-W", "default", *options]
+
+
 def _gpu_tests() -> list[str]:
-    """Files with tests that are marked gpu: others may import what this python3 lacks."""
-    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    """Files with tests that are marked gpu: others may import what this python3 lacks. Those of the kernels come first."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"), key=lambda file: (file.parent.name != "kernels", file))
     return [str(file.relative_to(ROOT)) for file in files if "mark.gpu" in file.read_text(encoding="utf-8")]
-
-
-def _benchmarks() -> list[str]:
-    """Those whose packages are there."""
-    needed = {"views": (), "step": ("pyarrow", "timm"), "decode": ("pyarrow", "geopandas", "rasterio", "nvidia.dali")}
-    return [name for name, packages in needed.items() if all(map(_is_there, packages))]
 
 
 def _is_there(name: str) -> bool:
@@ -97,18 +146,34 @@ def _is_there(name: str) -> bool:
         return False
 
 
-def _build_command(site: Path) -> list[str]:
+def _build_command(site: Path, architectures: str) -> list[str]:
     """A wheel's content for this card alone, in a folder of its own: the environment is left as it is."""
-    options = ["-C", "cmake.define.SECO_CUDA=ON", "-C", "cmake.define.SECO_CUDA_ARCHITECTURES=native"]
+    options = ["-C", "cmake.define.SECO_CUDA=ON", "-C", f"cmake.define.SECO_CUDA_ARCHITECTURES={architectures}"]
     if (site / "nvidia" / "dali").is_dir():
         options += ["-C", "cmake.define.SECO_DALI=ON", "-C", f"cmake.define.SECO_DALI_SITE={site}"]
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(site)]
     return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
 
 
-def _run(name: str, command: list[str], environment: dict[str, str]) -> int:
-    print(f"== {name}: {' '.join(command)}", flush=True)
-    return subprocess.run(command, env=environment, cwd=ROOT, check=False).returncode
+def _run(name: str, command: list[str], environment: dict[str, str], log: Path) -> str:
+    """How the step ended, in a word; its output goes to the log, its end to the terminal."""
+    print(f"== {name}", flush=True)
+    start = time.perf_counter()
+    with log.open("a+", encoding="utf-8", errors="replace") as output:
+        print(f"== {name}: {' '.join(command)}", file=output, flush=True)
+        begin = output.tell()
+        try:
+            status = subprocess.run(
+                command, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False, timeout=LIMIT_S
+            ).returncode
+            end = {0: "passed", NO_TESTS: "skipped" if "pytest" in command else "failed"}.get(status, "failed")
+        except subprocess.TimeoutExpired:
+            end = f"stopped after {LIMIT_S} s"
+        output.seek(begin)
+        lines = output.read().splitlines()
+    print("\n".join(lines[-(40 if end == "failed" else 12) :]))
+    print(f"-- {name}: {end} in {time.perf_counter() - start:.0f} s", flush=True)
+    return end
 
 
 if __name__ == "__main__":

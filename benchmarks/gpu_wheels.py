@@ -17,12 +17,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PART_BYTES = 55 * 10**6
 MANIFEST = "parts.json"
 CODECS = ROOT / "build" / "codecs"  # sources that a build has fetched; it looks for them there first
-# DALI with what it imports; then what stores and the files of the tests are written with.
+# DALI with what it imports, and NVIDIA's TIFF decoder, which it loads; then what stores and the files of the tests are
+# written with; then a peer.
 NAMES = (
-    "nvidia-dali-cuda130", "nvidia-libnvcomp-cu13", "nvidia-nvimgcodec-cu13", "astunparse", "gast", "libcst", "makefun",
-    "nvtx", "optree", "packaging", "six", "typing-extensions", "wheel",
+    "nvidia-dali-cuda130", "nvidia-libnvcomp-cu13", "nvidia-nvimgcodec-cu13<0.10", "nvidia-nvtiff-cu13", "astunparse",
+    "gast", "libcst", "makefun", "nvtx", "optree", "packaging", "six", "typing-extensions", "wheel",
     "geopandas", "pyogrio", "pyproj", "shapely", "pandas", "python-dateutil", "pytz", "pyarrow", "imagecodecs",
     "rasterio", "affine", "attrs", "certifi", "click-plugins", "cligj", "pyparsing", "tifffile",
+    "kornia", "kornia-rs",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Training steps: seco beside the step of the 2021 code made again, and where the time of ours goes.
 
-Pixels lie on the device already. Ours makes its views of them, the other's are given; ``--data STORE`` adds steps that are
-fed by the loader. Both steps are given the same
-weights and views first, and must agree on the loss.
+Pixels lie on the device already; ours makes its views of them, the other's are given. Both steps are given the same weights
+and views first, and must agree on the loss. ``--data STORE`` adds steps that are fed by each loader that is there,
+``--compile`` times ours with compiled encoders, alone.
 """
 
 import copy
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.record import Record, make_record, time_runs
+from seco import _core
 from seco.bands import select_bands
-from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
@@ -26,16 +26,18 @@ from seco.ops.recipe import RECIPES
 from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
 from seco.pretrain.step import train_step
 from seco.profiling.clock import Mark
+from seco.profiling.loader import loader_kind
 
 PATCH = 264
+_STEPS_PER_EPOCH = 1000
 TEMPERATURE = 0.07
 Lap = Callable[[str], None]
 
 
-def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
+def run(*, device: str, quick: bool, data: Path | None = None, compiled: bool = False) -> list[Record]:
     """Records of a step on ``device``: on a GPU with the sizes of the paper, on a CPU with small ones.
 
-    ``data`` is a store to feed steps from.
+    ``data`` is a store to feed steps from; ``compiled`` says to time steps with compiled encoders instead.
     """
     size, queue, runs = (224, 16384, 20) if device == "cuda" else (64, 1024, 10)
     batch = 256 if device == "cuda" else 16
@@ -47,25 +49,41 @@ def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
     for backbone in backbones:
         work = Work(backbone, device, batch=batch, size=size, queue=queue)
         work.check()
-        case = f"{backbone}-{size}px-batch-{batch}"
-        wait = torch.cuda.synchronize if device == "cuda" else None
+        records += _measure(
+            work, runs=runs, case=f"{backbone}-{size}px-batch-{batch}", data=data, compiled=compiled, quick=quick
+        )
+    return records
 
-        def record(name: str, case: str, seconds: list[float], **extra: object) -> Record:
-            threads = 0 if device == "cuda" else torch.get_num_threads()
-            common = {"device": device, "threads": threads, "items": batch, "unit": "locations", "seconds": seconds}
-            return make_record(benchmark="step", case=case, implementation=name, **common, **extra)  # type: ignore[arg-type]
 
-        if not quick:
-            time_runs(work.step, runs=3, synchronise=wait)  # clocks and the choice of convolutions settle
-        seconds = time_runs(work.step, runs=runs, synchronise=wait)
-        records.append(record("seco", case, seconds, parts_s=work.time_parts(work.step, runs=runs)))
-        seconds = time_runs(work.step_2021, runs=runs, synchronise=wait)
-        records.append(record("seco-2021", case, seconds))
-        if data is not None:
-            step = _end_to_end(work, data)
-            seconds = time_runs(step, runs=runs, synchronise=wait)
-            parts = work.time_parts(step, runs=runs)
-            records.append(record("seco", f"{case}-end-to-end", seconds, parts_s=parts))
+def _measure(work: "Work", *, runs: int, case: str, data: Path | None, compiled: bool, quick: bool) -> list[Record]:
+    """Records of one backbone."""
+    on_gpu = work.device.type == "cuda"
+    wait = torch.cuda.synchronize if on_gpu else None
+
+    def record(name: str, case: str, step: Callable[..., None], *, ours: bool = True) -> Record:
+        return make_record(
+            benchmark="step",
+            case=case,
+            implementation=name,
+            device=work.device.type,
+            threads=0 if on_gpu else torch.get_num_threads(),
+            items=work.batch,
+            unit="locations",
+            seconds=time_runs(step, runs=runs, synchronise=wait),
+            **({"parts_s": work.time_parts(step, runs=runs)} if ours else {}),
+        )
+
+    if compiled:
+        work.compile()
+    if not quick:
+        time_runs(work.step, runs=3, synchronise=wait)  # clocks and the choice of convolutions settle
+    if compiled:
+        return [record("seco-compiled", case, work.step)]
+    records = [record("seco", case, work.step), record("seco-2021", case, work.step_2021, ours=False)]
+    if data is not None:
+        records.append(record("seco", f"{case}-end-to-end", _end_to_end(work, data, "native")))
+        if _core.dali_version:
+            records.append(record("seco", f"{case}-end-to-end-dali", _end_to_end(work, data, "dali")))
     return records
 
 
@@ -110,6 +128,11 @@ class Work:
         theirs = self.other.loss(self.given_views).item()
         # Sums of the same float32 numbers in another order, on a GPU through other convolutions.
         np.testing.assert_allclose(ours, theirs, rtol=2e-3 if self.device.type == "cuda" else 1e-4)
+
+    def compile(self) -> None:
+        """As ``seco pretrain --compile`` does."""
+        self.model.query.compile()
+        self.model.key.compile()
 
     def step(self, lap: Lap = no_lap, views: Tensor | None = None) -> None:
         """The trainer's step; ``lap`` is told when each part ends, the making of views too where none are given."""
@@ -190,11 +213,11 @@ class Step2021(nn.Module):
         return total
 
 
-def _end_to_end(work: Work, data: Path) -> Callable[..., None]:
-    """A step with views of the loader, from patches in the page cache on."""
+def _end_to_end(work: Work, data: Path, loader_name: str) -> Callable[..., None]:
+    """A step with views of a loader, from patches in the page cache on."""
     store = open_store(data)
     bands = select_bands(store.band_names, "rgb")
-    loader = Loader(
+    loader = loader_kind(loader_name)[0](
         store,
         recipe=RECIPES["seco"],
         normalization=Normalization.from_store(store, bands),
@@ -204,6 +227,9 @@ def _end_to_end(work: Work, data: Path) -> Callable[..., None]:
         device=work.device,
         dtype=str(work.dtype).removeprefix("torch."),
     )
+    # A small store is gone through so often in an epoch that beginnings of epochs, which wait, do not count.
+    loader._usable = np.resize(loader._usable, _STEPS_PER_EPOCH * work.batch)
+    loader.steps_per_epoch = _STEPS_PER_EPOCH
     batches = (batch for epoch in itertools.count() for batch in loader.epoch(epoch))
 
     def step(lap: Lap = no_lap) -> None:

@@ -27,8 +27,9 @@ __global__ void __launch_bounds__(kSumThreads)
     if (threadIdx.x % 32 == 0) atomicAdd(reinterpret_cast<unsigned long long*>(sums + part.item()), sum);
 }
 
+// Blocks that run at once on a multiprocessor: as many as shared memory allows for few bands, and for many.
 template <int kBands, typename Pixel>
-__global__ void __launch_bounds__(kMaxThreads, 4)
+__global__ void __launch_bounds__(kMaxThreads, kBands ? 4 : 3)
     views_kernel(const __grid_constant__ AugmentBatch batch, const __grid_constant__ ViewPlan plan,
                  const uint64_t* grey_sums) {
     extern __shared__ __align__(kAlignment) float shared[];

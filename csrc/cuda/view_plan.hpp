@@ -13,7 +13,7 @@
 namespace seco::cuda {
 
 constexpr int kMaxThreads = 160;  // of a block; small ones fill a multiprocessor better
-constexpr int kGroup = 4;         // rows of a view between two barriers
+constexpr int kGroup = 4;         // rows of a view that are made at once, between the same barriers
 constexpr int kStripRows = 56;    // rows of a view that a block makes
 constexpr int kAlignment = 16;    // of what is copied out of shared memory
 
@@ -32,24 +32,31 @@ struct ViewPlan {
     int threads;
     int ring;          // coloured rows that a block keeps
     int reach;         // greatest width of a row that a tile reads, the blur's halo included
-    int down, across;  // most taps of a row, with the blur's, and of a column, without
+    int down;          // most rows of a patch that a group is made of, the blur's halo included
+    int tall, across;  // most taps of a row and of a column, without the blur's
     int unit;          // bytes that are copied at once
     int64_t shared_bytes;
 
     // Offsets in floats of what a block keeps.
-    int ring_at, between_at, blurred_at, staged_at, blur_at, down_at, rows_at, across_at, columns_at, pole_at;
+    int ring_at, between_at, blurred_at, staged_at, blur_at, tall_at, rows_at, down_at, groups_at, across_at,
+        columns_at, pole_at;
 
     // Throws ArrayError where not even one column fits.
     ViewPlan(const AugmentBatch& batch, int blur_radius, int64_t shared_limit) : radius(blur_radius) {
         strips = (batch.size + kStripRows - 1) / kStripRows;
         strip_rows = (batch.size + strips - 1) / strips;
-        down = most_taps(batch.height, batch.size) + 2 * radius;
+        tall = most_taps(batch.height, batch.size);
         across = most_taps(batch.width, batch.size);
-        ring = std::min(down, batch.height + 2 * radius);
+        const double ratio = static_cast<double>(batch.height) / batch.size;
+        const int further = static_cast<int>((kGroup - 1) * ratio) + 1;  // the group's last row begins
+        down = tall + 2 * radius + further;
+        // What the next group takes again; and a whole group where that is little.
+        const int halo = std::max(2 * radius, batch.bands > 3 ? 0 : further);
+        ring = std::min(tall + halo, batch.height + 2 * radius);
         tile_columns = batch.size;
         while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)
             tile_columns = (tile_columns + 1) / 2;
-        // Rows that are not kept are made again for every row of the view that they contribute to.
+        // Rows that are not kept are made again for the next group.
         while (lay_out(batch) > shared_limit && ring > 1) --ring;
         if (shared_bytes > shared_limit)
             throw ArrayError(
@@ -85,8 +92,11 @@ struct ViewPlan {
         blurred_at = take(radius ? kGroup * bands * inner : 0);
         staged_at = take((kGroup * bands * tile_columns * value_bytes(batch) + 3) / 4);
         blur_at = take(2 * (2 * radius + 1));  // before normalisation, and after
-        down_at = take(int64_t{kGroup} * down);
-        rows_at = take(2 * kGroup);  // first and count, as integers
+        const int64_t groups = (strip_rows + kGroup - 1) / kGroup;
+        tall_at = take(groups * kGroup * tall);
+        rows_at = take(2 * groups * kGroup);  // of each row of the strip: first and count, as integers
+        down_at = take(groups * down * kGroup);
+        groups_at = take(2 * groups);  // likewise, of each group
         across_at = take(int64_t{tile_columns} * across);
         columns_at = take(2 * tile_columns);  // likewise
         pole_at = take(1);

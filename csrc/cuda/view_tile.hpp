@@ -2,8 +2,9 @@
 // kernel runs these functions; so does the emulation on the CPU, thread by thread.
 //
 // Each thread owns columns of the patch: it walks down the rows, keeps the last of them, coloured, in a ring
-// in shared memory, and filters them from top to bottom. Then rows are blurred and resized from left to right
-// and copied out. Operations come in the order of csrc/cpu/augment.cpp, so that both give the same bits.
+// in shared memory, and filters them from top to bottom, for a group of rows of the view at once. Then rows
+// are blurred and resized from left to right and copied out. Operations come in the order of
+// csrc/cpu/augment.cpp, so that both give the same bits.
 #pragma once
 
 #include "cuda/patch_reader.hpp"
@@ -51,21 +52,30 @@ class ViewTile {
     SECO_HOST_DEVICE void make(const Phase& phase) const {
         phase([&](int thread) { tabulate(thread); });
         if (radius_ > 0) phase([&](int thread) { normalise_blur(thread); });
+        phase([&](int thread) { tabulate_groups(thread); });
         for (int y = top_; y < bottom_; y += kGroup) {
-            phase([&](int thread) { tabulate_rows(thread, y); });
-            phase([&](int thread) { filter_down(thread, y); });
+            phase([&](int thread) {
+                if (y > top_) copy_out(thread, y - kGroup);
+                filter_down(thread, y);
+            });
             if (radius_ > 0) phase([&](int thread) { blur_across(thread, y); });
             phase([&](int thread) { resize_across(thread, y); });
-            phase([&](int thread) { copy_out(thread, y); });
         }
+        phase([&](int thread) { copy_out(thread, top_ + (bottom_ - top_ - 1) / kGroup * kGroup); });
     }
 
   private:
-    // Blur weights before normalisation, columns, the mean grey of the patch.
+    // Weights of one group's rows for a row of the patch.
+    struct alignas(kAlignment) GroupWeights {
+        float of[kGroup];
+    };
+
+    // Blur weights before normalisation, rows and columns, the mean grey of the patch.
     SECO_HOST_DEVICE void tabulate(int thread) const {
         for (int k = thread; k < 2 * radius_ + 1; k += plan_.threads)
             blur()[k] = radius_ ? math::blur_weight(k - radius_, safe_.sigma) : 1.0f;
         for (int x = thread; x < columns_; x += plan_.threads) tabulate_column(x);
+        for (int row = thread; row < bottom_ - top_; row += plan_.threads) tabulate_row(row);
         if (thread == 0 && view_.contrast != 1.0f)
             shared_[plan_.pole_at] = math::mean_grey(*grey_sum_, int64_t{batch_.height} * batch_.width);
     }
@@ -76,18 +86,24 @@ class ViewTile {
         for (int k = thread; k < 2 * radius_ + 1; k += plan_.threads) normal_blur()[k] = blur()[k] / sum;
     }
 
-    // Weights of the rows that make rows [y, y + kGroup) of the view: resize and blur in one.
-    SECO_HOST_DEVICE void tabulate_rows(int thread, int y) const {
-        const int wide = plan_.down;
-        for (int i = thread; i < kGroup * wide; i += plan_.threads) {
-            const int g = i / wide, m = i % wide;
-            if (y + g >= bottom_) continue;
-            const math::Taps taps = math::resize_taps(y + g, safe_.height, batch_.size);
-            if (m == 0) {
-                rows()[2 * g] = safe_.top + taps.first - radius_;
-                rows()[2 * g + 1] = taps.count + 2 * radius_;
+    // Weights of the patch's rows in each group: resize and blur in one, 0 where a row has no part.
+    SECO_HOST_DEVICE void tabulate_groups(int thread) const {
+        const int wide = plan_.down, groups = (bottom_ - top_ + kGroup - 1) / kGroup;
+        for (int i = thread; i < groups * wide; i += plan_.threads) {
+            const int group = i / wide, m = i % wide, row = group * kGroup;
+            const int first = rows()[2 * row];
+            GroupWeights weights;
+            int end = first;
+            for (int g = 0; g < kGroup; ++g) {
+                const bool made = top_ + row + g < bottom_;
+                weights.of[g] = made ? row_weight(row + g, first + m) : 0.0f;
+                if (made) end = rows()[2 * (row + g)] + rows()[2 * (row + g) + 1];
             }
-            shared_[plan_.down_at + i] = row_weight(taps, m);
+            group_weights()[i] = weights;
+            if (m == 0) {
+                groups_of()[2 * group] = safe_.top + first - radius_;
+                groups_of()[2 * group + 1] = end - first + 2 * radius_;
+            }
         }
     }
 
@@ -134,6 +150,8 @@ class ViewTile {
         }
     }
 
+    static constexpr int kWide = kBands ? kBands : 1;  // bands that are filtered from top to bottom at once
+
     struct alignas(kAlignment) Sixteen {
         uint32_t words[4];
     };
@@ -143,6 +161,10 @@ class ViewTile {
     SECO_HOST_DEVICE float* blur() const { return shared_ + plan_.blur_at; }
     SECO_HOST_DEVICE float* normal_blur() const { return blur() + 2 * plan_.radius + 1; }
     SECO_HOST_DEVICE int* rows() const { return reinterpret_cast<int*>(shared_ + plan_.rows_at); }
+    SECO_HOST_DEVICE int* groups_of() const { return reinterpret_cast<int*>(shared_ + plan_.groups_at); }
+    SECO_HOST_DEVICE GroupWeights* group_weights() const {
+        return reinterpret_cast<GroupWeights*>(shared_ + plan_.down_at);
+    }
     SECO_HOST_DEVICE int* columns() const { return reinterpret_cast<int*>(shared_ + plan_.columns_at); }
 
     SECO_HOST_DEVICE void tabulate_column(int x) const {
@@ -165,58 +187,79 @@ class ViewTile {
         return sum;
     }
 
-    SECO_HOST_DEVICE float row_weight(const math::Taps& taps, int m) const {
+    // First sample, number and weights of a row of the strip, without the blur.
+    SECO_HOST_DEVICE void tabulate_row(int row) const {
+        const math::Taps taps = math::resize_taps(top_ + row, safe_.height, batch_.size);
         const float sum = weight_sum(taps, safe_.height);
-        if (radius_ == 0) return m < taps.count ? resize_weight(taps, m, safe_.height) / sum : 0.0f;
-        float both = 0.0f;
+        rows()[2 * row] = taps.first;
+        rows()[2 * row + 1] = taps.count;
         for (int k = 0; k < taps.count; ++k)
-            if (m >= k && m - k < 2 * radius_ + 1)
-                both += resize_weight(taps, k, safe_.height) / sum * normal_blur()[m - k];
+            shared_[plan_.tall_at + row * plan_.tall + k] = resize_weight(taps, k, safe_.height) / sum;
+    }
+
+    // What row `source` of the crop, counted from `radius_` above it, weighs in a row of the strip.
+    SECO_HOST_DEVICE float row_weight(int row, int source) const {
+        const float* weights = shared_ + plan_.tall_at + row * plan_.tall;
+        const int m = source - rows()[2 * row], count = rows()[2 * row + 1];
+        if (radius_ == 0) return m >= 0 && m < count ? weights[m] : 0.0f;
+        float both = 0.0f;
+        for (int k = 0; k < count; ++k)
+            if (m >= k && m - k < 2 * radius_ + 1) both += weights[k] * normal_blur()[m - k];
         return both;
     }
 
     SECO_HOST_DEVICE void filter_column(int j, int y) const {
-        const int bands = patch_.bands(), reach = plan_.reach, ring = plan_.ring;
+        const int group = (y - top_) / kGroup, ring = plan_.ring;
+        const int first = groups_of()[2 * group], end = first + groups_of()[2 * group + 1];
         const int column = math::reflect(safe_.left + inner_left_ + j - radius_, batch_.width);
         const math::ColourChain chain(view_, batch_.rgb);
         const float pole = shared_[plan_.pole_at];
-        int newest = newest_before(y);
+        // The last row that the group before has put into the ring, if what it left there is of use.
+        int newest = group ? groups_of()[2 * group - 2] + groups_of()[2 * group - 1] - 1 : first - 1;
+        if (newest < first - 1 || newest >= first + ring) newest = first - 1;
         auto ahead = fetch(newest + 1, column);
-        for (int g = 0; g < kGroup && y + g < bottom_; ++g) {
-            const int first = rows()[2 * g], count = rows()[2 * g + 1];
-            if (count > ring || newest < first - 1) {
-                newest = first - 1;
-                ahead = fetch(first, column);
+        // So many rows as the ring holds, in most cases all.
+        for (int from = first; from < end; from += ring) {
+            const int to = least(end, from + ring);
+            while (newest + 1 < to) {
+                ++newest;
+                colour(newest, column, chain, pole, ahead, kept(slot_of(newest), j));
+                ahead = fetch(newest + 1, column);
             }
-            const float* weights = shared_ + plan_.down_at + g * plan_.down;
-            float* between = shared_ + plan_.between_at + g * bands * reach + j;
-            float sums[kBands ? kBands : 1] = {};
-            int slot = (first + ring * math::kBlurRadius) % ring;
-            for (int k = 0; k < count; ++k) {
-                float* kept = shared_ + plan_.ring_at + slot * bands * reach + j;
-                if (first + k > newest) {
-                    newest = first + k;
-                    colour(newest, column, chain, pole, ahead, kept);
-                    ahead = fetch(newest + 1, column);
-                }
-                const float weight = weights[k];
-                if (kBands)
-                    for (int c = 0; c < kBands; ++c) sums[c] += kept[c * reach] * weight;
-                else
-                    for (int c = 0; c < bands; ++c)
-                        between[c * reach] = (k ? between[c * reach] : 0.0f) + kept[c * reach] * weight;
-                slot = slot + 1 == ring ? 0 : slot + 1;
-            }
-            for (int c = 0; c < kBands; ++c) between[c * reach] = sums[c];
+            const GroupWeights* weights = group_weights() + group * plan_.down + (from - first);
+            for (int c = 0; c < patch_.bands(); c += kWide)
+                add_rows(j, c, from, to - from, weights, from == first);
         }
     }
 
-    // The last row that earlier groups of this strip have put into the ring.
-    SECO_HOST_DEVICE int newest_before(int y) const {
-        const bool begins = y == top_;
-        const math::Taps taps = math::resize_taps(begins ? y : y - 1, safe_.height, batch_.size);
-        return begins ? safe_.top + taps.first - radius_ - 1
-                      : safe_.top + taps.first + taps.count + radius_ - 1;
+    // Adds `count` rows of the ring from `from` on to the group's rows, for kWide bands from `c` on.
+    SECO_HOST_DEVICE void add_rows(int j, int c, int from, int count, const GroupWeights* weights,
+                                   bool begins) const {
+        const int bands = patch_.bands(), reach = plan_.reach;
+        float* between = shared_ + plan_.between_at + c * reach + j;
+        float sums[kGroup][kWide];
+        for (int g = 0; g < kGroup; ++g)
+            for (int i = 0; i < kWide; ++i) sums[g][i] = begins ? 0.0f : between[(g * bands + i) * reach];
+        int slot = slot_of(from);
+        for (int m = 0; m < count; ++m) {
+            const float* row = kept(slot, j) + c * reach;
+            const GroupWeights weight = weights[m];
+            for (int i = 0; i < kWide; ++i) {
+                const float x = row[i * reach];
+                for (int g = 0; g < kGroup; ++g) sums[g][i] += x * weight.of[g];
+            }
+            slot = slot + 1 == plan_.ring ? 0 : slot + 1;
+        }
+        for (int g = 0; g < kGroup; ++g)
+            for (int i = 0; i < kWide; ++i) between[(g * bands + i) * reach] = sums[g][i];
+    }
+
+    // Where the ring keeps a row, which may lie above the patch by the blur's radius.
+    SECO_HOST_DEVICE int slot_of(int row) const {
+        return (row + plan_.ring * math::kBlurRadius) % plan_.ring;
+    }
+    SECO_HOST_DEVICE float* kept(int slot, int j) const {
+        return shared_ + plan_.ring_at + slot * patch_.bands() * plan_.reach + j;
     }
 
     SECO_HOST_DEVICE int64_t address(int row, int column) const {
@@ -227,14 +270,14 @@ class ViewTile {
 
     // A pixel, coloured, into its place in the ring.
     SECO_HOST_DEVICE void colour(int row, int column, const math::ColourChain& chain, float pole,
-                                 const typename PatchReader<kBands, Pixel>::Raw& raw, float* kept) const {
+                                 const typename PatchReader<kBands, Pixel>::Raw& raw, float* to) const {
         if (kBands) {
             float x[kBands ? kBands : 1];
             patch_.to_units(raw, x);
             chain.apply_all(x, kBands, pole);
-            for (int c = 0; c < kBands; ++c) kept[c * plan_.reach] = x[c];
+            for (int c = 0; c < kBands; ++c) to[c * plan_.reach] = x[c];
         } else {
-            Strided x{kept, plan_.reach};
+            Strided x{to, plan_.reach};
             patch_.read(address(row, column), x);
             chain.apply_all(x, patch_.bands(), pole);
         }

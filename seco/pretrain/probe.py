@@ -18,7 +18,6 @@ from typing import IO, Any, NamedTuple
 
 from seco.data.normalization import Normalization
 from seco.errors import DataError, SecoError
-from seco.evaluate.datasets import StorePatches, open_images
 
 from .checkpoint import save_checkpoint
 
@@ -159,6 +158,8 @@ def check_probe(protocol: str, data: Path, normalization: Normalization) -> None
     Raises:
         SecoError: If the data cannot be used for that protocol, or lack a band of the encoder.
     """
+    from seco.evaluate.datasets import StorePatches, open_images  # which read any raster: training alone needs no rasterio
+
     images = open_images(data)
     if protocol == "retrieval" and not isinstance(images, StorePatches):
         raise DataError(f"{data}: expected a store to probe retrieval on, got a folder of classes; take --probe knn")

@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 
+# Before what imports them: an error here would end the collection of all tests.
+pytest.importorskip("nvidia.dali", reason="DALI is not installed")
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytest.importorskip("rasterio", reason="rasterio is not installed")
+from seco.data.dali_loader import DaliLoader
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.packing import pack_store
 from seco.data.store import open_store
 from seco.errors import ConfigError, StoreError
 from seco.ops.recipe import RECIPES
-
-pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-from seco.data.dali_loader import DaliLoader
 
 BANDS = ("B04", "B03", "B02")
 

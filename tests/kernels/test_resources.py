@@ -13,7 +13,7 @@ NVCC = os.environ.get("CUDACXX") or shutil.which("nvcc")
 
 
 @pytest.mark.skipif(NVCC is None, reason="no nvcc here")
-@pytest.mark.parametrize("architecture", ["80", "90"])
+@pytest.mark.parametrize("architecture", ["80", "90", "100"])
 @pytest.mark.parametrize(
     ("source", "kernels"),
     [

@@ -53,13 +53,12 @@ def operator_arguments(case, dtype=torch.bfloat16):
 def test_it_takes_at_most_three_kernels_and_never_waits():
     tensors, options = operator_arguments(Case((8, 3, 3, 264, 264), 224))
     augment_views_op(*tensors, **options)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True) as profile:
+        torch.cuda.set_sync_debug_mode("error")
+        try:
             augment_views_op(*tensors, **options)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    torch.cuda.synchronize()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")  # the profiler waits at its end
     kernels = [event for event in profile.events() if "kernel" in event.name]
     assert 1 <= sum(event.count for event in kernels) <= 3, [event.name for event in profile.events()]
 

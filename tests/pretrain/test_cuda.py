@@ -10,9 +10,13 @@ pytest.importorskip("timm", reason="timm is not installed")
 pytest.importorskip("lightning", reason="lightning is not installed")
 from memory_store import MemoryStore
 
+from seco.data.normalization import Normalization
+from seco.ops.recipe import RECIPES
 from seco.pretrain import loop
 from seco.pretrain.checkpoint import read_checkpoint
 from seco.pretrain.config import PretrainConfig
+from seco.profiling.loader import profile_loader
+from seco.profiling.training import MEANING
 
 pytestmark = pytest.mark.gpu
 
@@ -22,6 +26,9 @@ class Silent:
         pass
 
     def advanced(self, line):
+        pass
+
+    def said(self, text):
         pass
 
     def warned(self, text):
@@ -60,3 +67,21 @@ def test_bfloat16_trains_and_goes_on(train, tmp_path, compiled):
     state = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.pt")
     assert all(torch.isfinite(tensor.float()).all() for tensor in state["model"].values())
     assert state["model"]["queue.keys"].dtype == torch.float32
+
+
+def test_a_profile_times_every_stage_by_the_gpus_clock(train, tmp_path):
+    train("profiled", steps=10, device="cuda", precision="bf16", profile=True)
+    page = (tmp_path / "profiled" / "profile" / "summary.md").read_text()
+    assert all(f"| {stage} | " in page for stage in MEANING)
+    assert (tmp_path / "profiled" / "profile" / "trace.json.gz").stat().st_size
+
+
+def test_a_loader_profile_sees_the_kernels():
+    store = MemoryStore()
+    normalization = Normalization.from_store(store, ("B04", "B03", "B02"))
+    settings = {"size": 32, "batch_size": 4, "threads": 2, "seconds": 0}
+    profile = profile_loader(
+        store, loader="native", device="cuda", recipe=RECIPES["seco"], normalization=normalization, **settings
+    )
+    assert profile.gpu_stages_s["views"] > 0
+    assert profile.gpu_stages_s["copy"] > 0

@@ -1,0 +1,52 @@
+"""``make gpu-check`` as far as it goes without a GPU: what it runs, and how it tells ends apart."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import gpu_check
+
+
+@pytest.fixture
+def run(tmp_path):
+    log = tmp_path / "gpu-check.log"
+    return lambda code, name="x", *words: gpu_check._run(name, [sys.executable, "-c", code, *words], {}, log), log
+
+
+def test_ends_are_told_apart_and_logged(run, capsys):
+    ends, log = run
+    assert ends("print('fine')") == "passed"
+    assert ends("raise SystemExit(3)") == "failed"
+    assert ends("raise SystemExit(5)") == "failed"
+    assert ends("raise SystemExit(5)", "tests", "pytest") == "skipped"  # of such a file all tests are
+    assert "fine" in log.read_text()
+    assert "-- tests: skipped in" in capsys.readouterr().out
+
+
+def test_a_step_that_hangs_is_stopped(run, monkeypatch):
+    monkeypatch.setattr(gpu_check, "LIMIT_S", 0.5)
+    assert run[0]("import time; time.sleep(60)") == "stopped after 0.5 s"
+
+
+def test_what_needs_a_missing_package_is_left_out(monkeypatch):
+    def steps(*missing):
+        monkeypatch.setattr(gpu_check, "_is_there", lambda name: name not in missing)
+        return {name for name, step in gpu_check._steps(Path("r")).items() if not set(step.needs) & set(missing)}
+
+    whole = steps()
+    assert {"tests/kernels/test_views.py", "views", "store", "step", "step-compiled", "decode", "profile-dali"} <= whole
+    assert whole - steps("nvidia.dali") == {"decode", "profile-dali"}
+    assert {"views", "step", "step-compiled"} <= steps("rasterio", "nvidia.dali")
+    assert not {"store", "decode", "profile-native"} & steps("rasterio")
+    assert not {"step", "step-compiled"} & steps("timm")
+
+
+def test_files_of_gpu_tests_import_what_may_be_missing_after_asking_for_it():
+    # One that cannot be imported would be a failure where a skip is meant.
+    for name in gpu_check._gpu_tests():
+        text = (gpu_check.ROOT / name).read_text(encoding="utf-8")
+        for package in ("nvidia.dali", "rasterio", "timm"):
+            imports = [i for i in (text.find(f"\nimport {package}"), text.find(f"\nfrom {package}")) if i >= 0]
+            if imports:
+                assert 0 <= text.find(f'importorskip("{package}"') < min(imports), f"{name}: {package}"
