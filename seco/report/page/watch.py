@@ -38,7 +38,7 @@ class LivePage:
         self._given = given
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="seco-watch")
         self._lock = threading.Lock()
-        self._work: Future[list[Section]] | None = None
+        self._work: Future[None] | None = None
         self._finished, self._rest_until = 0, 0.0
         self._similar, self._of = _PENDING, ""  # and the checkpoints that the newest work is of
         self._page, self._page_stamp = b"", b""
@@ -64,21 +64,21 @@ class LivePage:
         """Those of the newest checkpoints that are done; work on newer ones begins if none is under way."""
         now = _stamp_of([run.checkpoint for run in runs])
         if self._work is not None and self._work.done():
-            self._similar = self._work.result()
+            self._work.result()  # a bug is not to be hidden
         idle = (self._work is None or self._work.done()) and time.monotonic() >= self._rest_until
         if idle and self._of != now:
             self._of = now
             self._work = self._pool.submit(self._encode, runs)
         return self._similar
 
-    def _encode(self, runs: Sequence[RecordedRun]) -> list[Section]:
+    def _encode(self, runs: Sequence[RecordedRun]) -> None:
         start = time.monotonic()
         try:
-            return similar_sections(runs)
+            self._similar = similar_sections(runs)
         finally:
             now = time.monotonic()
             self._rest_until = now + _REST * (now - start)
-            self._finished += 1
+            self._finished += 1  # last: the stamp says that the sections are there
 
 
 def serve(given: Given, *, host: str, port: int, started: Callable[[str], None]) -> None:
