@@ -11,6 +11,7 @@ On a machine without a GPU ``--architectures 90`` rehearses it: all that must fa
 import argparse
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,8 +32,10 @@ OPTIONAL = {
     "lightning": "training steps and their tests",
     "kornia": "views of kornia beside ours",
     "torchvision": "views of torchvision beside ours",
+    "rich": "commands, which make stores and profiles",
 }
-WRITES_STORES = ("pyarrow", "geopandas", "rasterio")
+WRITES_STORES = ("pyarrow", "geopandas", "rasterio", "rich")
+LOOSE, STORE = ROOT / "build" / "gpu-check-loose", ROOT / "build" / "gpu-check-store"
 LIMIT_S = 240  # of a step
 NO_TESTS = 5  # exit status of pytest where all of a file is skipped
 
@@ -90,13 +93,12 @@ def _steps(records: Path) -> dict[str, Step]:
     def benchmark(name: str, *words: str, out: str = "") -> list[str]:
         return [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{out or name}.json"), *words]
 
-    loose, store = ROOT / "build" / "gpu-check-loose", ROOT / "build" / "gpu-check-store"
     make_store = [
         "collect",
         "--source",
         "synthetic",
         "--out",
-        str(loose),
+        str(LOOSE),
         "--locations",
         "512",
         "--seed",
@@ -104,14 +106,14 @@ def _steps(records: Path) -> dict[str, Step]:
         "--dates",
         "4",
     ]
-    pack = ["pack", str(loose), "--out", str(store)]
-    profile = ["profile", "loader", "--data", str(store), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
+    pack = ["pack", str(LOOSE), "--out", str(STORE)]
+    profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
     steps["views"] = Step(benchmark("views"))
     if all(map(_is_there, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
-        steps["step"] = Step(benchmark("step", "--data", str(store)), ("timm",))
+        steps["step"] = Step(benchmark("step", "--data", str(STORE)), ("timm",))
         for loader in ("native", "dali"):
             out = ["--loader", loader, "--json", str(records / f"profile-{loader}.json")]
             steps[f"profile-{loader}"] = Step([*python, "seco.cli", *profile, *out], ("nvidia.dali",) * (loader == "dali"))
