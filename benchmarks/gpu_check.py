@@ -78,6 +78,9 @@ def main() -> int:
     environment = os.environ | {"PYTHONPATH": str(site), "SECO_REQUIRE_CUDA": "1"}
     chosen = tuple(arguments.only or [""])
     steps = {name: step for name, step in _steps(records).items() if name.startswith(chosen)}
+    if "store" in steps:
+        for folder in (LOOSE, STORE):  # of an earlier run
+            shutil.rmtree(folder, ignore_errors=True)
     ends = {
         name: _run(name, step.command, environment, log) for name, step in steps.items() if all(map(_is_there, step.needs))
     }
@@ -151,8 +154,10 @@ def _is_there(name: str) -> bool:
 def _build_command(site: Path, architectures: str) -> list[str]:
     """A wheel's content for this card alone, in a folder of its own: the environment is left as it is."""
     options = ["-C", "cmake.define.SECO_CUDA=ON", "-C", f"cmake.define.SECO_CUDA_ARCHITECTURES={architectures}"]
-    if (site / "nvidia" / "dali").is_dir():
-        options += ["-C", "cmake.define.SECO_DALI=ON", "-C", f"cmake.define.SECO_DALI_SITE={site}"]
+    # Said in either case: CMake remembers what an earlier build was told.
+    beside = (site / "nvidia" / "dali").is_dir()
+    options += ["-C", f"cmake.define.SECO_DALI={'ON' if beside else 'AUTO'}"]
+    options += ["-C", f"cmake.define.SECO_DALI_SITE={site if beside else ''}"]
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(site)]
     return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
 
