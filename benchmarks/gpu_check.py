@@ -11,6 +11,7 @@ On a machine without a GPU ``--architectures 90`` rehearses it: all that must fa
 import argparse
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,8 +32,10 @@ OPTIONAL = {
     "lightning": "training steps and their tests",
     "kornia": "views of kornia beside ours",
     "torchvision": "views of torchvision beside ours",
+    "rich": "commands, which make stores and profiles",
 }
-WRITES_STORES = ("pyarrow", "geopandas", "rasterio")
+WRITES_STORES = ("pyarrow", "geopandas", "rasterio", "rich")
+LOOSE, STORE = ROOT / "build" / "gpu-check-loose", ROOT / "build" / "gpu-check-store"
 LIMIT_S = 240  # of a step
 NO_TESTS = 5  # exit status of pytest where all of a file is skipped
 
@@ -75,6 +78,9 @@ def main() -> int:
     environment = os.environ | {"PYTHONPATH": str(site), "SECO_REQUIRE_CUDA": "1"}
     chosen = tuple(arguments.only or [""])
     steps = {name: step for name, step in _steps(records).items() if name.startswith(chosen)}
+    if "store" in steps:
+        for folder in (LOOSE, STORE):  # of an earlier run
+            shutil.rmtree(folder, ignore_errors=True)
     ends = {
         name: _run(name, step.command, environment, log) for name, step in steps.items() if all(map(_is_there, step.needs))
     }
@@ -90,13 +96,12 @@ def _steps(records: Path) -> dict[str, Step]:
     def benchmark(name: str, *words: str, out: str = "") -> list[str]:
         return [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{out or name}.json"), *words]
 
-    loose, store = ROOT / "build" / "gpu-check-loose", ROOT / "build" / "gpu-check-store"
     make_store = [
         "collect",
         "--source",
         "synthetic",
         "--out",
-        str(loose),
+        str(LOOSE),
         "--locations",
         "512",
         "--seed",
@@ -104,14 +109,14 @@ def _steps(records: Path) -> dict[str, Step]:
         "--dates",
         "4",
     ]
-    pack = ["pack", str(loose), "--out", str(store)]
-    profile = ["profile", "loader", "--data", str(store), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
+    pack = ["pack", str(LOOSE), "--out", str(STORE)]
+    profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
     steps["views"] = Step(benchmark("views"))
     if all(map(_is_there, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
-        steps["step"] = Step(benchmark("step", "--data", str(store)), ("timm",))
+        steps["step"] = Step(benchmark("step", "--data", str(STORE)), ("timm",))
         for loader in ("native", "dali"):
             out = ["--loader", loader, "--json", str(records / f"profile-{loader}.json")]
             steps[f"profile-{loader}"] = Step([*python, "seco.cli", *profile, *out], ("nvidia.dali",) * (loader == "dali"))
@@ -149,8 +154,10 @@ def _is_there(name: str) -> bool:
 def _build_command(site: Path, architectures: str) -> list[str]:
     """A wheel's content for this card alone, in a folder of its own: the environment is left as it is."""
     options = ["-C", "cmake.define.SECO_CUDA=ON", "-C", f"cmake.define.SECO_CUDA_ARCHITECTURES={architectures}"]
-    if (site / "nvidia" / "dali").is_dir():
-        options += ["-C", "cmake.define.SECO_DALI=ON", "-C", f"cmake.define.SECO_DALI_SITE={site}"]
+    # Said in either case: CMake remembers what an earlier build was told.
+    beside = (site / "nvidia" / "dali").is_dir()
+    options += ["-C", f"cmake.define.SECO_DALI={'ON' if beside else 'AUTO'}"]
+    options += ["-C", f"cmake.define.SECO_DALI_SITE={site if beside else ''}"]
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(site)]
     return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
 

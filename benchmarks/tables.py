@@ -86,8 +86,11 @@ GPU_ROWS = (
     ("decoding patches of 12 bands in DALI, DEFLATE", "decode", "deflate-planar-all", ()),
     ("the same, bands together", "decode", "deflate-pixel-all", ("nvidia.dali", "nvidia.dali-mixed")),
     ("the same, as stores are written: ZSTD", "decode", "store-all", ()),
-    ("a training step, ResNet-18, batch 256", "step", "resnet18-224px-batch-256", ("seco-2021",)),
-    ("a training step, ResNet-50, batch 256", "step", "resnet50-224px-batch-256", ("seco-2021",)),
+    ("a training step, ResNet-18, batch 256", "step", "resnet18-224px-batch-256", ("seco-2021", "seco-compiled")),
+    ("the same, fed from a packed store", "step", "resnet18-224px-batch-256-end-to-end", ()),
+    ("the same, fed through DALI", "step", "resnet18-224px-batch-256-end-to-end-dali", ()),
+    ("a training step, ResNet-50, batch 256", "step", "resnet50-224px-batch-256", ("seco-2021", "seco-compiled")),
+    ("the same, fed from a packed store", "step", "resnet50-224px-batch-256-end-to-end", ()),
 )
 
 

@@ -50,3 +50,10 @@ def test_files_of_gpu_tests_import_what_may_be_missing_after_asking_for_it():
             imports = [i for i in (text.find(f"\nimport {package}"), text.find(f"\nfrom {package}")) if i >= 0]
             if imports:
                 assert 0 <= text.find(f'importorskip("{package}"') < min(imports), f"{name}: {package}"
+
+
+def test_a_build_forgets_dali_that_is_gone(tmp_path):
+    (tmp_path / "nvidia" / "dali").mkdir(parents=True)
+    with_dali, without = (gpu_check._build_command(site, "90") for site in (tmp_path, tmp_path / "empty"))
+    assert {"cmake.define.SECO_DALI=ON", f"cmake.define.SECO_DALI_SITE={tmp_path}"} <= set(with_dali)
+    assert {"cmake.define.SECO_DALI=AUTO", "cmake.define.SECO_DALI_SITE="} <= set(without)
