@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 Records = list[dict[str, Any]]
 Comparison = tuple[str, dict[str, Any], dict[str, Any], float, bool]
@@ -25,6 +23,9 @@ def command(before: Path, after: Path) -> None:
     found = compare(old, new)
     if not found:
         raise click.ClickException(f"{after}: expected records of the same cases as {before}, got none; compare others")
+    from rich.console import Console  # the benchmarks themselves need no rich
+    from rich.table import Table
+
     table = Table(title=f"{after} against {before}", title_justify="left")
     for heading in ("case", "before", "after", "ratio", ""):
         table.add_column(heading, justify="left" if heading == "case" else "right")

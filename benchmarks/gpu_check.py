@@ -85,7 +85,9 @@ def main() -> int:
         name: _run(name, step.command, environment, log) for name, step in steps.items() if all(map(_is_there, step.needs))
     }
     failed = [name for name, end in ends.items() if end not in {"passed", "skipped"}]
-    print(f"gpu-check: {len(ends) - len(failed)} passed, {len(failed)} failed; records and log in {records}")
+    skipped = [name for name, end in ends.items() if end == "skipped"]
+    passed = len(ends) - len(failed) - len(skipped)
+    print(f"gpu-check: {passed} passed, {len(skipped)} skipped, {len(failed)} failed; records and log in {records}")
     return len(failed)
 
 

@@ -5,6 +5,9 @@ import json
 
 import pytest
 from click.testing import CliRunner
+
+pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+pytest.importorskip("rich", reason="rich is not installed")
 from seco.cli.main import main
 
 from seco.profiling.gpu import sum_stages
