@@ -55,14 +55,14 @@ def speed(records: Records) -> list[tuple[str, str, float]]:
 def draw_speed(ratios: list[tuple[str, str, float]]) -> Figure:
     """A line a task, a dot a peer with its name."""
     rows = list(dict.fromkeys(row for row, _, _ in ratios))
-    figure = Figure(figsize=(9, 0.5 * len(rows) + 0.9), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(11, 0.56 * len(rows) + 0.9), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     for y, row in enumerate(rows):
         of_row = sorted((ratio, peer) for name, peer, ratio in ratios if name == row)
         for i, (ratio, peer) in enumerate(of_row):
             axes.scatter(ratio, y, s=40, color=COLOUR, zorder=3)
-            above = i % 2 == 0  # neighbours' names lie on different sides
-            place = {"xytext": (0, 6 if above else -6), "va": "bottom" if above else "top"}
+            height = (6, -6, 15)[i % 3]  # neighbours' names lie at different heights
+            place = {"xytext": (0, height), "va": "bottom" if height > 0 else "top"}
             axes.annotate(peer, (ratio, y), textcoords="offset points", ha="center", fontsize=7, **place)  # type: ignore[arg-type]
     axes.axvline(1.0, color="#333333", linewidth=1)
     axes.set_xscale("log")
@@ -75,7 +75,7 @@ def draw_speed(ratios: list[tuple[str, str, float]]) -> Figure:
     axes.grid(axis="x", color="#e5e5e5")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_title("How many times as fast as its peers seco is, in the same run (CPU)", fontsize=11, loc="left")
+    figure.suptitle("How many times as fast as its peers seco is, in the same run (CPU)", fontsize=11)
     return figure
 
 

@@ -55,10 +55,10 @@ AUGMENTERS = {
     "albumentations": "albumentations", "torchvision-v2": "torchvision v2", "kornia": "kornia",
     "torchvision": "torchvision on PIL",
 }  # fmt: skip
-TORCH_LOADER = {"torchvision-loader": "torchvision's folder and torch's loader"}
+TORCH_LOADER = {"torchvision-loader": "torchvision and torch's loader"}
 SCIKIT_LEARN = {"scikit-learn": "scikit-learn"}
 LOADER_2021 = {"seco-2021": "the 2021 loader made again"}
-STEP_2021 = {"seco-2021": "the 2021 step made again, views given"}
+STEP_2021 = {"seco-2021": "the 2021 step, views given"}
 CPU_ROWS = (
     Row("a view, MoCo-v2 recipe, RGB uint8", "views", "moco-rgb-uint8", 1, AUGMENTERS, _milliseconds),
     Row("a patch of a store (ZSTD), all bands", "decode", "store-all", 1, DECODERS, _milliseconds),
