@@ -1,8 +1,6 @@
 """Checkpoints of others: of the 2021 release, torchgeo, or MoCo of SSL4EO-S12; nothing in them is executed."""
 
-import pickle
 import re
-import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from seco.bands import RGB, SENTINEL2_L1C, SENTINEL2_L2A
 from seco.data.normalization import Normalization
 from seco.data.reflectance import Reflectance
 from seco.errors import ConfigError, DataError
+from seco.pretrain.checkpoint import UNLOADABLE, load_inert, why_unloadable
 from seco.pretrain.encoder import build_backbone
 from seco.pretrain.recipe2021 import IMAGENET_MEAN, IMAGENET_STD, QUANTILES
 
@@ -110,9 +109,10 @@ def _tensors(file: Path) -> dict[str, Tensor]:
         raise DataError(f"{file}: expected a checkpoint, got no such file; check the path")
     try:
         content = _load(file)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{file}: expected a checkpoint of torch, got a file that does not load: {reason}") from error
+    except DataError:
+        raise
+    except UNLOADABLE as error:
+        raise DataError(f"{file}: expected a checkpoint of torch, got a file that {why_unloadable(error)}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     found = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     if not found:
@@ -135,9 +135,8 @@ def _load(file: Path) -> Any:  # noqa: ANN401 - whatever is in the file
         raise DataError(f"{file}: expected weights, got a file that would run {', '.join(code)}; do not trust it")
     # Dictionaries have to be of a class that torch fills.
     inert: list[Any] = [(OrderedDict if name.endswith("Dict") else _Inert, name) for name in wanted]
-    with torch.serialization.safe_globals(inert), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the protocol of pickle
-        return torch.load(file, map_location="cpu", weights_only=True)
+    with torch.serialization.safe_globals(inert):
+        return load_inert(file)
 
 
 def _rename(tensors: Mapping[str, Tensor], file: Path) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,8 @@ from .encoder import build_backbone
 
 FORMAT_VERSION = 1
 LAST, BEST = "last.pt", "best.pt"
+# What torch raises for files that it cannot load.
+UNLOADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError)
 ENCODER = "query.backbone."  # before the names of an encoder's weights
 
 
@@ -54,10 +58,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise RunError(f"{path}: expected a checkpoint, got no such file; give a run directory or its .pt file")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: expected a checkpoint of seco, got a file that does not load: {reason}") from error
+        content = load_inert(path)
+    except UNLOADABLE as error:
+        raise DataError(f"{path}: expected a checkpoint of seco, got a file that {why_unloadable(error)}") from error
     if not isinstance(content, dict) or "format_version" not in content:
         raise DataError(f"{path}: expected a checkpoint of seco, got another file")
     if content["format_version"] > FORMAT_VERSION:
@@ -66,6 +69,27 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}); update seco"
         )
     return content
+
+
+def load_inert(path: Path) -> Any:  # noqa: ANN401 - whatever is in the file
+    """Content of a file of torch; nothing in it is executed.
+
+    Raises:
+        UNLOADABLE: Of several classes, if it does not load.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the protocol of pickle
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def why_unloadable(error: BaseException) -> str:
+    """What is wrong with a file, after "a file that": never torch's advice to load it all the same."""
+    text = str(error).strip()
+    if found := re.search(r"GLOBAL (\S+)", text):
+        return f"would run {found[1]}; do not trust it"
+    if "weights_only" in text:
+        return "does not load: it is none of torch's, or holds more than numbers and text, perhaps code; do not trust it"
+    return f"does not load: {text.splitlines()[0] if text else type(error).__name__}"
 
 
 def find_checkpoint(path: str | Path) -> Path:

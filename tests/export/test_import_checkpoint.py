@@ -132,6 +132,13 @@ class Bomb:
         return (open, ("was-here", "w"))
 
 
+def make_classes(folder):
+    for name in ("a", "b"):
+        (folder / name).mkdir(exist_ok=True)
+        for i in range(2):
+            Image.fromarray(np.random.default_rng(i).integers(1, 255, (8, 8, 3), np.uint8)).save(folder / name / f"{i}.png")
+
+
 def test_code_is_named_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": MocoV2().state_dict(), "hyper_parameters": Bomb()}, "evil.ckpt")
@@ -142,6 +149,13 @@ def test_code_is_named_and_not_run(tmp_path, monkeypatch):
     assert not (tmp_path / "was-here").exists()
     (tmp_path / "plain.pkl").write_bytes(pickle.dumps({"state_dict": Bomb()}))
     assert "plain.pkl" in seco("import-checkpoint", "plain.pkl", "--out", "run", code=1).stderr
+    for file in ("evil.ckpt", "plain.pkl"):
+        words = ("--data", tmp_path, "--checkpoint", file)
+        make_classes(tmp_path)
+        errors = seco("evaluate", "knn", *words, code=1).stderr
+        (line,) = (line for line in errors.splitlines() if line.startswith("Error: "))
+        assert line.endswith("do not trust it")
+        assert "weights_only" not in errors  # torch's advice is to run it all the same
     assert not (tmp_path / "was-here").exists()
 
 
