@@ -1,12 +1,13 @@
 """Training steps: seco beside the step of the 2021 code made again, and where the time of ours goes.
 
-Pixels lie on the device already; ``--data STORE`` adds steps that are fed by the loader. Both steps are given the same
-weights and views first, and must agree on the loss.
+Both are given the same weights and views first, must agree on the loss, and are timed on views that lie on the device. The
+times of the parts of ours include the making of views; ``--data STORE`` adds steps that are fed by the loader.
 """
 
 import copy
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.record import Record, make_record, time_runs
+from benchmarks.record import Record, make_record, time_in_turns, time_runs
 from seco.bands import select_bands
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
@@ -36,35 +37,41 @@ def run(*, device: str, quick: bool, data: Path | None = None) -> list[Record]:
 
     ``data`` is a store to feed steps from.
     """
-    size, queue, runs = (224, 16384, 20) if device == "cuda" else (64, 1024, 10)
-    batch = 256 if device == "cuda" else 16
-    backbones = ["resnet18", "resnet50"] if device == "cuda" else ["resnet18"]
+    size, queue, runs, cases = 64, 1024, 15, [("resnet18", 16), ("resnet18", 64)]
+    if device == "cuda":
+        size, queue, runs, cases = 224, 16384, 20, [("resnet18", 256), ("resnet50", 256)]
     if quick:
-        size, queue, runs, batch, backbones = 32, 64, 2, 4, ["test_resnet"]
+        size, queue, runs, cases = 32, 64, 2, [("test_resnet", 4)]
     torch.backends.cudnn.benchmark = True  # as in training
     records = []
-    for backbone in backbones:
+    for backbone, batch in cases:
         work = Work(backbone, device, batch=batch, size=size, queue=queue)
         work.check()
-        case = f"{backbone}-{size}px-batch-{batch}"
-        wait = torch.cuda.synchronize if device == "cuda" else None
+        records += _measure(work, f"{backbone}-{size}px-batch-{batch}", runs=runs, data=data)
+    return records
 
-        def record(name: str, case: str, seconds: list[float], **extra: object) -> Record:
-            threads = 0 if device == "cuda" else torch.get_num_threads()
-            common = {"device": device, "threads": threads, "items": batch, "unit": "locations", "seconds": seconds}
-            return make_record(benchmark="step", case=case, implementation=name, **common, **extra)  # type: ignore[arg-type]
 
-        if not quick:
-            time_runs(work.step, runs=3, synchronise=wait)  # clocks and the choice of convolutions settle
-        seconds = time_runs(work.step, runs=runs, synchronise=wait)
-        records.append(record("seco", case, seconds, parts_s=work.time_parts(work.step, runs=runs)))
-        seconds = time_runs(work.step_2021, runs=runs, synchronise=wait)
-        records.append(record("seco-2021", case, seconds))
-        if data is not None:
-            step = _end_to_end(work, data)
-            seconds = time_runs(step, runs=runs, synchronise=wait)
-            parts = work.time_parts(step, runs=runs)
-            records.append(record("seco", f"{case}-end-to-end", seconds, parts_s=parts))
+def _measure(work: "Work", case: str, *, runs: int, data: Path | None) -> list[Record]:
+    device = work.device.type
+    works: dict[tuple[str, str], Callable[[], object]] = {
+        (case, "seco"): lambda: work.step(views=work.views),
+        (case, "seco-2021"): work.step_2021,
+    }
+    parts = {(case, "seco"): work.step}
+    if device == "cpu":  # fp32 is what a CPU trains in unless it is told otherwise, a GPU's step above is bf16
+        works[f"{case}-bf16", "seco"] = lambda: work.step(views=work.views, dtype=torch.bfloat16)
+    if data is not None:
+        parts[f"{case}-end-to-end", "seco"] = works[f"{case}-end-to-end", "seco"] = _end_to_end(work, data)
+    wait = torch.cuda.synchronize if device == "cuda" else None
+    for step in works.values():
+        time_runs(step, runs=2, synchronise=wait)  # clocks and the choice of convolutions settle
+    seconds = time_in_turns(works, runs=runs, synchronise=wait)
+    common = {"benchmark": "step", "device": device, "items": work.batch, "unit": "locations"}
+    common["threads"] = 0 if device == "cuda" else torch.get_num_threads()
+    records = []
+    for (of_case, name), taken in seconds.items():
+        extra = {"parts_s": work.time_parts(parts[of_case, name], runs=runs)} if (of_case, name) in parts else {}
+        records.append(make_record(case=of_case, implementation=name, seconds=taken, **common, **extra))  # type: ignore[arg-type]
     return records
 
 
@@ -92,6 +99,7 @@ class Work:
         )
         self.extremes = view_extremes(params)
         self.given_views = self.make_views(torch.float32)
+        self.views = self.make_views(self.dtype)
         self.plain_views = self.given_views.contiguous()
 
     @staticmethod
@@ -110,20 +118,22 @@ class Work:
         # Sums of the same float32 numbers in another order, on a GPU through other convolutions.
         np.testing.assert_allclose(ours, theirs, rtol=2e-3 if self.device.type == "cuda" else 1e-4)
 
-    def step(self, lap: Lap = no_lap, views: Tensor | None = None) -> None:
+    def step(self, lap: Lap = no_lap, views: Tensor | None = None, dtype: torch.dtype | None = None) -> None:
         """The trainer's step; ``lap`` is told when each part ends, the making of views too where none are given."""
+        dtype = dtype or self.dtype
         if views is None:
-            views = self.make_views(self.dtype)
+            views = self.make_views(dtype)
             lap("views")
-        train_step(self.model, views, forward=self._forward, backward=Tensor.backward, optimizer=self.optimizer, lap=lap)
+        forward = partial(self._forward, dtype)
+        train_step(self.model, views, forward=forward, backward=Tensor.backward, optimizer=self.optimizer, lap=lap)
 
-    def _forward(self, views: Tensor, step: int, lap: Lap) -> ContrastOutput:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+    def _forward(self, dtype: torch.dtype, views: Tensor, step: int, lap: Lap) -> ContrastOutput:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
             output: ContrastOutput = self.model(views, step, lap)
             return output
 
     def step_2021(self) -> None:
-        """The step of the 2021 code, its views given."""
+        """The step of the 2021 code, its views given; it trained in fp32."""
         self.other.follow()
         loss = self.other.loss(self.plain_views, push=True)
         self.other_optimizer.zero_grad()
