@@ -7,6 +7,7 @@ SOURCES := seco cli benchmarks tests
 # CUDA: AUTO builds the CUDA half where nvcc is, ON insists on it, OFF leaves it out.
 SECO_CUDA ?= AUTO
 RECORDS ?= build/gpu-check
+BENCHMARKS := views decode loader step features scale growth collect
 FUZZ_CC ?= clang
 FUZZ_CXX ?= clang++
 SECONDS ?= 1800
@@ -39,8 +40,10 @@ docs: $(VENV)/.ready
 	$(BIN)/python -m sphinx -q -W --keep-going docs build/docs
 	@echo build/docs/index.html
 
+# albumentations is not used otherwise; the other peers are there for the tests, and DALI for its module.
 bench: $(VENV)/.ready
-	for name in views decode loader scale growth step features collect; do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt albumentations
+	for name in $(BENCHMARKS); do $(BIN)/python -m benchmarks $$name --out build/bench/$$name.json || exit 1; done
 
 # The manylinux tag says how old a glibc the wheel runs on: that of the machine that builds it, as auditwheel finds it.
 wheel: export PATH := $(abspath $(BIN)):$(PATH)

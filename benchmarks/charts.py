@@ -66,12 +66,13 @@ def draw_speed(ratios: list[tuple[str, str, float]]) -> Figure:
             axes.annotate(peer, (ratio, y), textcoords="offset points", ha="center", fontsize=7, **place)  # type: ignore[arg-type]
     axes.axvline(1.0, color="#333333", linewidth=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(FixedLocator([1, 2, 3, 5, 10, 20, 50]))
+    axes.xaxis.set_major_locator(FixedLocator([0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 200]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}×"))
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0.7, 90)
+    every = [ratio for _, _, ratio in ratios]
+    axes.set_xlim(min([0.7, *(0.7 * ratio for ratio in every)]), max([90, *(1.4 * ratio for ratio in every)]))
     axes.grid(axis="x", color="#e5e5e5")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -76,9 +76,13 @@ print(json.dumps({
 def run(*, device: str, quick: bool) -> list[Record]:
     """Patches of 24 px, where the client's own work counts, and of 264 px, where pixels do; ``device`` does not matter."""
     records = []
-    for size, locations in [(24, 30)] if quick else [(24, 2000), (264, 500)]:
+    for size, locations in [(24, 30)] if quick else [(24, 600), (264, 200)]:
+        runs = [
+            {name: _collect(size, locations, kind) for name, kind in IMPLEMENTATIONS.items()}
+            for _ in range(2 if quick else 10)
+        ]
         for implementation, kind in IMPLEMENTATIONS.items():
-            reports = [_collect(size, locations, kind) for _ in range(1 if quick else 3)]
+            reports = [of_run[implementation] for of_run in runs]
             records.append(
                 make_record(
                     benchmark="collect",

@@ -2,12 +2,36 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 Records = list[dict[str, Any]]
-Comparison = tuple[str, dict[str, Any], dict[str, Any], float, bool]
+
+
+class Comparison(NamedTuple):
+    """One case that is in both.
+
+    Attributes:
+        name: Of the case.
+        before: Its record.
+        after: Its record.
+        ratio: How many times as fast it is now.
+        low: The ratio if then was the fastest of the middle half of its runs, and now the slowest.
+        high: The other way round.
+    """
+
+    name: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    ratio: float
+    low: float
+    high: float
+
+    @property
+    def apart(self) -> bool:
+        """Whether the middle halves of the runs do not touch."""
+        return not self.low <= 1 <= self.high
 
 
 @click.command("compare")
@@ -16,8 +40,9 @@ Comparison = tuple[str, dict[str, Any], dict[str, Any], float, bool]
 def command(before: Path, after: Path) -> None:
     """Compare records AFTER with BEFORE: files, or folders of them.
 
-    A ratio above 1 means that AFTER is faster. It is marked where the middle halves of the runs do not touch, which is
-    a difference to look at: runs of one process share their luck, so repeat it before you believe it.
+    A ratio above 1 means that AFTER is faster; beside it what the middle halves of the runs leave open. It is marked
+    where they do not touch, which is a difference to look at: runs of one process share their luck, so repeat it before
+    you believe it.
     """
     old, new = read_records(before), read_records(after)
     found = compare(old, new)
@@ -27,11 +52,13 @@ def command(before: Path, after: Path) -> None:
     from rich.table import Table
 
     table = Table(title=f"{after} against {before}", title_justify="left")
-    for heading in ("case", "before", "after", "ratio", ""):
+    for heading in ("case", "before", "after", "ratio", "spread", ""):
         table.add_column(heading, justify="left" if heading == "case" else "right")
-    for name, a, b, ratio, apart in found:
-        mark = ("faster" if ratio > 1 else "slower") if apart else ""
-        table.add_row(name, _milliseconds(a), _milliseconds(b), f"{ratio:.2f}", mark)
+    for case in found:
+        mark = ("faster" if case.ratio > 1 else "slower") if case.apart else ""
+        spread = f"{case.low:.2f}–{case.high:.2f}"
+        times = _milliseconds(case.before), _milliseconds(case.after)
+        table.add_row(case.name, *times, f"{case.ratio:.2f}", spread, mark)
     console = Console()
     console.print(table)
     machines = sorted({str(record["machine"]) for record in [*old, *new]})
@@ -59,7 +86,7 @@ def read_records(path: Path) -> Records:
 
 
 def compare(before: Records, after: Records) -> list[Comparison]:
-    """Cases that are in both: name, both records, ratio of their rates, and whether their middle halves are apart.
+    """Cases that are in both.
 
     A record holds the median and the width of the middle half of its runs, which is taken to lie evenly about it.
     """
@@ -68,9 +95,9 @@ def compare(before: Records, after: Records) -> list[Comparison]:
     for record in after:
         if (then := old.get(_key(record))) is None:
             continue
-        gap = abs(_each(record) - _each(then))
-        apart = gap > (_spread(record) + _spread(then)) / 2
-        found.append((_name(record), then, record, record["items_per_s"] / then["items_per_s"], apart))
+        ratio = record["items_per_s"] / then["items_per_s"]
+        (then_low, then_high), (now_low, now_high) = _middle_half(then), _middle_half(record)
+        found.append(Comparison(_name(record), then, record, ratio, then_low / now_high, then_high / max(now_low, 1e-12)))
     return found
 
 
@@ -88,9 +115,10 @@ def _each(record: dict[str, Any]) -> float:
     return 1.0 / float(record["items_per_s"])
 
 
-def _spread(record: dict[str, Any]) -> float:
-    """Width of the middle half of the runs, seconds an item."""
-    return float(record["iqr_s"] / record["median_s"]) * _each(record)
+def _middle_half(record: dict[str, Any]) -> tuple[float, float]:
+    """Least and most of the middle half of the runs, seconds an item."""
+    half = record["iqr_s"] / record["median_s"] / 2
+    return max(0.0, 1 - half) * _each(record), (1 + half) * _each(record)
 
 
 def _milliseconds(record: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Decoding: seco beside rasterio, tifffile, imagecodecs and DALI on the same files.
+"""Decoding: seco beside rasterio, GDAL alone, tifffile, imagecodecs and DALI on the same files.
 
 Every answer is compared with the pixels that went into the files. A missing peer is left out.
 """
@@ -13,7 +13,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from benchmarks import decode_cuda
+from benchmarks import decode_cuda, gdal_api
 from benchmarks.patches import patch_store
 from benchmarks.record import Record, make_record, time_in_turns
 from seco import _core
@@ -77,6 +77,7 @@ def _measure(files: list[Path], bands: list[int], *, case: str, origin: str, run
     cores = os.cpu_count() or 1
     if cores > 1:
         decoders["seco", cores] = lambda files: decode_geotiff(files, bands=bands, threads=cores)
+    decoders["gdal", 1] = gdal_api.decoder(bands)
     decoders["rasterio", 1] = lambda files: [_rasterio(file, bands) for file in files]
     decoders |= {(name, 1): peer for name, peer in _peers(bands).items() if importlib.util.find_spec(name)}
     if _core.dali_version:
@@ -100,6 +101,7 @@ def _measure(files: list[Path], bands: list[int], *, case: str, origin: str, run
             unit="patches",
             seconds=seconds[name, threads],
             pixels=origin,
+            gdal=rasterio.__gdal_version__,
             shape=[len(bands), *expected[0].shape[1:]],
             bytes_read=sum(file.stat().st_size for file in files),
         )

@@ -3,12 +3,14 @@
 Every answer is compared with the peer's before either is timed.
 """
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,20 +34,24 @@ FEATURE_TOLERANCE = 1e-4
 
 Works = dict[str, Callable[[], object]]
 
-# Peak of the memory of a process that holds many features and asks for the neighbours of some of them.
+# Peak of the memory of a process that holds many features and asks for the neighbours of some of them, again and again.
 _MEMORY = """
-import re, sys
+import json, re, sys, time
 from pathlib import Path
 import numpy as np
 from seco.evaluate.knn import neighbour_votes
-rows, queries = int(sys.argv[1]), int(sys.argv[2])
+rows, queries, runs = map(int, sys.argv[1:])
 features = np.random.default_rng(0).standard_normal((rows, 512), dtype=np.float32)
 labels = np.arange(rows) % 10
 groups = np.arange(rows)
-if queries:
-    own = {"query_groups": groups[:queries], "reference_groups": groups}
+own = {"query_groups": groups[:queries], "reference_groups": groups}
+seconds = []
+for _ in range(runs):
+    start = time.perf_counter()
     neighbour_votes(features[:queries], features, labels, num_classes=10, **own)
-print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+    seconds.append(time.perf_counter() - start)
+kilobytes = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
+print(json.dumps({"seconds": seconds, "peak_mb": int(kilobytes) * 1024 / 1e6}))
 """
 
 
@@ -60,7 +66,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
     records += _retrieval(features[some], places[some], runs=runs)
     records += _probe(features, labels, device=device, runs=runs)
     if device == "cpu":
-        records += _memory(*((2000, 100) if quick else (590_000, 2048)))
+        records += _memory(*((2000, 100) if quick else (590_000, 2048)), runs=runs)
     return records
 
 
@@ -185,15 +191,16 @@ def _probe(features: np.ndarray, labels: np.ndarray, *, device: str, runs: int) 
     return _records(case, works, items=len(features), unit="rows", device=device, runs=runs)
 
 
-def _memory(rows: int, queries: int) -> list[Record]:
+def _memory(rows: int, queries: int, *, runs: int) -> list[Record]:
     """Peak memory of some queries against all rows; it does not grow with the number of queries."""
 
-    def peak_mb(asked: int) -> float:
-        command = [sys.executable, "-c", _MEMORY, str(rows), str(asked)]
+    def report(times: int) -> dict[str, Any]:
+        command = [sys.executable, "-c", _MEMORY, *map(str, (rows, queries, times))]
         done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-        return int(done.stdout) * 1024 / 1e6
+        said: dict[str, Any] = json.loads(done.stdout)
+        return said
 
-    seconds = time_in_turns({"seco": lambda: peak_mb(queries)}, runs=1)["seco"]
+    found = report(runs)
     return [
         make_record(
             benchmark="features",
@@ -203,8 +210,8 @@ def _memory(rows: int, queries: int) -> list[Record]:
             threads=torch.get_num_threads(),
             items=queries,
             unit="queries",
-            seconds=seconds,
-            peak_mb=peak_mb(queries),
-            peak_mb_of_features_alone=peak_mb(0),
+            seconds=found["seconds"],
+            peak_mb=found["peak_mb"],
+            peak_mb_of_features_alone=report(0)["peak_mb"],
         )
     ]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.loader import drain, on_cores
-from benchmarks.record import Record, make_record, time_in_turns
+from benchmarks.loader import drain
+from benchmarks.record import Record, make_record, on_cores, time_in_turns
 from seco.bands import RGB, SENTINEL2_L1C
 from seco.collect.synthetic.source import Request, collect
 from seco.data.loader import Loader
@@ -73,7 +73,7 @@ def _epoch(store: Store, bands: tuple[str, ...], threads: int, *, quick: bool) -
         seed=0,
         threads=threads,
     )
-    return lambda: on_cores(threads, lambda: drain(loader))
+    return on_cores(threads, lambda: drain(loader))
 
 
 def _training_seconds(store: Path, out: Path, ranks: int, *, quick: bool) -> list[float]:

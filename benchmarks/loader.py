@@ -7,8 +7,9 @@ other parameters, so the answers are compared where both can be given the same: 
 import itertools
 import os
 import resource
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from torchvision import transforms as t
 from torchvision.transforms.v2 import functional
 
 from benchmarks.patches import patch_store
-from benchmarks.record import Record, make_record, time_in_turns
+from benchmarks.record import Record, make_record, on_cores, time_in_turns
 from seco.bands import RGB
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
@@ -71,25 +72,12 @@ def _works(
     items: dict[tuple[str, int], int] = {}
     for threads in sorted({1, len(os.sched_getaffinity(0))}):
         loader = _loader(packed, size=size, batch=batch, threads=threads)
-        works["seco", threads] = lambda loader=loader, n=threads: on_cores(n, lambda: drain(loader))  # type: ignore[misc]
+        works["seco", threads] = on_cores(threads, partial(drain, loader))
         items["seco", threads] = loader.steps_per_epoch * batch
     count = 2 if quick else 8
-    works["seco-2021", 1] = lambda: on_cores(1, lambda: _loader_2021(loose, count, size))
+    works["seco-2021", 1] = on_cores(1, lambda: _loader_2021(loose, count, size))
     items["seco-2021", 1] = count
     return works, items
-
-
-def on_cores(count: int, work: Callable[[], object]) -> None:
-    """Run ``work`` on some cores only; threads that it starts stay there."""
-    before = os.sched_getaffinity(0)
-    threads = torch.get_num_threads()
-    os.sched_setaffinity(0, sorted(before)[:count])
-    torch.set_num_threads(count)
-    try:
-        work()
-    finally:
-        os.sched_setaffinity(0, before)
-        torch.set_num_threads(threads)
 
 
 def _loader(store: Store, *, size: int, batch: int, threads: int) -> Loader:
@@ -157,40 +145,32 @@ def _check(loose: Store, packed: Store, size: int) -> None:
 
 
 def _memory(store: Store, *, size: int, quick: bool, origin: str) -> Record:
-    """Resident memory after some batches and after ten times as many."""
-    early, late = (2, 20) if quick else (200, 2000)
+    """Resident memory after some batches and after ten times as many; the time of each tenth."""
+    stretch, stretches = 2 if quick else 200, 10
     loader = _loader(store, size=size, batch=2 if quick else 8, threads=len(os.sched_getaffinity(0)))
     epochs: Iterator[int] = itertools.count()
     batches = (batch for epoch in epochs for batch in loader.epoch(epoch))
-    resident = {}
-    with _stopwatch() as seconds:
-        for number, _ in enumerate(itertools.islice(batches, late), start=1):
-            if number in {early, late}:
-                resident[number] = _resident_mb()
+    resident, seconds = [], []
+    for _ in range(stretches):
+        start = time.perf_counter()
+        for _ in itertools.islice(batches, stretch):
+            pass
+        seconds.append(time.perf_counter() - start)
+        resident.append(_resident_mb())
     return make_record(
         benchmark="loader",
-        case=f"memory-{early}-{late}-batches",
+        case=f"memory-{stretch}-{stretch * stretches}-batches",
         implementation="seco",
         device="cpu",
         threads=loader.threads,
-        items=late * loader.batch_size,
+        items=stretch * loader.batch_size,
         unit="locations",
         seconds=seconds,
         pixels=origin,
-        resident_mb_early=resident[early],
-        resident_mb_late=resident[late],
+        resident_mb_early=resident[0],
+        resident_mb_late=resident[-1],
         resident_mb_peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     )
-
-
-@contextmanager
-def _stopwatch() -> Iterator[list[float]]:
-    import time
-
-    seconds: list[float] = []
-    start = time.perf_counter()
-    yield seconds
-    seconds.append(time.perf_counter() - start)
 
 
 def _resident_mb() -> float:

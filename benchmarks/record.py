@@ -23,29 +23,43 @@ PACKAGES = (
 
 def time_runs(work: Callable[[], object], *, runs: int, synchronise: Callable[[], None] | None = None) -> list[float]:
     """Seconds of each of ``runs`` calls of ``work`` after one that warms up; the device is waited for, if it has one."""
-    wait = synchronise or (lambda: None)
-    work()
-    wait()
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        work()
-        wait()
-        seconds.append(time.perf_counter() - start)
-    return seconds
+    return time_in_turns({"": work}, runs=runs, synchronise=synchronise)[""]
 
 
-def time_in_turns(works: Mapping[Key, Callable[[], object]], *, runs: int) -> dict[Key, list[float]]:
+def time_in_turns(
+    works: Mapping[Key, Callable[[], object]], *, runs: int, synchronise: Callable[[], None] | None = None
+) -> dict[Key, list[float]]:
     """Seconds of ``runs`` calls of each work, one after the other in turns: a busy moment of the machine meets all."""
+    wait = synchronise or (lambda: None)
     for work in works.values():
         work()
+    wait()
     seconds: dict[Key, list[float]] = {key: [] for key in works}
     for _ in range(runs):
         for key, work in works.items():
             start = time.perf_counter()
             work()
+            wait()
             seconds[key].append(time.perf_counter() - start)
     return seconds
+
+
+def on_cores(count: int, work: Callable[[], object]) -> Callable[[], object]:
+    """``work`` on some cores only, and with as many of torch's threads; threads that it starts stay there."""
+
+    def restricted() -> None:
+        import torch
+
+        cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
+        os.sched_setaffinity(0, sorted(cores)[:count])
+        torch.set_num_threads(count)
+        try:
+            work()
+        finally:
+            os.sched_setaffinity(0, cores)
+            torch.set_num_threads(threads)
+
+    return restricted
 
 
 def make_record(

@@ -1,13 +1,14 @@
 """Training steps: seco beside the step of the 2021 code made again, and where the time of ours goes.
 
-Pixels lie on the device already; ours makes its views of them, the other's are given. Both steps are given the same weights
-and views first, and must agree on the loss. ``--data STORE`` adds steps that are fed by each loader that is there,
-``--compile`` times ours with compiled encoders, alone.
+Both are given the same weights and views first, and must agree on the loss. On a CPU both are timed on views that are there;
+on a GPU ours begins with pixels that lie on the card. The times of the parts of ours include the making of views.
+``--data STORE`` adds steps that are fed by each loader that is there, ``--compile`` times ours with compiled encoders, alone.
 """
 
 import copy
 import itertools
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.record import Record, make_record, time_runs
+from benchmarks.record import Record, make_record, time_in_turns, time_runs
 from seco import _core
 from seco.bands import select_bands
 from seco.data.normalization import Normalization
@@ -31,6 +32,7 @@ from seco.profiling.loader import loader_kind
 PATCH = 264
 _STEPS_PER_EPOCH = 1000
 TEMPERATURE = 0.07
+_LOADERS = {"end-to-end": "native", "end-to-end-dali": "dali"}  # by the end of the case's name
 Lap = Callable[[str], None]
 
 
@@ -39,51 +41,45 @@ def run(*, device: str, quick: bool, data: Path | None = None, compiled: bool = 
 
     ``data`` is a store to feed steps from; ``compiled`` says to time steps with compiled encoders instead.
     """
-    size, queue, runs = (224, 16384, 20) if device == "cuda" else (64, 1024, 10)
-    batch = 256 if device == "cuda" else 16
-    backbones = ["resnet18", "resnet50"] if device == "cuda" else ["resnet18"]
+    size, queue, runs, cases = 64, 1024, 15, [("resnet18", 16), ("resnet18", 64)]
+    if device == "cuda":
+        size, queue, runs, cases = 224, 16384, 20, [("resnet18", 256), ("resnet50", 256)]
     if quick:
-        size, queue, runs, batch, backbones = 32, 64, 2, 4, ["test_resnet"]
+        size, queue, runs, cases = 32, 64, 2, [("test_resnet", 4)]
     torch.backends.cudnn.benchmark = True  # as in training
     records = []
-    for backbone in backbones:
+    for backbone, batch in cases:
         work = Work(backbone, device, batch=batch, size=size, queue=queue)
         work.check()
-        records += _measure(
-            work, runs=runs, case=f"{backbone}-{size}px-batch-{batch}", data=data, compiled=compiled, quick=quick
-        )
+        if compiled:
+            work.compile()
+        records += _measure(work, f"{backbone}-{size}px-batch-{batch}", runs=runs, data=data, compiled=compiled)
     return records
 
 
-def _measure(work: "Work", *, runs: int, case: str, data: Path | None, compiled: bool, quick: bool) -> list[Record]:
-    """Records of one backbone."""
-    on_gpu = work.device.type == "cuda"
-    wait = torch.cuda.synchronize if on_gpu else None
-
-    def record(name: str, case: str, step: Callable[..., None], *, ours: bool = True) -> Record:
-        return make_record(
-            benchmark="step",
-            case=case,
-            implementation=name,
-            device=work.device.type,
-            threads=0 if on_gpu else torch.get_num_threads(),
-            items=work.batch,
-            unit="locations",
-            seconds=time_runs(step, runs=runs, synchronise=wait),
-            **({"parts_s": work.time_parts(step, runs=runs)} if ours else {}),
-        )
-
-    if compiled:
-        work.compile()
-    if not quick:
-        time_runs(work.step, runs=3, synchronise=wait)  # clocks and the choice of convolutions settle
-    if compiled:
-        return [record("seco-compiled", case, work.step)]
-    records = [record("seco", case, work.step), record("seco-2021", case, work.step_2021, ours=False)]
-    if data is not None:
-        records.append(record("seco", f"{case}-end-to-end", _end_to_end(work, data, "native")))
-        if _core.dali_version:
-            records.append(record("seco", f"{case}-end-to-end-dali", _end_to_end(work, data, "dali")))
+def _measure(work: "Work", case: str, *, runs: int, data: Path | None, compiled: bool) -> list[Record]:
+    device = work.device.type
+    ours = case, "seco-compiled" if compiled else "seco"
+    views = None if device == "cuda" else work.views
+    works: dict[tuple[str, str], Callable[[], object]] = {ours: lambda: work.step(views=views)}
+    parts = {ours: work.step}
+    if not compiled:
+        works[case, "seco-2021"] = work.step_2021
+        if device == "cpu":  # fp32 is what a CPU trains in unless it is told otherwise, a GPU's step above is bf16
+            works[f"{case}-bf16", "seco"] = lambda: work.step(views=work.views, dtype=torch.bfloat16)
+        for end, loader in _LOADERS.items():
+            if data is not None and (loader != "dali" or _core.dali_version):
+                parts[f"{case}-{end}", "seco"] = works[f"{case}-{end}", "seco"] = _end_to_end(work, data, loader)
+    wait = torch.cuda.synchronize if device == "cuda" else None
+    for step in works.values():
+        time_runs(step, runs=2, synchronise=wait)  # clocks and the choice of convolutions settle
+    seconds = time_in_turns(works, runs=runs, synchronise=wait)
+    common = {"benchmark": "step", "device": device, "items": work.batch, "unit": "locations"}
+    common["threads"] = 0 if device == "cuda" else torch.get_num_threads()
+    records = []
+    for (of_case, name), taken in seconds.items():
+        extra = {"parts_s": work.time_parts(parts[of_case, name], runs=runs)} if (of_case, name) in parts else {}
+        records.append(make_record(case=of_case, implementation=name, seconds=taken, **common, **extra))  # type: ignore[arg-type]
     return records
 
 
@@ -111,6 +107,7 @@ class Work:
         )
         self.extremes = view_extremes(params)
         self.given_views = self.make_views(torch.float32)
+        self.views = self.make_views(self.dtype)
         self.plain_views = self.given_views.contiguous()
 
     @staticmethod
@@ -134,20 +131,22 @@ class Work:
         self.model.query.compile()
         self.model.key.compile()
 
-    def step(self, lap: Lap = no_lap, views: Tensor | None = None) -> None:
+    def step(self, lap: Lap = no_lap, views: Tensor | None = None, dtype: torch.dtype | None = None) -> None:
         """The trainer's step; ``lap`` is told when each part ends, the making of views too where none are given."""
+        dtype = dtype or self.dtype
         if views is None:
-            views = self.make_views(self.dtype)
+            views = self.make_views(dtype)
             lap("views")
-        train_step(self.model, views, forward=self._forward, backward=Tensor.backward, optimizer=self.optimizer, lap=lap)
+        forward = partial(self._forward, dtype)
+        train_step(self.model, views, forward=forward, backward=Tensor.backward, optimizer=self.optimizer, lap=lap)
 
-    def _forward(self, views: Tensor, step: int, lap: Lap) -> ContrastOutput:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+    def _forward(self, dtype: torch.dtype, views: Tensor, step: int, lap: Lap) -> ContrastOutput:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
             output: ContrastOutput = self.model(views, step, lap)
             return output
 
     def step_2021(self) -> None:
-        """The step of the 2021 code, its views given."""
+        """The step of the 2021 code, its views given; it trained in fp32."""
         self.other.follow()
         loss = self.other.loss(self.plain_views, push=True)
         self.other_optimizer.zero_grad()

@@ -34,8 +34,8 @@ class Row(NamedTuple):
     cell: Callable[[Record], str]
 
     def ours(self, of_case: Mapping[str, Record]) -> Record | None:
-        """Our record among those of the case: beside DALI's decoder, our operator in DALI."""
-        return of_case.get("seco-dali" if "nvidia.dali" in self.peers else "seco")
+        """Our record among those of the case: beside DALI alone, our operator in DALI."""
+        return of_case.get("seco-dali" if set(self.peers) == {"nvidia.dali"} else "seco")
 
 
 def _milliseconds(record: Record) -> str:
@@ -50,15 +50,15 @@ def _opening(record: Record) -> str:
     return f"{record['median_s']:.2g} s, {record['peak_mb']:,.0f} MB"
 
 
-DECODERS = {"rasterio": "rasterio (GDAL)", "tifffile": "tifffile", "imagecodecs": "imagecodecs"}
+DECODERS = {"gdal": "GDAL", "rasterio": "rasterio", "tifffile": "tifffile", "imagecodecs": "imagecodecs"}
 AUGMENTERS = {
-    "albumentations": "albumentations", "torchvision-v2": "torchvision v2", "kornia": "kornia",
-    "torchvision": "torchvision on PIL",
+    "albumentations": "albumentations", "kornia": "kornia", "torchvision": "torchvision on PIL",
+    "torchvision-v2": "torchvision v2", "nvidia.dali": "DALI",
 }  # fmt: skip
-TORCH_LOADER = {"torchvision-loader": "torchvision and torch's loader"}
-SCIKIT_LEARN = {"scikit-learn": "scikit-learn"}
 LOADER_2021 = {"seco-2021": "the 2021 loader made again"}
-STEP_2021 = {"seco-2021": "the 2021 step, views given"}
+STEP_2021 = {"seco-2021": "the 2021 step made again"}
+IMAGE_FOLDER = {"torchvision-loader": "torchvision's folder, torch's loader"}
+SKLEARN = {"scikit-learn": "scikit-learn"}
 CPU_ROWS = (
     Row("a view, MoCo-v2 recipe, RGB uint8", "views", "moco-rgb-uint8", 1, AUGMENTERS, _milliseconds),
     Row("a patch of a store (ZSTD), all bands", "decode", "store-all", 1, DECODERS, _milliseconds),
@@ -69,13 +69,13 @@ CPU_ROWS = (
     Row("bands together, ZSTD, two cores", "decode", "zstd-pixel-all", 2, {"nvidia.dali": "DALI"}, _milliseconds),
     Row("the loader, four views of a location", "loader", "seco-rgb-of-12", 1, LOADER_2021, _rate),
     Row("the same on two cores", "loader", "seco-rgb-of-12", 2, {}, _rate),
-    Row(
-        "a training step with its views, ResNet-18, 64 px, two cores", "step", "resnet18-64px-batch-16", 2, STEP_2021, _rate
-    ),
-    Row("features of 64 px pictures, ResNet-18, two cores", "features", "resnet18-64px-jpeg", 2, TORCH_LOADER, _rate),
-    Row("exact kNN, 10,000 of 10,000 × 512, two cores", "features", "knn-10000-of-10000x512", 2, SCIKIT_LEARN, _rate),
-    Row("retrieval, 5,000 × 512, two cores", "features", "retrieval-5000x512", 2, SCIKIT_LEARN, _rate),
-    Row("linear probe, 20,000 × 512, two cores", "features", "logistic-20000x512x10", 2, SCIKIT_LEARN, _rate),
+    Row("a training step, ResNet-18, 64 px, two cores", "step", "resnet18-64px-batch-16", 2, STEP_2021, _rate),
+    Row("the same, 64 locations a step", "step", "resnet18-64px-batch-64", 2, STEP_2021, _rate),
+    Row("the same in bfloat16", "step", "resnet18-64px-batch-64-bf16", 2, {}, _rate),
+    Row("features of JPEGs of 64 px, ResNet-18, two cores", "features", "resnet18-64px-jpeg", 2, IMAGE_FOLDER, _rate),
+    Row("20 nearest neighbours among 10,000", "features", "knn-10000-of-10000x512", 2, SKLEARN, _rate),
+    Row("retrieval, 5,000 among one another", "features", "retrieval-5000x512", 2, SKLEARN, _rate),
+    Row("logistic regression on 20,000 features", "features", "logistic-20000x512x10", 2, SKLEARN, _rate),
     Row("opening 200,000 locations × 5 dates", "scale", "open-200000x5", 1, {"geopandas": "geopandas"}, _opening),
 )
 # Rows of the GPU's table: what it is, benchmark, case, peers by the name in the record.

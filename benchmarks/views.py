@@ -1,4 +1,4 @@
-"""Views: seco beside torchvision, kornia and albumentations on the same pixels.
+"""Views: seco beside torchvision, kornia, albumentations and DALI on the same pixels.
 
 On a GPU the kernels alone are `seco`, beside a copy of the bytes that they must move; `seco-call` is augment_views as it is
 called from Python, with its checks and the upload of parameters.
@@ -7,21 +7,21 @@ Peers draw their own parameters, so the answers are compared on parameters that 
 torchvision, within the tolerance of the tests. A missing peer is left out.
 """
 
-import importlib.util
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
 
-from benchmarks.record import Record, make_record, time_in_turns, time_runs
+from benchmarks import view_peers
+from benchmarks.record import Record, make_record, on_cores, time_in_turns, time_runs
+from benchmarks.view_peers import SIZE
 from seco.ops.augment import augment_views
 from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
 
 HEIGHT = WIDTH = 264
-SIZE = 224
 SEED = 0
 
 
@@ -39,17 +39,13 @@ def _run_cpu(*, quick: bool) -> list[Record]:
     params = _drawn("moco", locations)
     for count in sorted({1, os.cpu_count() or 1}):
         works["moco-rgb-uint8", "seco", count] = lambda n=count: _ours(pixels, params, threads=n)  # type: ignore[misc]
-    for name, peer in _cpu_peers(images).items():
+    for name, peer in view_peers.on_cpu(images).items():
+        view_peers.check(name, peer(), len(images))
         works["moco-rgb-uint8", name, 1] = peer
     many = _pixels(locations, channels=12, dtype=np.uint16)
     of_many = _drawn("moco", locations, bands=12)
     works["moco-12-bands-uint16", "seco", 1] = lambda: _ours(many, of_many, threads=1)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        seconds = time_in_turns(works, runs=runs)
-    finally:
-        torch.set_num_threads(before)
+    seconds = time_in_turns({key: on_cores(key[2], work) for key, work in works.items()}, runs=runs)
     return [_record(case, name, "cpu", threads, params.size, s) for (case, name, threads), s in seconds.items()]
 
 
@@ -79,14 +75,12 @@ def _run_cuda(*, quick: bool) -> list[Record]:
     add("seco-rgb-uint8-bfloat16", pixels, params, "bfloat16")
     add("seco-12-bands-uint16-bfloat16", many, of_many, "bfloat16")
     moved = add("moco-rgb-uint8-float32", pixels[:, :1].contiguous(), moco, "float32")
-    peers = {"torchvision": _torchvision_v2, "kornia": _kornia, "nvidia.dali": _dali}
-    for name, peer in peers.items():
-        if _is_there(name):
-            works["moco-rgb-uint8-float32", name] = peer(images), moco.size, moved
+    for name, peer in view_peers.on_cuda(images).items():
+        works["moco-rgb-uint8-float32", name] = peer, moco.size, moved
     records = []
     for (case, name), (work, items, moved) in works.items():
         if name == "torchvision":  # one image after the other: seconds a run
-            seconds = time_runs(work, runs=5, synchronise=torch.cuda.synchronize)
+            seconds = time_runs(work, runs=min(runs, 10), synchronise=torch.cuda.synchronize)
         else:
             seconds = _time_queued(work, runs=runs)
         records.append(_record(case, name, "cuda", 0, items, seconds, bytes_moved=moved))
@@ -111,13 +105,6 @@ def _kernels(pixels: torch.Tensor, params: np.ndarray, dtype: str) -> Callable[[
     tensors = pixels, params_tensor(params, pixels.device), coefficients_tensor(values, pixels.device)
     settings = {"size": SIZE, "dtype": getattr(torch, dtype), "rgb": pixels.shape[2] == 3} | view_extremes(params)
     return lambda: augment_views_op(*tensors, **settings)
-
-
-def _is_there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of the package that it is in
-        return False
 
 
 def _pixels(locations: int, *, channels: int, dtype: type, dates: int = 1) -> np.ndarray:
@@ -184,119 +171,6 @@ def _check_crops(pixels: np.ndarray) -> None:
         .swapaxes(0, 1)
     )
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1 / 255)
-
-
-def _cpu_peers(images: list[np.ndarray]) -> dict[str, Callable[[], object]]:
-    """Each installed peer's MoCo-v2 recipe with its probabilities, over all images."""
-    factories: dict[str, Callable[[list[np.ndarray]], Callable[[], object]]] = {
-        "torchvision": _torchvision_pil,
-        "torchvision-v2": lambda images: _torchvision_v2([torch.from_numpy(image) for image in images]),
-        "kornia": _kornia,
-        "albumentations": _albumentations,
-    }
-    return {name: factory(images) for name, factory in factories.items() if _is_there(name.split("-")[0])}
-
-
-def _torchvision_pil(images: list[np.ndarray]) -> Callable[[], object]:
-    from PIL import Image
-    from torchvision import transforms as t
-
-    chain = t.Compose(
-        [
-            t.RandomApply([t.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-            t.RandomGrayscale(p=0.2),
-            t.RandomApply([t.GaussianBlur(23, (0.1, 2.0))], p=0.5),
-            t.RandomHorizontalFlip(),
-            t.RandomResizedCrop(SIZE, scale=(0.2, 1.0)),
-            t.ToTensor(),
-        ]
-    )
-    pictures = [Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))) for image in images]
-    return lambda: [chain(picture) for picture in pictures]
-
-
-def _kornia(images: list[np.ndarray] | torch.Tensor) -> Callable[[], object]:
-    from kornia import augmentation as k
-
-    chain = k.AugmentationSequential(
-        k.ColorJitter(0.4, 0.4, 0.4, 0.1, p=0.8),
-        k.RandomGrayscale(p=0.2),
-        k.RandomGaussianBlur((23, 23), (0.1, 2.0), p=0.5),
-        k.RandomHorizontalFlip(p=0.5),
-        k.RandomResizedCrop((SIZE, SIZE), scale=(0.2, 1.0)),
-    )
-    batch = images if isinstance(images, torch.Tensor) else torch.from_numpy(np.stack(images))
-    return lambda: chain(batch.float() / 255)
-
-
-def _torchvision_v2(images: Sequence[torch.Tensor] | torch.Tensor) -> Callable[[], object]:
-    """On tensors, where they lie."""
-    from torchvision.transforms import v2
-
-    chain = v2.Compose(
-        [
-            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-            v2.RandomGrayscale(p=0.2),
-            v2.RandomApply([v2.GaussianBlur(23, (0.1, 2.0))], p=0.5),
-            v2.RandomHorizontalFlip(),
-            v2.RandomResizedCrop(SIZE, scale=(0.2, 1.0), antialias=True),
-            v2.ToDtype(torch.float32, scale=True),
-        ]
-    )
-    # A transform draws once a call, so each image has a call of its own.
-    return lambda: [chain(image) for image in images]
-
-
-def _dali(images: torch.Tensor) -> Callable[[], object]:
-    """DALI's operators on one image format only: bands last, which is what they take."""
-    from nvidia.dali import fn, pipeline_def
-
-    batch = images.permute(0, 2, 3, 1).contiguous()
-    device = batch.device.type.replace("cuda", "gpu")
-
-    @pipeline_def(batch_size=len(batch), num_threads=1, device_id=0 if device == "gpu" else None, prefetch_queue_depth=1)  # type: ignore[untyped-decorator]
-    def chain() -> object:
-        x = fn.external_source(
-            source=lambda: [batch if images.is_cuda else batch.numpy()], num_outputs=1, device=device, batch=True
-        )[0]
-        jitter = fn.random.coin_flip(probability=0.8)
-
-        def factor(strength: float) -> object:
-            return 1 + jitter * fn.random.uniform(range=(-strength, strength))
-
-        x = fn.color_twist(
-            x,
-            brightness=factor(0.4),
-            contrast=factor(0.4),
-            saturation=factor(0.4) * (1 - fn.random.coin_flip(probability=0.2)),
-            hue=36 * jitter * fn.random.uniform(range=(-1, 1)),
-        )
-        sigma = fn.random.uniform(range=(0.1, 2.0)) * fn.random.coin_flip(probability=0.5) + 0.01
-        x = fn.gaussian_blur(x, sigma=sigma, window_size=23)
-        x = fn.random_resized_crop(x, size=(SIZE, SIZE), random_area=(0.2, 1.0), antialias=True)
-        return fn.crop_mirror_normalize(x, mirror=fn.random.coin_flip(), std=[255.0], output_layout="CHW")
-
-    pipeline = chain()
-    pipeline.build()
-    run: Callable[[], object] = pipeline.run
-    return run
-
-
-def _albumentations(images: list[np.ndarray]) -> Callable[[], object]:
-    import albumentations as a
-
-    chain = a.Compose(
-        [
-            a.ColorJitter((0.6, 1.4), (0.6, 1.4), (0.6, 1.4), (-0.1, 0.1), p=0.8),
-            a.ToGray(p=0.2),
-            a.GaussianBlur(blur_limit=(23, 23), sigma_limit=(0.1, 2.0), p=0.5),
-            a.HorizontalFlip(p=0.5),
-            a.RandomResizedCrop((SIZE, SIZE), scale=(0.2, 1.0)),
-            a.ToFloat(255),
-        ]
-    )
-    pictures = [np.ascontiguousarray(image.transpose(1, 2, 0)) for image in images]
-    return lambda: [chain(image=picture)["image"] for picture in pictures]
 
 
 def _record(  # noqa: PLR0917 - every call names the same six

@@ -1,7 +1,9 @@
 """Every benchmark runs at toy size, so that none rots; nothing here looks at a time."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -9,6 +11,7 @@ from benchmarks import charts
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.compare import compare
 from benchmarks.tables import README, cpu_table, gpu_table, read_records, with_tables
+from benchmarks.view_peers import SIZE, check
 
 FIELDS = {
     "benchmark", "case", "implementation", "device", "threads", "items_per_s", "unit", "median_s", "iqr_s", "runs",
@@ -16,14 +19,18 @@ FIELDS = {
 }  # fmt: skip
 
 
-PEER = {
-    "views": "torchvision",
-    "decode": "rasterio",
-    "loader": "seco-2021",
-    "scale": "geopandas",
-    "step": "seco-2021",
-    "features": "scikit-learn",
-    "collect": "one-date-a-request",
+def noise(most):
+    return np.linspace(0, most, 3 * SIZE * SIZE, dtype=np.float32).reshape(3, SIZE, SIZE)
+
+
+PEERS = {
+    "views": {"torchvision", "torchvision-v2", "kornia"},
+    "decode": {"gdal", "rasterio", "tifffile", "imagecodecs"},
+    "loader": {"seco-2021"},
+    "scale": {"geopandas"},
+    "step": {"seco-2021"},
+    "features": {"scikit-learn", "torchvision-loader"},
+    "collect": {"one-date-a-request", "client-and-writer-alone"},
 }
 
 
@@ -34,7 +41,29 @@ def test_benchmark_writes_records(name, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     records = json.loads(out.read_text())
     assert all(set(record) >= FIELDS for record in records)
-    assert {record["implementation"] for record in records} >= {"seco", PEER.get(name, "seco")}
+    assert {record["implementation"] for record in records} >= {"seco"} | PEERS.get(name, set())
+
+
+def test_make_bench_runs_all():
+    words = (README.parent / "Makefile").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^BENCHMARKS := (.*)$", words, re.M)
+    assert set(names.split()) == set(BENCHMARKS)
+
+
+@pytest.mark.parametrize(
+    ("views", "wrong"),
+    [
+        ([np.zeros((3, SIZE, SIZE), np.float32)] * 2, "expected numbers"),
+        ([noise(2.0)] * 2, "expected numbers"),
+        ([noise(1.0)], "too few"),
+        ([noise(1.0).astype(np.float64)] * 2, "float32"),
+        ([noise(1.0)[:, 1:]] * 2, "float32"),
+    ],
+)
+def test_a_peer_that_does_other_work_is_not_timed(views, wrong):
+    check("peer", [noise(1.0)] * 2, 2)
+    with pytest.raises(RuntimeError, match=wrong):
+        check("peer", views, 2)
 
 
 def test_steps_are_fed_from_a_store(tmp_path, make_store):
@@ -78,8 +107,13 @@ def test_cpu_table_compares_within_a_machine():
 def test_compare_marks_what_lies_outside_the_spread(tmp_path):
     before = [of_case(1000.0), of_case(1000.0, threads=2), of_case(1000.0, case="gone")]
     after = [of_case(1015.0), of_case(1100.0, threads=2)]
-    found = {record["threads"]: (ratio, apart) for _, _, record, ratio, apart in compare(before, after)}
-    assert found == {1: (pytest.approx(1.015), False), 2: (pytest.approx(1.1), True)}
+    found = {case.after["threads"]: case for case in compare(before, after)}
+    assert {threads: (case.ratio, case.apart) for threads, case in found.items()} == {
+        1: (pytest.approx(1.015), False),
+        2: (pytest.approx(1.1), True),
+    }
+    # Both middle halves are 2 % wide about their medians.
+    assert (found[2].low, found[2].high) == pytest.approx((1.1 * 0.99 / 1.01, 1.1 * 1.01 / 0.99))
     for name, records in {"before": before, "after": after}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(records))
     result = CliRunner().invoke(main, ["compare", str(tmp_path / "before.json"), str(tmp_path / "after.json")])
