@@ -2,7 +2,7 @@
 
 Both are given the same weights and views first, and must agree on the loss. On a CPU both are timed on views that are there;
 on a GPU ours begins with pixels that lie on the card. The times of the parts of ours include the making of views.
-``--data STORE`` adds steps that are fed by each loader that is there, ``--compile`` times ours with compiled encoders, alone.
+``--data STORE`` adds steps fed by each loader that is there, ``--compile`` times ours, alone, with compiled encoders.
 """
 
 import copy
