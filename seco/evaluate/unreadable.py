@@ -1,6 +1,6 @@
-"""Data sets without those images that cannot be read: what ``--skip-bad`` evaluates."""
+"""Data sets without those images, or pairs, that cannot be read: what ``--skip-bad`` evaluates."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -8,8 +8,8 @@ import numpy as np
 
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
-from seco.evaluate.datasets import LabelledImages
-from seco.evaluate.datasets.statistics import statistics_of
+from seco.evaluate.datasets import ChangePairs, LabelledImages
+from seco.evaluate.datasets.statistics import statistics_of, statistics_of_pairs
 from seco.evaluate.progress import shown
 
 _BATCH = 256
@@ -72,3 +72,36 @@ class _Without:
             return self._images.statistics
         except DataError:
             return statistics_of(cast(LabelledImages, self), self.splits["train"])
+
+
+def find_unreadable_pairs(pairs: ChangePairs, *, progress: bool = False) -> dict[int, str]:
+    """Read every pair of a split once, all bands: the reason, by number, for each that cannot be read."""
+    reasons = {}
+    numbers = sorted({number for of_part in pairs.splits.values() for number in of_part})
+    for number in shown(numbers, len(numbers), "reading", progress=progress):
+        try:
+            pairs.read(number, pairs.band_names)
+        except DataError as error:
+            reasons[number] = str(error)
+    return reasons
+
+
+def leave_pairs_out(pairs: ChangePairs, numbers: list[int]) -> ChangePairs:
+    """The pairs such that ``numbers`` are in no split; statistics do not ask for them."""
+    return cast(ChangePairs, _WithoutPairs(pairs, numbers)) if numbers else pairs
+
+
+class _WithoutPairs:
+    def __init__(self, pairs: ChangePairs, numbers: list[int]) -> None:
+        self._pairs, self._numbers = pairs, numbers
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is as it was
+        return getattr(self._pairs, name)
+
+    @property
+    def splits(self) -> Mapping[str, Sequence[int]]:
+        return {part: [i for i in of_part if i not in self._numbers] for part, of_part in self._pairs.splits.items()}
+
+    @cached_property
+    def statistics(self) -> dict[str, BandStatistics]:
+        return statistics_of_pairs(cast(ChangePairs, self))

@@ -11,6 +11,7 @@ from seco.data.reflectance import Reflectance
 from seco.errors import DataError
 from seco.evaluate.datasets import open_change_pairs
 from seco.evaluate.datasets.oscd import BANDS
+from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
 
 SHAPE = (40, 30)  # rows, columns
 
@@ -100,6 +101,23 @@ def test_folders_of_any_pairs(tmp_path):
     assert (mask[:2] == -1).all()
     np.testing.assert_array_equal(mask[2:], change_mask(2)[2:])
     assert open_change_pairs(tmp_path).describe() == pairs.describe()
+
+
+def test_pairs_that_cannot_be_read_are_left_out_of_statistics_too(tmp_path):
+    for seed, city in enumerate(("paris", "pisa", "rio")):
+        write_city(tmp_path, tmp_path, city, seed)
+    whole = open_change_pairs(tmp_path)
+    of_pisa = leave_pairs_out(whole, [0]).statistics
+    assert of_pisa != whole.statistics
+    (tmp_path / "paris" / "imgs_2_rect" / "B04.tif").unlink()
+    pairs = open_change_pairs(tmp_path)
+    unreadable = find_unreadable_pairs(pairs)
+    assert list(unreadable) == [0]
+    assert "paris/imgs_2_rect/B04.tif: expected a raster" in unreadable[0]
+    left = leave_pairs_out(pairs, list(unreadable))
+    assert left.statistics == of_pisa
+    assert left.splits == {"train": [1], "test": [2]}
+    assert left.describe()["pairs"] == 3
 
 
 def test_what_is_wrong_is_named(tmp_path):

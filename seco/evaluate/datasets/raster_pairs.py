@@ -11,12 +11,13 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from seco.data.reflectance import Reflectance
-from seco.data.statistics import BandStatistics, DigitalNumberHistogram
+from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 
 from .published import fingerprint
 from .raster_header import band_names_of, given_band_names, open_raster, reflectance_of
 from .split import half_of_each_class
+from .statistics import statistics_of_pairs
 
 UNCHANGED, CHANGED, UNKNOWN = 0, 1, -1
 
@@ -92,11 +93,7 @@ class RasterPairs:
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:
         """Statistics of each band in digital numbers, over the training pairs; 0 is nodata."""
-        histogram = DigitalNumberHistogram(len(self.band_names), self.dtype, nodata=0)
-        for index in self.splits["train"]:
-            for pixels in self.read(index, self.band_names)[:2]:
-                histogram.add(np.ascontiguousarray(pixels))
-        return {name: histogram.statistics(i) for i, name in enumerate(self.band_names)}
+        return statistics_of_pairs(self)
 
     def read(self, index: int, bands: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """One pair: pixels before and after ``(C, H, W)``, and the mask, int8 ``(H, W)``.

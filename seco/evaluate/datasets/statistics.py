@@ -4,6 +4,7 @@ import numpy as np
 
 from seco.data.statistics import BandStatistics, DigitalNumberHistogram
 
+from .change_pairs import ChangePairs
 from .images import Images
 
 _BATCH = 256
@@ -16,3 +17,12 @@ def statistics_of(images: Images, rows: np.ndarray) -> dict[str, BandStatistics]
         for pixels in images.read(rows[start : start + _BATCH], images.band_names):
             histogram.add(pixels)
     return {name: histogram.statistics(i) for i, name in enumerate(images.band_names)}
+
+
+def statistics_of_pairs(pairs: ChangePairs) -> dict[str, BandStatistics]:
+    """Statistics of each band over both dates of the training pairs, in digital numbers; 0 is nodata."""
+    histogram = DigitalNumberHistogram(len(pairs.band_names), pairs.dtype, nodata=0)
+    for index in pairs.splits["train"]:
+        for pixels in pairs.read(index, pairs.band_names)[:2]:
+            histogram.add(np.ascontiguousarray(pixels))
+    return {name: histogram.statistics(i) for i, name in enumerate(pairs.band_names)}

@@ -18,6 +18,7 @@ from seco.evaluate.features import check_bands
 from seco.evaluate.metrics import Metrics, chance_change_metrics, change_metrics, count_confusion
 from seco.evaluate.progress import shown
 from seco.evaluate.training import Recipe
+from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
 
 from .data import describe_split, skipped
 from .evaluation import Evaluation
@@ -57,6 +58,8 @@ def run_change(
     recipe = change_recipe(protocol, train_encoder=train_encoder, epochs=epochs, lr=lr, batch_size=batch_size)
     verified = {"verified": verify(evaluation.data)} if evaluation.verify else {}
     data = open_change_pairs(evaluation.data, band_names=evaluation.band_names)
+    unreadable = find_unreadable_pairs(data, progress=evaluation.progress) if evaluation.skip_bad else {}
+    data = leave_pairs_out(data, list(unreadable))
     luck = evaluation.luck("initial weights of the decoder", "order and augmentation of training")
     # An encoder asks a data set for its bands, their type, meaning and statistics only, and is told its size.
     subjects = list(evaluation.subjects(cast(Images, data), luck, size=evaluation.size or TILE))
@@ -79,7 +82,7 @@ def run_change(
         "classes": ["unchanged", "changed"],
         "data": data.describe(),
         **verified,
-        **({"skipped": skipped(pairs.unreadable.items())} if pairs.unreadable else {}),
+        **({"skipped": skipped((data.names[i], why) for i, why in unreadable.items())} if unreadable else {}),
         "split": describe_split(data.splits, data.split_source, "test"),
         **circumstances(evaluation, subjects[0][1], start),
     }
@@ -87,29 +90,21 @@ def run_change(
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Pairs in memory by number, those to learn from and to be judged by, and why some, by name, cannot be read."""
+    """Pairs in memory by number, and those to learn from and to be judged by."""
 
     data: ChangePairs
     pairs: dict[int, Pair]
     training: np.ndarray
     tested: list[int]
-    unreadable: dict[str, str]
 
     @classmethod
     def read(cls, data: ChangePairs, bands: Sequence[str], evaluation: Evaluation) -> "_Pairs":
-        pairs, unreadable = {}, {}
-        numbers = sorted({*data.splits["train"], *data.splits["test"]})
-        for i in shown(numbers, len(numbers), "reading pairs", progress=evaluation.progress):
-            try:
-                pairs[i] = data.read(i, bands)
-            except DataError as error:
-                if not evaluation.skip_bad:
-                    raise
-                unreadable[data.names[i]] = str(error)
-        training, tested = ([i for i in data.splits[name] if i in pairs] for name in ("train", "test"))
+        training, tested = data.splits["train"], data.splits["test"]
         if not training or not tested:
             raise DataError(f"{data.path}: expected pairs to train and to test on, got {len(training)} and {len(tested)}")
-        return cls(data, pairs, np.array(training), tested, unreadable)
+        numbers = sorted({*training, *tested})
+        shown_numbers = shown(numbers, len(numbers), "reading pairs", progress=evaluation.progress)
+        return cls(data, {i: data.read(i, bands) for i in shown_numbers}, np.array(training), list(tested))
 
     def draw(self, fraction: float, seed: int) -> np.ndarray:
         if fraction == 1:
