@@ -82,7 +82,7 @@ class StorePatches:
 
     @cached_property
     def splits(self) -> Mapping[str, np.ndarray]:
-        """Half of the locations of each class to train on, the other to test: no location is in both."""
+        """Rows ``(N,)`` of half of the locations of each class to train on, the other to test: no location is in both."""
         of_location = self.store.labels()[1]
         train = half_of_each_class(self.store.locations["id"].tolist(), of_location)[self.locations]
         labelled = self.labels >= 0
