@@ -84,7 +84,7 @@ ONLY = {
 @click.option("--workers", type=click.IntRange(min=1), default=None, help="Processes that draw.  [one a CPU]")
 @click.pass_context
 def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click passes by name
-    """Collect seasonal time series of Sentinel-2 patches into a store.
+    """Collect seasons of Sentinel-2 patches into a store.
 
     The same command again goes on with a collection that was interrupted.
 

@@ -9,7 +9,11 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def command(as_json: bool) -> None:
-    """Print versions, CUDA, codecs and CPU, and what each missing thing costs. Always exits with 0."""
+    """Print what is here, what is missing, what that costs.
+
+    Versions, codecs, CPU and CUDA; for each missing thing what is slower or impossible without it, and what to install.
+    Always exits with 0.
+    """
     from seco.doctor import diagnose
 
     found = diagnose()

@@ -15,7 +15,9 @@ from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder, with_option
 @click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
 @click.option("--projection", type=click.Choice(["pca", "umap"]), default="pca", show_default=True, help="Of the map.")
 def command(out: Path, map_file: Path | None, colour: str | None, projection: str, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Write a vector for every patch of a STORE, with location and date, or for every file of a folder of classes.
+    """Write a vector for every patch of a STORE.
+
+    With location and date; or one for every file of a folder of classes, or for both pictures of change pairs.
 
     \b
     $ seco embed --data STORE --checkpoint RUN --out vectors.parquet

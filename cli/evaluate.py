@@ -62,7 +62,7 @@ def options_of(*options: Callable[..., Any]) -> Callable[[Callable[..., None]], 
 
 @click.group()
 def command() -> None:
-    """Measure an encoder: retrieval, nearest neighbours, linear probe, fine-tuning, change detection."""
+    """Measure what an encoder knows."""
 
 
 @command.command()
@@ -77,7 +77,9 @@ def command() -> None:
     ),
 )
 def retrieval(min_gap_days: float, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Find every patch of a STORE again at its other dates, among all patches; needs no labels.
+    """Find places again at other dates; needs no labels.
+
+    Every patch of a STORE is looked for among all patches.
 
     $ seco evaluate retrieval --data STORE --checkpoint RUN
     """
@@ -99,7 +101,9 @@ def retrieval(min_gap_days: float, **options: Any) -> None:  # noqa: ANN401 - cl
     ),
 )
 def knn(k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Classify by nearest neighbours, with the labels of a store or of a folder of classes.
+    """Classify by nearest neighbours, without training.
+
+    Takes the labels of a store or of a folder of classes.
 
     In a store, patches of the same location do not vote for each other. In a folder (FOLDER/<class>/<image>)
     one half of each class votes on the other.
@@ -112,7 +116,9 @@ def knn(k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - c
 @command.command()
 @options_of(ENCODED_AT_ONCE, _SPLIT, *_TRAINING)
 def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) -> None:  # noqa: ANN401 - click's values
-    """Fit a linear classifier to the features of the frozen encoder, extracted once.
+    """Fit a linear classifier to features.
+
+    They are those of the frozen encoder, extracted once.
 
     The default is logistic regression whose penalty is chosen on held-out images; --protocol seco2021 trains one
     layer by Adam, and only then --epochs and --lr have a meaning.
@@ -154,7 +160,9 @@ def change(
     train_encoder: bool,
     **options: Any,  # noqa: ANN401 - click's values
 ) -> None:
-    """Train a U-Net on the differences of an encoder's features, and find what changed between two dates.
+    """Find what changed between two dates.
+
+    A U-Net is trained on the differences of an encoder's features.
 
     --size is that of the tiles (96 px).
 

@@ -13,7 +13,9 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write; new or empty.")
 @click.option("--metrics", type=click.Path(path_type=Path), multiple=True, help="Result of evaluate --json, for the card.")
 def command(run: Path, form: str, out: Path, metrics: tuple[Path, ...]) -> None:
-    """Write the encoder of a RUN so that torchvision, timm, torchgeo or any ONNX runtime loads it.
+    """Write an encoder for torchvision, timm or ONNX.
+
+    It is that of a RUN, and loads in torchvision, timm, torchgeo or any ONNX runtime.
 
     Its features are compared with the checkpoint's first. Beside the weights: seco.json with bands, normalisation and
     hashes, and README.md, the model card.

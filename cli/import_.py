@@ -63,7 +63,9 @@ def dated(  # noqa: PLR0917 - click passes them by name
     cloud_excess: float,
     licence: str,
 ) -> None:
-    """Cut dated, co-registered rasters of one place into a grid of patches.
+    """Dated rasters of one place.
+
+    They have to lie on one grid, and are cut into a grid of patches.
 
     SOURCE is a folder of GeoTIFFs with a date in each name, such as Boadella_2020-06-21.tif, all of the same
     size, CRS, transform and bands. STORE is the folder to write.

@@ -11,7 +11,9 @@ import click
 @click.option("--bands", help="Bands of its input in their order, such as B02,B03,B04,B08.  [by the number of channels]")
 @click.option("--size", type=click.IntRange(min=1), default=224, show_default=True, help="Input of the encoder, px.")
 def command(file: Path, out: Path, bands: str | None, size: int) -> None:
-    """Read a checkpoint of the 2021 release, torchgeo's SeCo or SSL4EO weights, or a MoCo of SSL4EO-S12.
+    """Read weights of SeCo (2021), torchgeo or SSL4EO.
+
+    That is a checkpoint of the 2021 release, torchgeo's SeCo or SSL4EO weights, or a MoCo of SSL4EO-S12.
 
     Nothing in the file is executed. OUT then works wherever a RUN does, but training does not go on from it.
 

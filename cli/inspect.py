@@ -16,7 +16,10 @@ FIGURES = ("contact_sheet.png", "world_map.png")
     "--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {' and '.join(FIGURES)} to this folder."
 )
 def command(store: Path, as_json: bool, figures: Path | None) -> None:
-    """Print what a patch store holds: locations, dates, gaps, bands, statistics, clouds and classes."""
+    """Print what a patch store holds.
+
+    Locations, dates, gaps between them, bands with statistics, clouds and classes.
+    """
     from seco.data.store import open_store
     from seco.report.store_summary import summarise_store
 

@@ -11,7 +11,7 @@ from .progress import track
 @click.argument("stores", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the merged store.")
 def command(stores: tuple[Path, ...], out: Path) -> None:
-    """Join stores, such as the shards of one collection, into one.
+    """Join stores, such as shards of a collection.
 
     Patches are hard links where the disk allows it: no second copy of the pixels.
 

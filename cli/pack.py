@@ -23,7 +23,9 @@ def parse_bytes(context: click.Context, parameter: click.Parameter, value: str) 
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the packed store.")
 @click.option("--shard-size", callback=parse_bytes, default="1GiB", show_default=True, help="Most bytes of a shard.")
 def command(store: Path, out: Path, shard_size: int) -> None:
-    """Copy a store into WebDataset tar shards: few large files, for network disks and object stores.
+    """Copy a store into tar shards: few, large files.
+
+    They suit network disks and object stores.
 
     The packed store works wherever the loose one does; `webdataset` and DALI read its shards too.
 

@@ -35,7 +35,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 @click.option("--band-drop", type=float, help="Probability of blacking out a band.  [0]")
 @click.option("--loader", help="native or dali: who reads and augments.  [native]")
 @click.option("--device", help="auto, cpu or cuda.  [auto]")
-@click.option("--precision", help="fp32 or bf16.  [fp32]")
+@click.option("--precision", help="fp32 or bf16, faster where the processor has it.  [fp32]")
 @click.option("--compile", is_flag=True, default=None, help="Run the encoders through torch.compile.")
 @click.option("--threads", type=int, help="Threads of the loader.  [one a core]")
 @click.option("--log-every", type=int, help="Steps between lines of metrics.  [10]")

@@ -42,7 +42,9 @@ def loader_command(
     json_file: Path | None,
     figure: Path | None,
 ) -> None:
-    """Measure a loader alone: throughput, time by stage, and what to change.
+    """Throughput, time by stage, and what to change.
+
+    The loader runs alone, without a model.
 
     \b
     $ seco profile loader --data STORE

@@ -15,9 +15,9 @@ from .sources import with_options
 def command(
     runs: tuple[Path, ...], out: Path, data: Path | None, results: tuple[Path, ...], records: tuple[Path, ...]
 ) -> None:
-    """Show runs beside each other on one HTML page that needs nothing else.
+    """Show runs on one HTML page, beside each other.
 
-    Settings and what differs, training, the data set, what the model sees, nearest neighbours across seasons, a map of
+    It needs nothing else to open. Settings and what differs, training, the data set, what the model sees, nearest neighbours across seasons, a map of
     vectors, evaluations, benchmarks.
 
     \b

@@ -27,9 +27,9 @@ def command(
     results: tuple[Path, ...],
     records: tuple[Path, ...],
 ) -> None:
-    """Serve the page of `seco report` while training goes on; it loads itself again when there is something new.
+    """Serve the page of `seco report` during training.
 
-    It only reads, with the least priority, on the CPU. Ctrl-C ends it.
+    The page loads itself again when there is something new. The server only reads, with the least priority, on the CPU. Ctrl-C ends it.
 
     \b
     $ seco watch RUN

@@ -38,7 +38,7 @@ PACKAGES = {
     "pystac-client": ("no collect --source stac", _COLLECT),
 }
 CODECS = ("none", "lzw", "deflate", "zstd")
-_SIMD = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "asimd", "sve")
+_SIMD = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class RasterSource:
         return [self._cloud_fraction(location, scene.handle) for scene in scenes]
 
     def read(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:
-        """Pixels at offset 0; a pixel darker than the offset becomes 1, since 0 is nodata."""
+        """Pixels ``[scenes, bands, height, width]`` at offset 0; one darker than the offset becomes 1, since 0 is nodata."""
         return np.stack([self._read_scene(location, scene.handle) for scene in scenes])
 
     def _read_scene(self, location: Location, scene: SceneFiles) -> NDArray[np.uint16]:

@@ -50,6 +50,6 @@ def cloud_mask(blue: np.ndarray, *, excess: float) -> np.ndarray:
 
 
 def cloud_fraction(mask: np.ndarray) -> float:
-    """Share of cloudy pixels among those with data in a :func:`cloud_mask`; NaN when none has data."""
+    """Share of cloudy pixels, 0 … 1, among those with data in a :func:`cloud_mask` of any shape; NaN when none has data."""
     seen = int((mask >= 0).sum())
     return float((mask == 1).sum() / seen) if seen else float("nan")

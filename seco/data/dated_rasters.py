@@ -133,7 +133,7 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
 
 
 def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Pixels of a raster as uint16; its nodata and negative numbers become 0."""
+    """Pixels of a raster, of any shape, as uint16; its nodata and negative numbers become 0."""
     if nodata is not None:
         pixels = np.where(pixels == nodata, 0, pixels)
     digital_numbers: np.ndarray = np.maximum(pixels, 0).astype(np.uint16)

@@ -146,7 +146,7 @@ class Loader:
             wait(pending)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Numbers of the usable locations as an epoch shows them to all ranks, int64."""
+        """Numbers of the usable locations, int64 ``[locations]``, as an epoch shows them to all ranks."""
         return self._usable[permutation(len(self._usable), seed=self.seed, epoch=epoch)]
 
     def locations_of(self, order: NDArray[np.int64], step: int) -> NDArray[np.int64]:

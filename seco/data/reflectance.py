@@ -19,7 +19,7 @@ class Reflectance:
 
 
 def without_offset(pixels: np.ndarray, offset: float) -> np.ndarray:
-    """Digital numbers whose offset is 0; nodata stays 0, and nothing else becomes it."""
+    """Digital numbers of any shape as such whose offset is 0, same type; nodata stays 0, and nothing else becomes it."""
     if offset == 0:
         return pixels
     top = np.iinfo(pixels.dtype).max

@@ -87,7 +87,7 @@ class SceneFolders(Store):
     """An archive of scene folders, as a store; make one with :func:`open_scene_folders`."""
 
     def sources_of_rows(self, rows: np.ndarray) -> list[Any]:
-        """Folders of the scenes of rows of the index."""
+        """Folders of the scenes of rows ``[N]`` of the index."""
         return [self.path / name for name in self._places.take(rows).column(0).to_pylist()]
 
     def _coordinates_of(self, rows: np.ndarray) -> np.ndarray:

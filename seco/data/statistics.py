@@ -33,7 +33,7 @@ class BandStatistics:
 
 
 def count_numbers(pixels: np.ndarray) -> NDArray[np.int64]:
-    """How often each number from 0 to the greatest occurs in unsigned integers of any shape."""
+    """How often each number from 0 to the greatest occurs in unsigned integers of any shape: int64 ``[greatest + 1]``."""
     # Numbers above the greatest have no place in the result: most patches use a small part of 2^16.
     return np.bincount(pixels.ravel())
 
@@ -67,7 +67,7 @@ class DigitalNumberHistogram:
         self.add_counts([count_numbers(band) for band in pixels])
 
     def add_counts(self, seen: Sequence[NDArray[np.int64]]) -> None:
-        """Add what :func:`count_numbers` found in each band."""
+        """Add what :func:`count_numbers` found: an array ``[greatest + 1]`` a band."""
         for counts, more in zip(self._counts, seen, strict=True):
             counts[: len(more)] += more
 

@@ -191,7 +191,7 @@ def fit_change(
 
 
 def known_loss(scores: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    """Mean binary cross entropy over pixels that are known; 0 where none is."""
+    """Mean binary cross entropy of logits and masks ``[N, H, W]`` over pixels that are known; 0 where none is."""
     known = masks != UNKNOWN
     total = F.binary_cross_entropy_with_logits(scores[known], masks[known], reduction="sum")
     return total / known.sum().clamp(min=1)

@@ -128,7 +128,7 @@ def check_bands(encoder: Encoder, band_names: Sequence[str]) -> None:
 
 
 def empty_array(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """An array to fill: in memory, or beyond 2 GB in a temporary file that goes with it."""
+    """An array of that ``shape`` to fill: in memory, or beyond 2 GB in a temporary file that goes with it."""
     if np.prod(shape, dtype=np.int64) * np.dtype(dtype).itemsize <= _IN_MEMORY_BYTES:
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="seco-features-") as file:  # the map keeps the nameless file

@@ -156,7 +156,20 @@ def fit_by_adam(
     device: torch.device,
     progress: bool = False,
 ) -> tuple[LinearClassifier, list[float]]:
-    """Train one linear layer on features as they are; returned with the mean loss of each epoch."""
+    """Train one linear layer on features as they are.
+
+    Args:
+        features: ``(N, d)`` float32.
+        labels: ``(N,)`` int64, or bool ``(N, classes)`` where an image has several.
+        num_classes: Number of classes.
+        recipe: Rate, epochs and so on.
+        seed: Of the layer, the order of the images and dropout.
+        device: Where to train.
+        progress: Whether to show a bar on stderr.
+
+    Returns:
+        The layer, and the mean loss of each epoch.
+    """
     inputs, truth = torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device)
     with seeded(seed, device) as random:
         layer = nn.Linear(inputs.shape[1], num_classes).to(device)

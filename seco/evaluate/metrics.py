@@ -86,7 +86,7 @@ def chance_class_metrics(labels: np.ndarray, num_classes: int) -> Metrics:
 
 
 def chance_label_metrics(labels: np.ndarray) -> Metrics:
-    """:func:`label_metrics` of equal scores for all: how frequent the labels are."""
+    """:func:`label_metrics` of equal scores for all labels, bool ``(N, classes)``: how frequent they are."""
     return label_metrics(labels, np.zeros(labels.shape))
 
 

@@ -28,7 +28,7 @@ class NormalizedEncoder(nn.Module):
         )
 
     def forward(self, digital_numbers: Tensor) -> Tensor:
-        """Normalise and encode."""
+        """Normalise and encode: digital numbers ``[N, C, H, W]`` → features ``[N, d]``."""
         n = self.numbers
         unit = (digital_numbers * n["scale"] + n["offset"]).clamp(0.0, 1.0)
         features: Tensor = self.backbone((unit - n["mean"]) / n["std"])

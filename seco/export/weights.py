@@ -88,7 +88,7 @@ def export_safetensors(subject: Subject, folder: Path) -> Path:
 
 
 def check_features(found: torch.Tensor, expected: torch.Tensor, what: str) -> None:
-    """Compare features of an exported encoder with those of the original.
+    """Compare features ``[N, d]`` of an exported encoder with those of the original.
 
     Raises:
         DataError: If they differ by more than 1e-5 of the greatest.

@@ -154,7 +154,7 @@ def augment_on_cuda(
 
 
 def view_extremes(params: NDArray[np.void]) -> dict[str, Any]:
-    """What :func:`augment_views_op` may be told of parameters that are on a GPU then: kernels that need not run."""
+    """What :func:`augment_views_op` may be told of parameters ``[N, V]`` on a GPU: which kernels need not run."""
     return {
         "any_contrast": bool((params["contrast"] != 1).any()),
         "any_sharp": bool((params["blur_sigma"] == 0).any()),

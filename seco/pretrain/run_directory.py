@@ -49,7 +49,11 @@ class RunDirectory:
         self._config = config
 
     def open(self) -> None:
-        """Make the directory ready for writing: a new one, or the old one cut back to its last checkpoint."""
+        """Make the directory ready for writing: a new one, or the old one cut back to its last checkpoint.
+
+        Raises:
+            RunError: If it cannot be written.
+        """
         if self.state is None:
             if self.path.exists():
                 shutil.rmtree(self.path)

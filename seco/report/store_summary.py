@@ -63,7 +63,7 @@ def months_of(times: np.ndarray) -> np.ndarray:
 
 
 def gaps_days(store: Store) -> np.ndarray:
-    """Days between consecutive dates of each location, all locations together."""
+    """Days between consecutive dates of each location, all locations together: int64 ``[dates - locations]``."""
     gaps = np.diff(store.times).astype(np.int64) / SECONDS_PER_DAY
     starts = store.locations["first_row"][1:]
     return np.delete(gaps, starts - 1)

@@ -1,5 +1,7 @@
 """The help of every command."""
 
+import re
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -20,5 +22,8 @@ def test_help_is_in_plain_words(words):
     result = CliRunner().invoke(main, [*words, "--help"])
     assert result.exit_code == 0, result.output
     assert "\\b" not in result.output, "click's mark is shown: the docstring is a raw one"
+    assert not re.search(r"^  \S+ {2,}.*\.\.\.$", result.output, re.M), (
+        "a summary is cut: shorten the docstring's first sentence"
+    )
     assert len(result.output) > 100
     assert set(COMMANDS) >= set(words[:1])

@@ -112,7 +112,11 @@ class EarthEngineSource:
         return [float("nan")] * len(scenes)
 
     def read(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:
-        """Pixels of all scenes in one request, or one a scene where that is too large or refused."""
+        """Pixels ``[scenes, bands, height, width]`` in one request, or one a scene where that is too large or refused.
+
+        Raises:
+            SceneError: If a scene of its own is refused.
+        """
         if len(scenes) == 1 or (self._bytes(len(scenes)) <= MOST_BYTES and len(scenes) * len(self._ids) <= MOST_BANDS):
             try:
                 return self._read_at_once(location, scenes)

@@ -87,7 +87,7 @@ class StorePatches:
 
     @property
     def splits(self) -> Mapping[str, np.ndarray]:
-        """Patches to train on and to test on: no location is in both."""
+        """Rows ``(n,)`` to train on and to test on: no location is in both."""
         return self._split.rows
 
     @property

@@ -59,7 +59,7 @@ class Data:
 
     @property
     def rows(self) -> np.ndarray:
-        """All images that can be read, int64 ascending."""
+        """All images that can be read, int64 ``(N,)``, ascending."""
         return np.setdiff1d(np.arange(len(self.images)), np.array(list(self.unreadable), np.int64))
 
     @property
@@ -73,7 +73,7 @@ class Data:
         return "validation" if "validation" in self.images.splits else "test"
 
     def split(self, name: str) -> np.ndarray:
-        """Rows of a split.
+        """Rows of a split, int64 ``(N,)``.
 
         Raises:
             DataError: If there is none of that name, or it holds fewer than two classes.
