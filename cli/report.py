@@ -17,8 +17,8 @@ def command(
 ) -> None:
     """Show runs on one HTML page, beside each other.
 
-    It needs nothing else to open. Settings and what differs, training, the data set, what the model sees, nearest neighbours across seasons, a map of
-    vectors, evaluations, benchmarks.
+    Settings and what differs, training, the data set, what the model sees, nearest neighbours across seasons, a map of
+    vectors, evaluations, benchmarks. The file needs nothing else.
 
     \b
     $ seco report RUN --out report.html
