@@ -106,7 +106,7 @@ def knn(k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - c
     Takes the labels of a store or of a folder of classes.
 
     In a store, patches of the same location do not vote for each other. In a folder (FOLDER/<class>/<image>)
-    one half of each class votes on the other.
+    the images that train vote on those that test (--split).
 
     $ seco evaluate knn --data STORE --random resnet18
     """

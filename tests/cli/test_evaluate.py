@@ -1,5 +1,6 @@
 """``seco evaluate``: results that can be repeated, and errors of one line."""
 
+import hashlib
 import json
 
 import pytest
@@ -99,6 +100,49 @@ def test_protocols_with_seeds_and_a_fraction(labelled_store, tmp_path, words):
     rows = found["runs"][0]["training_rows"]
     assert len(rows) == found["runs"][0]["training_images"]
     assert json.dumps(rows) in file.read_text()
+
+
+def test_splits_names_and_checksums(shared_data, tmp_path):
+    words = ("--data", shared_data("eurosat") / "ms", "--random", BACKBONE, "--bootstrap", 0)
+    names = ",".join(f"x{i}" for i in range(13))
+    file = tmp_path / "result.json"
+    wanted = ("--split", "spatial", "--band-names", names, "--bands", "x3,x0")
+    result = seco("linear", *words, *wanted, "--json", file)
+    assert result.exit_code == 0, result.output
+    found = json.loads(file.read_text())
+    assert found["split"]["source"].startswith("cells of 50 km")
+    assert found["settings"]["split"] == "spatial"
+    assert found["encoder"]["normalization"]["bands"] == ["x3", "x0"]
+    assert "nowhere" in one_line_error(seco("knn", *words, "--split", "nowhere"))
+    assert "leave out --verify" in one_line_error(seco("knn", *words, "--verify"))
+
+
+def test_verified_data_say_so(make_store, tmp_path):
+    store = make_store()
+    file = sorted((store / "patches").glob("*/*.tif"))[0]
+    (store / "SHA256SUMS").write_text(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.relative_to(store)}\n")
+    words = ("--data", store, "--random", BACKBONE, "--size", 32, "--bootstrap", 0, "--verify")
+    assert seco("retrieval", *words, "--json", tmp_path / "result.json").exit_code == 0
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert found["verified"] == {"archives": [], "files": {"SHA256SUMS": 1}}
+    file.write_bytes(b"another")
+    assert f"{file.name}: expected the checksum" in one_line_error(seco("retrieval", *words))
+
+
+def test_dates_that_are_no_other_season(store_path, tmp_path):
+    # January, April and July of the next year: 80 and 455 days apart.
+    words = ("--data", store_path, "--random", BACKBONE, "--size", 32, "--bootstrap", 0)
+    assert seco("retrieval", *words, "--min-gap-days", 90, "--json", tmp_path / "result.json").exit_code == 0
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert (found["queries"], found["min_gap_days"]) == (9, 90)
+    # July finds January and April, those only July: of 6 wrong candidates and the relevant ones.
+    assert found["chance"]["recall@1"] == pytest.approx((2 / 8 + 1 / 7 + 1 / 7) / 3, rel=1e-12)
+    assert "1000 days apart" in one_line_error(seco("retrieval", *words, "--min-gap-days", 1000))
+
+
+def test_no_lists_for_neighbours_in_a_store(labelled_store):
+    error = one_line_error(seco("knn", "--data", labelled_store, "--random", BACKBONE, "--split", "spatial"))
+    assert "all other locations vote" in error
 
 
 def test_what_cannot_be_read_is_left_out_only_if_asked_to(labelled_store, tmp_path):
