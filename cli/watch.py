@@ -36,13 +36,13 @@ def command(
     $ seco watch RUN
     """
     os.nice(_LEAST_PRIORITY)
-    os.environ["OMP_NUM_THREADS"] = "1"  # the other cores are for training
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cores)})  # the others are for training
+    os.environ["OMP_NUM_THREADS"] = "1"
     from seco.report.page import Given
-    from seco.report.page.run import read_runs
     from seco.report.page.watch import serve
 
     given = Given(runs, data, results, records)
-    read_runs(runs)  # what is no run is said here rather than on the page
     try:
         serve(given, host=host, port=port, started=lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))
     except KeyboardInterrupt:

@@ -11,7 +11,7 @@ from .blocks import Block, Chart, Heading, Note, Section, Table
 from .charts import intervals_chart, number
 
 Record = dict[str, Any]
-_WORDS, _NUMBERS = ("benchmark", "case", "implementation", "machine", "unit"), ("items_per_s", "median_s", "iqr_s", "runs")
+_WORDS, _NUMBERS = ("benchmark", "case", "implementation", "machine", "unit"), ("items_per_s", "median_s")
 
 
 def benchmarks_section(paths: Sequence[Path]) -> Section:
@@ -54,14 +54,14 @@ def _is_record(record: object) -> bool:
     return (
         isinstance(record, dict)
         and all(isinstance(record.get(name), str) for name in _WORDS)
-        and all((number(record.get(name)) or -1.0) >= 0 for name in _NUMBERS[:2])
+        and all((number(record.get(name)) or 0.0) > 0 for name in _NUMBERS)
     )
 
 
 def _show(benchmark: str, records: Sequence[Record]) -> list[Block]:
     blocks: list[Block] = []
     for unit in dict.fromkeys(record["unit"] for record in records):
-        dots = [dot for record in records if record["unit"] == unit and (dot := _dot(record)) is not None]
+        dots = [_dot(record) for record in records if record["unit"] == unit]
         order = list(dict.fromkeys(dot["name"] for dot in dots))
         chart = intervals_chart(dots, x=f"{unit}/s, half of the runs", order=order, percent=False, log=True)
         said = f"The figures of {benchmark} in the table, on a logarithmic axis."
@@ -82,15 +82,12 @@ def _case(record: Record) -> str:
 
 
 def _spread(record: Record) -> tuple[str, str, str]:
-    iqr, median = number(record.get("iqr_s")), record["median_s"]
-    spread = f"{iqr / median:.0%}" if iqr is not None and median else ""
+    iqr = number(record.get("iqr_s"))
+    spread = "" if iqr is None else f"{iqr / record['median_s']:.0%}"
     return spread, str(record.get("runs", "")), str(record.get("commit", ""))
 
 
-def _dot(record: Record) -> dict[str, Any] | None:
-    rate, iqr, median = number(record["items_per_s"]), number(record.get("iqr_s")) or 0.0, record["median_s"]
-    if not rate:
-        return None
-    half = iqr / (2 * median) if median else 0.0
+def _dot(record: Record) -> dict[str, Any]:
+    rate, half = record["items_per_s"], (number(record.get("iqr_s")) or 0.0) / (2 * record["median_s"])
     low, high = number(rate / (1 + half)), number(rate / max(1 - half, 0.1))
-    return {"name": _case(record), "group": record["implementation"], "value": rate, "low": low, "high": high}
+    return {"name": _case(record), "group": record["implementation"], "value": number(rate), "low": low, "high": high}

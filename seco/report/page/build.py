@@ -44,6 +44,13 @@ class Given:
     records: tuple[Path, ...] = ()
 
 
+def check_given(given: Given) -> None:
+    """Raise SecoError if a run, result or record that was named is none."""
+    runs = read_runs(given.runs, data=given.data)
+    results_section(runs, given.results)
+    benchmarks_section(given.records)
+
+
 def build_page(
     given: Given,
     *,

@@ -1,7 +1,6 @@
 """Charts of a page as Vega-Lite, made by Altair; the page colours them for a light or a dark screen."""
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ Row = dict[str, Any]
 HEIGHT = 220
 MAP_HEIGHT = 420
 _DIGITS = 5  # significant: more than a screen shows
+_MOST = 1e300
 
 
 def lines_chart(
@@ -127,7 +127,7 @@ def thin(lines: Sequence[Row], most: int) -> list[list[Row]]:
 
 def number(value: object) -> float | None:
     """A number that a chart can show, in few digits; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MOST:
         return None
     return float(f"{value:.{_DIGITS}g}")
 

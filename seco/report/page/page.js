@@ -23,18 +23,20 @@
       },
     };
   };
-  const draw = (panel, again) => {
+  const draw = (panel) => {
     const found = panel.querySelector("script.images");
     const images = found ? JSON.parse(found.textContent) : {};
     for (const element of panel.querySelectorAll(".chart")) {
       const source = element.querySelector("script");
       if (source) element.spec = source.textContent;
-      if (element.drawn && !again) continue;
+      if (element.drawn) continue;
       element.drawn = true;
       const spec = JSON.parse(element.spec);
       for (const row of Object.values(spec.datasets).flat()) if (row.image) row.image = images[row.image];
       const theme = root.classList.contains("dark") ? "dark" : "light";
+      element.view?.finalize();
       window.vegaEmbed(element, spec, { actions: false, renderer: "svg", ast: true, config: colours(), tooltip: { theme } })
+        .then((result) => { element.view = result; })
         .catch((error) => { element.textContent = `This chart cannot be drawn: ${error.message}`; });
     }
   };
@@ -47,15 +49,16 @@
       panelOf(other).hidden = !chosen;
     }
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
+    window.dispatchEvent(new Event("resize"));  // charts that were hidden when the window changed measure it again
     history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
-    draw(panelOf(tab), false);
+    draw(panelOf(tab));
   };
   const wanted = () => tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
   for (const [i, tab] of tabs.entries()) {
     tab.addEventListener("click", () => select(tab));
     tab.addEventListener("keydown", (event) => {
       const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: -1 }[event.key];
-      if (to === undefined) return;
+      if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       const next = tabs.at(to % tabs.length);
       select(next);
@@ -67,7 +70,8 @@
   const remembered = (name) => { try { return localStorage.getItem(name); } catch { return null; } };
   const setTheme = (dark) => {
     root.classList.toggle("dark", dark);
-    for (const tab of tabs) if (panelOf(tab).querySelector(".chart")?.drawn) draw(panelOf(tab), true);
+    for (const chart of document.querySelectorAll(".chart")) chart.drawn = false;  // a hidden one has no width to be drawn in
+    for (const tab of tabs) if (tab.getAttribute("aria-selected") === "true") draw(panelOf(tab));
   };
   const system = matchMedia("(prefers-color-scheme: dark)");
   const chosen = remembered("seco-theme");

@@ -47,8 +47,8 @@ def patch_pictures(store: Store, rows: NDArray[np.int64], side: int) -> list[str
     Raises:
         GeoTiffError: If a patch cannot be read.
     """
-    names = visible_bands(store.band_names)
-    bands, statistics = [store.band_names.index(name) for name in names], [store.statistics[name] for name in names]
+    bands = visible_numbers(store.band_names)
+    statistics = [store.statistics[store.band_names[band]] for band in bands]
     return [picture_of(stretch(patch, statistics), side) for patch in store.read(rows, bands=bands)]
 
 

@@ -70,9 +70,14 @@ def _read(file: Path) -> Result | None:
     return content if whole else None
 
 
+def _dict(value: object) -> dict[str, Any]:
+    """What should be a dictionary, or an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def _comparable(result: Result) -> tuple[str, ...]:
     """Results are compared if protocol, data and split are the same."""
-    data, split = result["data"], result.get("split") or {}
+    data, split = result["data"], _dict(result.get("split"))
     return result["protocol"], str(data.get("fingerprint") or data.get("path")), str(split.get("sha256", ""))
 
 
@@ -114,7 +119,7 @@ def _entries(result: Result, runs: Sequence[RecordedRun]) -> list[_Entry]:
 
 def _interval(intervals: dict[str, Any], metric: str) -> tuple[float, float] | None:
     for source in ("seeds", "bootstrap"):
-        found = intervals.get(source, {}).get(metric)
+        found = _dict(intervals.get(source)).get(metric)
         if isinstance(found, list) and len(found) == 2 and None not in (low_high := [number(part) for part in found]):
             return low_high[0], low_high[1]  # type: ignore[return-value]
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seco.data.store import Store, open_store
-from seco.errors import RunError
+from seco.errors import RunError, StoreError
 from seco.pretrain.checkpoint import find_checkpoint
 from seco.pretrain.config import PretrainConfig
 from seco.pretrain.run_directory import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, PROBE_FILE, read_lines
@@ -58,7 +58,10 @@ class RecordedRun:
         Raises:
             StoreError: If it is not there.
         """
-        return open_store(self.data or self.settings.get("data", ""))
+        named = self.data or self.settings.get("data")
+        if not isinstance(named, str | Path) or not str(named):
+            raise StoreError(f"{self.path / CONFIG_FILE}: expected the name of a store, got none; name it with --data")
+        return open_store(named)
 
     @property
     def checkpoint(self) -> Path:
@@ -70,10 +73,11 @@ class RecordedRun:
         """How far it is."""
         if not self.metrics:
             return "no step yet"
-        last = self.metrics[-1]
-        steps, epochs = self.settings.get("steps"), self.settings.get("epochs")
-        step = f"step {last['step']:,}" + (f" of {steps:,}" if steps else "")
-        return f"{step}, epoch {last.get('epoch', 0) + 1:,}" + (f" of {epochs:,}" if epochs else "")
+        last, epoch = self.metrics[-1], self.metrics[-1].get("epoch")
+        done = {"step": last["step"], "epoch": epoch + 1 if isinstance(epoch, int) else None}
+        planned = {"step": self.settings.get("steps"), "epoch": self.settings.get("epochs")}
+        parts = [f"{name} {_count(done[name])}" + (f" of {_count(planned[name])}" if planned[name] else "") for name in done]
+        return ", ".join(parts)
 
 
 def read_runs(paths: Sequence[Path], *, data: Path | None = None) -> list[RecordedRun]:
@@ -103,6 +107,10 @@ def _read(path: Path, name: str, data: Path | None) -> RecordedRun:
     return RecordedRun(path, name, settings, environment, metrics, probes, text, tuple(missing), data)
 
 
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
 def _names(paths: Sequence[Path]) -> list[str]:
     """The last parts of each path, as many as tell them apart."""
     whole = [path.absolute().parts for path in paths]
@@ -128,8 +136,9 @@ def _read_json(file: Path, missing: list[str]) -> dict[str, Any]:
 
 
 def _read_log(file: Path, missing: list[str]) -> list[dict[str, Any]]:
-    lines = read_lines(file)
+    # Counted first: a line that is written meanwhile is not taken for a damaged one.
     total = len(file.read_bytes().splitlines()) if file.is_file() else 0
+    lines = read_lines(file)
     if not total:
         missing.append(f"{file.name} has no lines yet.")
     elif len(lines) < total:

@@ -1,6 +1,5 @@
 """Some patches of a run's store, and what its encoder makes of them."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,6 +86,6 @@ def _vectors(file: Path, changed_ns: int, path: Path, fingerprint: str) -> NDArr
     rows = _sample(path, fingerprint).rows
     if len(rows) < 3:
         raise DataError(f"{path}: expected at least 3 patches to compare, got {len(rows)}")
-    features = extract_features(encoder, images, rows=rows, batch_size=64, threads=os.cpu_count())
+    features = extract_features(encoder, images, rows=rows, batch_size=64)
     vectors: NDArray[np.float64] = unit_vectors(features).numpy()
     return vectors

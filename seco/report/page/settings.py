@@ -7,6 +7,7 @@ from typing import Any
 from seco.pretrain.config import PretrainConfig
 
 from .blocks import Block, Note, Section, Table
+from .charts import number
 from .run import RecordedRun
 
 
@@ -37,7 +38,7 @@ def _state(runs: Sequence[RecordedRun]) -> list[list[str]]:
     rows = [["state", *(run.progress for run in runs)]]
     for label, name, form in (("loss", "loss", "{:.4f}"), ("locations/s", "locations_per_s", "{:,.0f}")):
         values = [run.metrics[-1].get(name) if run.metrics else None for run in runs]
-        rows.append([label, *(form.format(value) if isinstance(value, int | float) else "" for value in values)])
+        rows.append([label, *("" if (shown := number(value)) is None else form.format(shown) for value in values)])
     return [*rows, ["directory", *(str(run.path) for run in runs)]]
 
 

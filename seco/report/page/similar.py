@@ -36,9 +36,14 @@ def similar_sections(runs: Sequence[RecordedRun]) -> list[Section]:
             missing = Note(f"{run.name}: its encoder cannot be shown: {error}", warns=True)
             neighbours.append(missing)
             maps.append(missing)
+    return sections_of(neighbours, maps, images)
+
+
+def sections_of(neighbours: Sequence[Block], maps: Sequence[Block], images: dict[str, str] | None = None) -> list[Section]:
+    """The two tabs that need an encoder."""
     return [
         Section("neighbours", "Neighbours", neighbours),
-        Section("embedding", "Embedding", maps, images),
+        Section("embedding", "Embedding", maps, images or {}),
     ]
 
 
@@ -54,7 +59,7 @@ def _gallery(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> 
     rows = []
     for i in _queries(sample.places, askable):
         tiles = [Tile(sample.pictures[i], f"asked: {sample.caption(i)}")]
-        for j in order[i, :NEIGHBOURS]:
+        for j in order[i, : min(NEIGHBOURS, len(order) - 1)]:
             text = f"{similarity[i, j]:.2f}, {sample.caption(j)}"
             tiles.append(Tile(sample.pictures[j], text, good=bool(sample.places[i] == sample.places[j])))
         rank = int(np.argmax(same[i])) + 1

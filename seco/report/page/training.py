@@ -1,6 +1,7 @@
 """How training went: loss, accuracy of each sub-space, learning rate, throughput and waiting, probes."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -89,7 +90,7 @@ def _probes(runs: Sequence[RecordedRun]) -> list[Chart]:
     for protocol, metric in metrics:
         several = len(runs) > 1
         of_chart = lines.setdefault(title + (f"{protocol}, {metric}" if several else protocol), [])
-        of_chart += [(run, metric, run.name if several else metric) for run in runs]
+        of_chart += [(_of_protocol(run, protocol), metric, run.name if several else metric) for run in runs]
     for name, of_chart in lines.items():
         rows = [row for run, metric, series in of_chart for row in _probe_rows(run, metric, series)]
         if rows:
@@ -98,10 +99,16 @@ def _probes(runs: Sequence[RecordedRun]) -> list[Chart]:
     return charts
 
 
+def _of_protocol(run: RecordedRun, protocol: str) -> RecordedRun:
+    """The run with the probes of one protocol: a resumed run may have several."""
+    return replace(run, probes=[line for line in run.probes if str(line.get("protocol")) == protocol])
+
+
 def _probe_rows(run: RecordedRun, metric: str, series: str) -> list[dict[str, Any]]:
     rows = _rows(run.probes, series, partial(_nested, "metrics", metric))
     chance = [number(_nested("chance", metric, line)) for line in run.probes]
-    return [row | {"level": chance[-1]} for row in rows]
+    level = next((value for value in reversed(chance) if value is not None), None)
+    return [row | {"level": level} for row in rows]
 
 
 def _nested(field: str, name: str, line: dict[str, Any]) -> object:
@@ -115,7 +122,7 @@ def _rows(
     """Points of a line: means over neighbouring lines where there are too many."""
     rows = []
     for group in thin(lines, MOST_POINTS):
-        found = [(step, value) for line in group if (step := number(line["step"])) is not None
+        found = [(step, value) for line in group if number(step := line["step"]) is not None
                  and (value := number(value_of(line))) is not None]  # fmt: skip
         if found:
             steps, values = zip(*found, strict=True)

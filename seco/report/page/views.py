@@ -49,7 +49,7 @@ def _drawn(config: PretrainConfig, path: Path, fingerprint: str) -> tuple[list[t
         normalization=replace(given.of_loader, mean=(0.0,) * len(bands), std=(1.0,) * len(bands)),
         table=given.table,
         size=min(config.size, SIDE),
-        batch_size=min(LOCATIONS, len(store)),
+        batch_size=min(LOCATIONS, int((store.locations["num_dates"] >= given.recipe.num_dates).sum()) or 1),
         seed=config.seed,
         max_bad_fraction=1.0,
     )
@@ -81,4 +81,5 @@ def _describe(view: np.void) -> str:
         f"blur σ {view['blur_sigma']:.1f}": view["blur_sigma"] > 0,
         "flip": bool(view["flip"]),
     }
-    return ", ".join(["crop", *(name for name, was in done.items() if was)])
+    crop = f"crop of {view['crop_width']} × {view['crop_height']} px"
+    return ", ".join([crop, *(name for name, was in done.items() if was)])

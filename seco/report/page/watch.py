@@ -15,16 +15,13 @@ from markupsafe import escape
 from seco.errors import ConfigError, SecoError
 
 from .blocks import Note, Section
-from .build import Given, build_page
+from .build import Given, build_page, check_given
 from .run import RecordedRun
-from .similar import similar_sections
+from .similar import sections_of, similar_sections
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_REST = 9  # times as long as the encoder was at work: a tenth of one core at most is taken from training
-_PENDING = [
-    Section(name, title, [Note("The encoder is at work on this; the page loads again when it is done.")])
-    for name, title in (("neighbours", "Neighbours"), ("embedding", "Embedding"))
-]
+LOOPBACK = ("127.0.0.1", "localhost")
+_REST = 9  # times as long as the encoder was at work
+_AT_WORK = Note("The encoder is at work on this; the page loads again when it is done.")
 
 
 class LivePage:
@@ -40,13 +37,16 @@ class LivePage:
         self._lock = threading.Lock()
         self._work: Future[None] | None = None
         self._finished, self._rest_until = 0, 0.0
-        self._similar, self._of = _PENDING, ""  # and the checkpoints that the newest work is of
+        self._similar, self._of = sections_of([_AT_WORK], [_AT_WORK]), ""  # and the checkpoints that the newest work is of
         self._page, self._page_stamp = b"", b""
 
     def stamp(self) -> bytes:
         """What changes when there is something new, in letters and digits."""
-        files = [path for run in self._given.runs for path in _watched(run)]
-        return f"{_stamp_of(files)}-{self._finished}".encode()
+        given = self._given
+        files = [path for run in given.runs for path in _watched(run)]
+        files += [file for path in (*given.results, *given.records) for file in (path, *path.glob("*.json"))]
+        rested = self._finished > 0 and time.monotonic() >= self._rest_until  # a newer checkpoint's turn has come
+        return f"{_stamp_of(files)}-{self._finished}-{rested:d}".encode()
 
     def page(self) -> bytes:
         """The page as it is now, as HTML."""
@@ -55,7 +55,7 @@ class LivePage:
             if stamp != self._page_stamp:
                 try:
                     self._page = build_page(self._given, similar=self._sections, stamp=stamp.decode()).encode()
-                except SecoError as error:  # a run that is being replaced
+                except (SecoError, OSError) as error:  # a run that is being replaced
                     self._page = _apology(str(error))
                 self._page_stamp = stamp
             return self._page
@@ -63,8 +63,6 @@ class LivePage:
     def _sections(self, runs: Sequence[RecordedRun]) -> list[Section]:
         """Those of the newest checkpoints that are done; work on newer ones begins if none is under way."""
         now = _stamp_of([run.checkpoint for run in runs])
-        if self._work is not None and self._work.done():
-            self._work.result()  # a bug is not to be hidden
         idle = (self._work is None or self._work.done()) and time.monotonic() >= self._rest_until
         if idle and self._of != now:
             self._of = now
@@ -75,6 +73,9 @@ class LivePage:
         start = time.monotonic()
         try:
             self._similar = similar_sections(runs)
+        except Exception as error:  # whatever it is, the rest of the page goes on
+            failed = Note(f"This cannot be shown: {type(error).__name__}: {error}", warns=True)
+            self._similar = sections_of([failed], [failed])
         finally:
             now = time.monotonic()
             self._rest_until = now + _REST * (now - start)
@@ -91,8 +92,9 @@ def serve(given: Given, *, host: str, port: int, started: Callable[[str], None])
         started: Told the address of the page.
 
     Raises:
-        ConfigError: If the address is in use or not this machine's.
+        SecoError: If what is to be shown cannot be read, or the address is in use or not this machine's.
     """
+    check_given(given)
     live = LivePage(given)
     try:
         server = _Server((host, port), _handler(live, host))
@@ -120,7 +122,7 @@ def _handler(live: LivePage, host: str) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             answers = {"/": ("text/html; charset=utf-8", live.page), "/stamp": ("text/plain", live.stamp)}
-            if host in LOOPBACK and self.headers.get("Host", "").rsplit(":", 1)[0].strip("[]") not in LOOPBACK:
+            if host in LOOPBACK and self.headers.get("Host", "").rsplit(":", 1)[0] not in LOOPBACK:
                 # A page of elsewhere whose name was pointed at this machine may not read it.
                 self.send_error(HTTPStatus.FORBIDDEN)
                 return

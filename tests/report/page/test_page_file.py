@@ -50,6 +50,23 @@ def test_a_run_without_anything_opens(tmp_path):
         assert said in page
 
 
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", {"epochs": "many", "steps": [1], "data": 5}),
+        ("config.json", {"data": None}),
+        ("metrics.jsonl", {"step": None, "epoch": None, "loss": {}}),
+        ("metrics.jsonl", {"step": "3", "accuracy": [], "loss": 10**400}),
+        ("probe.jsonl", {"step": 1, "metrics": {"a": "b"}, "chance": []}),
+        ("retrieval.json", {"split": [1], "interval_95": {"seeds": None}, "untrained": {"metrics": {}, "interval_95": []}}),
+    ],
+)
+def test_odd_values_do_not_stop_the_page(run, file, content):
+    old = json.loads((run / file).read_text()) if file == "retrieval.json" else {}
+    (run / file).write_text(json.dumps(old | content))
+    assert build_page(Given((run,))).startswith("<!doctype html>")
+
+
 def test_command_writes_the_page(trained, tmp_path):
     out = tmp_path / "report.html"
     result = CliRunner().invoke(main, ["report", str(trained / "one"), "--out", str(out), "--data", str(trained / "store")])

@@ -33,6 +33,7 @@ def opened(browser, page):
     browser.get("about:blank")
     browser.get(page.as_uri())
     browser.execute_script("localStorage.clear()")
+    browser.refresh()
     yield browser
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
@@ -104,11 +105,28 @@ def test_a_theme_is_chosen_and_kept(opened):
     assert opened.execute_script(colour) == dark
 
 
+def test_charts_of_hidden_tabs_keep_their_width(opened):
+    """Theme and size of the window change while another tab is shown."""
+    tabs, width = (
+        browsing.tabs(opened),
+        "return document.querySelector('#training .chart svg').getBoundingClientRect().width",
+    )
+    tabs["training"].click()
+    until(lambda: charts(opened, "training"))
+    before = opened.execute_script(width)
+    tabs["data"].click()
+    opened.find_element("id", "theme").click()
+    opened.set_window_size(1300, 900)
+    tabs["training"].click()
+    until(lambda: opened.execute_script(width) > before / 2)
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_contrast(opened, dark):
     """At least 4.5 to 1 as WCAG 2.2 asks (1.4.3), for the page's colours of text on those behind it."""
     if dark:
         opened.find_element("id", "theme").click()
+    assert opened.execute_script("return document.documentElement.classList.contains('dark')") == dark
     colours = opened.execute_script(
         "const of = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();"
         "return Object.fromEntries(['ink', 'soft', 'paper', 'card', 'accent', 'warn', 'warn-back', 'mark'].map("

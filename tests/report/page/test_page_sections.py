@@ -141,9 +141,10 @@ def test_what_was_done_to_a_view_is_said():
     view = np.zeros(1, VIEW_DTYPE)[0]
     for name in ("brightness", "contrast", "saturation"):
         view[name] = 1
-    assert views._describe(view) == "crop"
+    view["crop_width"], view["crop_height"] = 9, 8
+    assert views._describe(view) == "crop of 9 × 8 px"
     view["hue"], view["grey"], view["blur_sigma"], view["flip"] = 0.1, True, 1.25, True
-    assert views._describe(view) == "crop, jitter, grey, blur σ 1.2, flip"
+    assert views._describe(view) == "crop of 9 × 8 px, jitter, grey, blur σ 1.2, flip"
 
 
 def test_neighbours_are_the_most_similar(runs):
