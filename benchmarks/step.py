@@ -59,7 +59,8 @@ def _measure(work: "Work", case: str, *, runs: int, data: Path | None) -> list[R
     }
     parts = {(case, "seco"): work.step}
     if device == "cpu":  # fp32 is what a CPU trains in unless it is told otherwise, a GPU's step above is bf16
-        works[f"{case}-bf16", "seco"] = lambda: work.step(views=work.views, dtype=torch.bfloat16)
+        views = work.make_views(torch.bfloat16)
+        works[f"{case}-bf16", "seco"] = lambda: work.step(views=views, dtype=torch.bfloat16)
     if data is not None:
         parts[f"{case}-end-to-end", "seco"] = works[f"{case}-end-to-end", "seco"] = _end_to_end(work, data)
     wait = torch.cuda.synchronize if device == "cuda" else None
