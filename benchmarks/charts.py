@@ -5,6 +5,7 @@ A picture holds the SHA-256 of the numbers that it was drawn from, which a test 
 
 import hashlib
 import json
+import math
 import re
 
 from matplotlib.figure import Figure
@@ -17,6 +18,8 @@ FIGURES = ROOT / "docs" / "figures"
 SOURCE = "records-sha256"  # key of the picture's text
 DPI = 150
 COLOUR = "#1f6f8b"
+LINES = (6, -6, 14, -14, 22, -22)  # of names above and below their dots, points
+HALF_LETTER = 0.036  # of a name, in powers of e on the axis: neighbours' names must not touch
 
 
 def main() -> None:
@@ -55,13 +58,16 @@ def speed(records: Records) -> list[tuple[str, str, float]]:
 def draw_speed(ratios: list[tuple[str, str, float]]) -> Figure:
     """A line a task, a dot a peer with its name."""
     rows = list(dict.fromkeys(row for row, _, _ in ratios))
-    figure = Figure(figsize=(11, 0.56 * len(rows) + 0.9), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(9, 0.55 * len(rows) + 0.9), dpi=DPI, layout="constrained")
     axes = figure.subplots()
     for y, row in enumerate(rows):
         of_row = sorted((ratio, peer) for name, peer, ratio in ratios if name == row)
-        for i, (ratio, peer) in enumerate(of_row):
+        taken: dict[float, float] = {}  # height of a line of names → where its last one ends, as a power of e
+        for ratio, peer in of_row:
             axes.scatter(ratio, y, s=40, color=COLOUR, zorder=3)
-            height = (6, -6, 15)[i % 3]  # neighbours' names lie at different heights
+            half = HALF_LETTER * len(peer)
+            height = next(h for h in LINES if taken.get(h, -math.inf) < math.log(ratio) - half)
+            taken[height] = math.log(ratio) + half
             place = {"xytext": (0, height), "va": "bottom" if height > 0 else "top"}
             axes.annotate(peer, (ratio, y), textcoords="offset points", ha="center", fontsize=7, **place)  # type: ignore[arg-type]
     axes.axvline(1.0, color="#333333", linewidth=1)
@@ -76,7 +82,7 @@ def draw_speed(ratios: list[tuple[str, str, float]]) -> Figure:
     axes.grid(axis="x", color="#e5e5e5")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    figure.suptitle("How many times as fast as its peers seco is, in the same run (CPU)", fontsize=11)
+    axes.set_title("How many times as fast as its peers seco is, in the same run (CPU)", fontsize=11, loc="left")
     return figure
 
 
@@ -114,13 +120,13 @@ def draw_growth(panels: dict[str, list[tuple[float, float]]]) -> Figure:
         axes.set_title("seconds to open" if what == "locations" else "locations/s", fontsize=8, loc="left")
         if what == "locations":
             axes.set(xscale="log", yscale="log", ylim=(0.05, 5))
-            axes.set_xticks(x, [f"{value / 1000:,.0f} k" for value in x])
+            axes.set_xticks(x, [f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k" for value in x])
             axes.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_minor_locator(NullLocator())
         else:
             axes.set_xticks(x)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.1 * max(y))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.tick_params(labelsize=7)
         axes.grid(color="#eeeeee")

@@ -66,7 +66,8 @@ def _measure(work: "Work", case: str, *, runs: int, data: Path | None, compiled:
     if not compiled:
         works[case, "seco-2021"] = work.step_2021
         if device == "cpu":  # fp32 is what a CPU trains in unless it is told otherwise, a GPU's step above is bf16
-            works[f"{case}-bf16", "seco"] = lambda: work.step(views=work.views, dtype=torch.bfloat16)
+            halves = work.make_views(torch.bfloat16)
+            works[f"{case}-bf16", "seco"] = lambda: work.step(views=halves, dtype=torch.bfloat16)
         for end, loader in _LOADERS.items():
             if data is not None and (loader != "dali" or _core.dali_version):
                 parts[f"{case}-{end}", "seco"] = works[f"{case}-{end}", "seco"] = _end_to_end(work, data, loader)

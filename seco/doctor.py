@@ -15,7 +15,9 @@ from seco.report.environment import package_versions
 
 # distribution -> (what is not possible without it, what to install)
 _REINSTALL = "pip install seco-eo"
-_GPU, _COLLECT = "pip install 'seco-eo[gpu]'", "pip install 'seco-eo[collect]'"
+_GPU, _COLLECT, _EVALUATE, _EXPORT = (
+    f"pip install 'seco-eo[{extra}]'" for extra in ("gpu", "collect", "evaluate", "export")
+)
 PACKAGES = {
     "torch": ("no training and no evaluation", _REINSTALL),
     "torchvision": ("timm does not import: no backbones", _REINSTALL),
@@ -36,6 +38,8 @@ PACKAGES = {
     "nvidia-libnvcomp-cu13": ("GeoTIFFs are decompressed on the CPU only", _GPU),
     "earthengine-api": ("no collect --source earthengine", _COLLECT),
     "pystac-client": ("no collect --source stac", _COLLECT),
+    "segmentation_models_pytorch": ("no evaluate change", _EVALUATE),
+    "onnxruntime": ("no export --format onnx", _EXPORT),
 }
 CODECS = ("none", "lzw", "deflate", "zstd")
 _SIMD = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "amx_bf16", "asimd", "sve")

@@ -89,6 +89,8 @@ class StepTimes:
         if stage == "loss":
             return "The logits compare every query with the queue: take a smaller --queue."
         ways = ["--precision bf16"] if device == "cuda" and precision == "fp32" else []
+        if device == "cpu" and precision == "fp32":
+            ways.append("--precision bf16 where `seco doctor` shows avx512_bf16 or amx_bf16")
         ways += ["--compile", "a smaller --backbone or --size"] + (["--device cuda"] if device == "cpu" else [])
         return f"The encoders limit, as they should: {', '.join(ways)}."
 

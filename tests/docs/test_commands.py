@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from pages import PAGES, ROOT, blocks, commands
 from seco.cli.main import main
 
+pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul")  # rasterio of its own dependency
+
 # Options added at the end, where they win, so that no command takes hours. The longest beginning counts.
 SMALLER = {
     ("seco",): [],
@@ -34,6 +36,9 @@ SMALLER = {
 ELSEWHERE = {
     ("pip", "install"): "sets up an environment; tests/packaging does",
     ("make",): "builds and measures; CI runs `make test`",
+    ("python", "-m", "benchmarks"): "tests/test_benchmarks.py",
+    ("python", "-m", "benchmarks.tables"): "tests/test_benchmarks.py",
+    ("python", "-m", "benchmarks.charts"): "tests/test_benchmarks.py",
     ("earthengine", "authenticate"): "needs an account",
     ("srun",): "needs SLURM; tests/pretrain/test_ranks.py sets its variables",
     ("seco", "collect", "--source", "earthengine"): "tests/collect/test_earthengine_cli.py",
@@ -70,7 +75,6 @@ def folder(pristine, tmp_path, monkeypatch):
     return copy
 
 
-@pytest.mark.filterwarnings("ignore:Use `@` matmul")  # rasterio of its own dependency
 @pytest.mark.parametrize("command", HERE, ids=str)
 def test_command(command, folder):
     words = [*command.words, *longest(SMALLER, command.words)]

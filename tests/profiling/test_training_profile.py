@@ -59,6 +59,8 @@ def test_the_longest_stage_limits():
     assert found.limiting == "backward"
     assert "--precision bf16" in found.advice("cuda", "fp32")
     assert "--device cuda" in found.advice("cpu", "fp32")
+    assert "--precision bf16 where" in found.advice("cpu", "fp32")
+    assert "bf16" not in found.advice("cpu", "bf16")
     page = describe(found, caption="A run", device="cpu", precision="fp32")
     assert "**Limiting: backward, 60% of a step.**" in page
     assert "3 steps: 1000.0 ms each, 8 locations/s" in page
