@@ -39,10 +39,8 @@ def decoder(bands: Sequence[int]) -> Callable[[Sequence[Path]], list[NDArray[np.
 
 
 def _library() -> ctypes.CDLL:
-    """The libgdal that rasterio has loaded, whatever its wheel called it."""
-    with rasterio.Env():  # registers the drivers
-        loaded = [line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libgdal" in line]
-    gdal = ctypes.CDLL(loaded[0])
+    """The libgdal of rasterio, found as what its extension modules are linked with: pyogrio brings another one."""
+    gdal = ctypes.CDLL(rasterio._base.__file__)
     gdal.GDALAllRegister()
     gdal.GDALOpen.restype = ctypes.c_void_p
     gdal.GDALOpen.argtypes = [ctypes.c_char_p, ctypes.c_int]
