@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Serve the page of `seco report` during training.
 
-    The page loads itself again when there is something new. The server only reads, with the least priority, on the
+    The page takes up what is new by itself. The server only reads, with the least priority, on the
     CPU. Ctrl-C ends it.
 
     \b

@@ -8,7 +8,8 @@ from typing import Any
 from seco.errors import DataError
 
 from .blocks import Block, Chart, Heading, Note, Section, Table
-from .charts import intervals_chart, number
+from .charts import intervals_chart
+from .numbers import number
 
 Record = dict[str, Any]
 _WORDS, _NUMBERS = ("benchmark", "case", "implementation", "machine", "unit"), ("items_per_s", "median_s")

@@ -1,6 +1,5 @@
 """Charts of a page as Vega-Lite, made by Altair; the page colours them for a light or a dark screen."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +8,6 @@ import altair as alt
 Row = dict[str, Any]
 HEIGHT = 220
 MAP_HEIGHT = 420
-_DIGITS = 5  # significant: more than a screen shows
-_MOST = 1e300
 
 
 def lines_chart(
@@ -116,20 +113,6 @@ def intervals_chart(rows: Sequence[Row], *, x: str, order: Sequence[str], percen
 def _legend() -> alt.Legend:
     """Below the chart, whose width it leaves alone on a phone."""
     return alt.Legend(orient="bottom", columns=2, labelLimit=170)
-
-
-def thin(lines: Sequence[Row], most: int) -> list[list[Row]]:
-    """Runs of neighbouring lines, ``most`` at most, about equally long: what a screen can show apart."""
-    count = min(most, len(lines))
-    edges = [len(lines) * i // count for i in range(count + 1)] if count else [0]
-    return [list(lines[start:end]) for start, end in itertools.pairwise(edges)]
-
-
-def number(value: object) -> float | None:
-    """A number that a chart can show, in few digits; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _MOST:
-        return None
-    return float(f"{value:.{_DIGITS}g}")
 
 
 def _data(rows: Sequence[Row]) -> alt.InlineData:

@@ -3,6 +3,8 @@
   const root = document.documentElement;
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
+  const panels = tabs.map(panelOf);
+  const served = new Map(panels.map((panel) => [panel, panel.innerHTML]));  // before charts are drawn in it
 
   // Charts are drawn when their tab is first seen: a long run opens at once.
   const colours = () => {
@@ -26,6 +28,7 @@
   const draw = (panel) => {
     const found = panel.querySelector("script.images");
     const images = found ? JSON.parse(found.textContent) : {};
+    const drawings = [];
     for (const element of panel.querySelectorAll(".chart")) {
       const source = element.querySelector("script");
       if (source) element.spec = source.textContent;
@@ -35,10 +38,12 @@
       for (const row of Object.values(spec.datasets).flat()) if (row.image) row.image = images[row.image];
       const theme = root.classList.contains("dark") ? "dark" : "light";
       element.view?.finalize();
-      window.vegaEmbed(element, spec, { actions: false, renderer: "svg", ast: true, config: colours(), tooltip: { theme } })
+      const options = { actions: false, renderer: "svg", ast: true, config: colours(), tooltip: { theme } };
+      drawings.push(window.vegaEmbed(element, spec, options)
         .then((result) => { element.view = result; })
-        .catch((error) => { element.textContent = `This chart cannot be drawn: ${error.message}`; });
+        .catch((error) => { element.textContent = `This chart cannot be drawn: ${error.message}`; }));
     }
+    return Promise.all(drawings);
   };
 
   const select = (tab) => {
@@ -82,18 +87,37 @@
     try { localStorage.setItem("seco-theme", root.classList.contains("dark") ? "dark" : "light"); } catch { /* a page of a disk may keep nothing */ }
   });
 
-  for (const box of document.querySelectorAll(".only-marked")) {
-    box.addEventListener("change", () => box.closest(".card").classList.toggle("only", box.checked));
-  }
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches(".only-marked")) target.closest(".card").classList.toggle("only", target.checked);
+  });
 
   select(wanted() || tabs[0]);
 
-  // `seco watch` serves the page with a stamp: when there is something new it is loaded again, on the same tab.
-  const stamp = document.body.dataset.stamp;
-  if (stamp) setInterval(async () => {
-    try {
-      const now = await (await fetch("/stamp")).text();
-      if (now !== stamp) location.reload();
-    } catch { /* the server ended: the page stays as it is */ }
-  }, 5000);
+  // `seco watch` serves the page with a stamp: when there is something new, sections that changed take the place of the old.
+  const text = async (path) => (await fetch(path)).text();
+  const renew = async () => {
+    if (await text("/stamp") === document.body.dataset.stamp) return;
+    const page = new DOMParser().parseFromString(await text("/"), "text/html");
+    if (!page.body.dataset.stamp) { location.reload(); return; }  // it says what is wrong, and tries again
+    document.title = page.title;
+    for (const part of ["header h1", "header p", "footer"]) {
+      document.querySelector(part).replaceWith(page.querySelector(part));
+    }
+    for (const panel of panels) {
+      const content = page.getElementById(panel.id).innerHTML;
+      if (content === served.get(panel)) continue;
+      served.set(panel, content);
+      for (const chart of panel.querySelectorAll(".chart")) chart.view?.finalize();
+      panel.style.minHeight = `${panel.offsetHeight}px`;  // keeps the place that is looked at until the charts are drawn
+      panel.innerHTML = content;
+      if (!panel.hidden) await draw(panel);
+      panel.style.minHeight = "";
+    }
+    document.body.dataset.stamp = page.body.dataset.stamp;
+  };
+  const follow = async () => {
+    try { await renew(); } catch { /* the server ended: the page stays as it is */ }
+    setTimeout(follow, 5000);
+  };
+  if (document.body.dataset.stamp) setTimeout(follow, 5000);
 })();

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from seco.errors import DataError
 
 from .blocks import Block, Chart, Heading, Note, Section, Table
-from .charts import intervals_chart, number
+from .charts import intervals_chart
+from .numbers import number
 from .run import RecordedRun
 
 Result = dict[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from seco.pretrain.config import PretrainConfig
 
 from .blocks import Block, Note, Section, Table
-from .charts import number
+from .numbers import number
 from .run import RecordedRun
 
 

@@ -12,7 +12,8 @@ from seco.report.embedding_map import MONTHS, YEAR, project
 from seco.report.store_summary import months_of
 
 from .blocks import Block, Chart, Gallery, Note, Section, Tile
-from .charts import dots_chart, number
+from .charts import dots_chart
+from .numbers import number
 from .run import RecordedRun
 from .sample import Sample, encode_sample
 

@@ -7,7 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from .blocks import Block, Chart, Heading, Note, Section, Text
-from .charts import lines_chart, number, thin
+from .charts import lines_chart
+from .numbers import number, thin
 from .run import RecordedRun
 
 MOST_POINTS = 500  # of a line: a run may have a hundred thousand

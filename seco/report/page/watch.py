@@ -21,7 +21,7 @@ from .similar import sections_of, similar_sections
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _REST = 9  # times as long as the encoder was at work
-_AT_WORK = Note("The encoder is at work on this; the page loads again when it is done.")
+_AT_WORK = Note("The encoder is at work on this; it is shown here when it is done.")
 
 
 class LivePage:

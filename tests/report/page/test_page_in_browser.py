@@ -178,11 +178,28 @@ def test_a_run_of_200_epochs_opens(browser, run):
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
-def test_a_page_that_is_served_loads_itself_again(browser, live, run):
+def test_a_page_that_is_served_takes_up_what_is_new(browser, live, run):
+    """Sections without anything new stay the elements that they were."""
     browser.get(f"{live[1]}/#training")
+    until(lambda: charts(browser, "training"))
+    browser.execute_script("for (const title of document.querySelectorAll('h2')) title.dataset.old = 'yes'")
     with (run / "metrics.jsonl").open("a") as log:
         log.write(json.dumps({"step": 7, "epoch": 2, "loss": 1.0}) + "\n")
     said = "return document.querySelector('header p').textContent"
     until(lambda: browser.execute_script(said) == "step 7, epoch 3 of 2")
-    assert browser.execute_script("return location.hash") == "#training"
+    old = "return [...document.querySelectorAll('h2[data-old]')].map((title) => title.parentElement.id)"
+    assert {"data", "views", "evaluation"} <= set(browser.execute_script(old))
+    until(lambda: "training" not in browser.execute_script(old) and charts(browser, "training"))
+    steps = "#training .chart path[aria-label^='optimiser step: 7;']"
+    assert until(lambda: browser.find_elements("css selector", steps))
+    assert browser.execute_script("return document.querySelector('section:not([hidden])').id") == "training"
     assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def test_a_page_whose_run_went_away_says_so_and_comes_back(browser, live, run):
+    browser.get(live[1])
+    away = run.rename(run.with_name("elsewhere"))
+    until(lambda: "no such folder" in browser.find_element("css selector", "body").text)
+    away.rename(run)
+    until(lambda: browsing.tabs(browser))
+    browser.get_log("browser")
