@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.loader import drain
-from benchmarks.record import Record, make_record, on_cores, time_in_turns
+from benchmarks.record import Record, make_record, on_cores, time_runs
 from seco.bands import RGB, SENTINEL2_L1C
 from seco.collect.synthetic.source import Request, collect
 from seco.data.loader import Loader
@@ -49,8 +49,8 @@ def run(*, device: str, quick: bool) -> list[Record]:
             works[f"patch-{size}px", 1] = _epoch(stores[size], RGB, 1, quick=quick)
         for threads in sorted({*range(1, min(cores, 4) + 1), cores}):
             works[f"threads-{threads}", threads] = _epoch(stores[base], RGB, threads, quick=quick)
-        seconds = time_in_turns(works, runs=runs)
-        records = [_record(case, threads, locations, seconds[case, threads]) for case, threads in works]
+        # Not in turns: a loader keeps the memory of its batches, which one of another size would make it give up.
+        records = [_record(case, threads, locations, time_runs(work, runs=runs)) for (case, threads), work in works.items()]
         for ranks in (1, 2):
             times = _training_seconds(stores[base].path, Path(folder) / f"run-{ranks}", ranks, quick=quick)
             batch = 4 if quick else BATCH

@@ -23,6 +23,7 @@ from seco.ops.recipe import RECIPES
 
 HEIGHT = WIDTH = 264
 SEED = 0
+CALLS = 8  # of seco in a run: one alone is so short that waking a thread would show
 
 
 def run(*, device: str, quick: bool) -> list[Record]:
@@ -38,15 +39,20 @@ def _run_cpu(*, quick: bool) -> list[Record]:
     works: dict[tuple[str, str, int], Callable[[], object]] = {}
     params = _drawn("moco", locations)
     for count in sorted({1, os.cpu_count() or 1}):
-        works["moco-rgb-uint8", "seco", count] = lambda n=count: _ours(pixels, params, threads=n)  # type: ignore[misc]
+        works["moco-rgb-uint8", "seco", count] = _repeated(lambda n=count: _ours(pixels, params, threads=n))  # type: ignore[misc]
     for name, peer in view_peers.on_cpu(images).items():
         view_peers.check(name, peer(), len(images))
         works["moco-rgb-uint8", name, 1] = peer
+    seconds = time_in_turns({key: on_cores(key[2], work) for key, work in works.items()}, runs=runs)
     many = _pixels(locations, channels=12, dtype=np.uint16)
     of_many = _drawn("moco", locations, bands=12)
-    works["moco-12-bands-uint16", "seco", 1] = lambda: _ours(many, of_many, threads=1)
-    seconds = time_in_turns({key: on_cores(key[2], work) for key, work in works.items()}, runs=runs)
-    return [_record(case, name, "cpu", threads, params.size, s) for (case, name, threads), s in seconds.items()]
+    # By itself: memory of another size would be given up and taken again in every turn.
+    alone = on_cores(1, _repeated(lambda: _ours(many, of_many, threads=1)))
+    seconds["moco-12-bands-uint16", "seco", 1] = time_runs(alone, runs=runs)
+    return [
+        _record(case, name, "cpu", threads, params.size * (CALLS if name == "seco" else 1), of_runs)
+        for (case, name, threads), of_runs in seconds.items()
+    ]
 
 
 def _run_cuda(*, quick: bool) -> list[Record]:
@@ -89,13 +95,16 @@ def _run_cuda(*, quick: bool) -> list[Record]:
 
 def _time_queued(work: Callable[[], object], *, runs: int) -> list[float]:
     """Seconds of a call that follows others on the GPU, whose queue never runs empty, as in training."""
-    calls = 8
+    runs_of_several = time_runs(_repeated(work), runs=runs, synchronise=torch.cuda.synchronize)
+    return [seconds / CALLS for seconds in runs_of_several]
 
+
+def _repeated(work: Callable[[], object]) -> Callable[[], None]:
     def several() -> None:
-        for _ in range(calls):
+        for _ in range(CALLS):
             work()
 
-    return [seconds / calls for seconds in time_runs(several, runs=runs, synchronise=torch.cuda.synchronize)]
+    return several
 
 
 def _kernels(pixels: torch.Tensor, params: np.ndarray, dtype: str) -> Callable[[], torch.Tensor]:
