@@ -78,7 +78,7 @@ def draw_speed(ratios: list[tuple[str, str, float]]) -> Figure:
     axes.set_yticks(range(len(rows)), rows)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     every = [ratio for _, _, ratio in ratios]
-    axes.set_xlim(min([0.7, *(0.7 * ratio for ratio in every)]), max([90, *(1.4 * ratio for ratio in every)]))
+    axes.set_xlim(min(0.45, *(0.7 * ratio for ratio in every)), max(90, *(1.4 * ratio for ratio in every)))
     axes.grid(axis="x", color="#e5e5e5")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
