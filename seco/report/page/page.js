@@ -98,7 +98,11 @@
   const renew = async () => {
     if (await text("/stamp") === document.body.dataset.stamp) return;
     const page = new DOMParser().parseFromString(await text("/"), "text/html");
-    if (!page.body.dataset.stamp) { location.reload(); return; }  // it says what is wrong, and tries again
+    if (!page.body.dataset.stamp) {  // the runs cannot be read: what is shown of them stays, under what is wrong
+      document.querySelector("header p").textContent = page.body.textContent;
+      document.body.dataset.stamp = "?";
+      return;
+    }
     document.title = page.title;
     for (const part of ["header h1", "header p", "footer"]) {
       document.querySelector(part).replaceWith(page.querySelector(part));

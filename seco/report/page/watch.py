@@ -163,5 +163,5 @@ def _stamp_of(files: Sequence[Path]) -> str:
 
 
 def _apology(text: str) -> bytes:
-    head = "<!doctype html><meta charset=utf-8><meta http-equiv=refresh content=3><title>seco</title>"
+    head = "<!doctype html><meta charset=utf-8><meta http-equiv=refresh content='3;url=/'><title>seco</title>"
     return f"{head}<p>{escape(text)}".encode()

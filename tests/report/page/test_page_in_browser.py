@@ -196,10 +196,18 @@ def test_a_page_that_is_served_takes_up_what_is_new(browser, live, run):
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
-def test_a_page_whose_run_went_away_says_so_and_comes_back(browser, live, run):
-    browser.get(live[1])
-    away = run.rename(run.with_name("elsewhere"))
-    until(lambda: "no such folder" in browser.find_element("css selector", "body").text)
+@pytest.mark.parametrize("opened_before", [True, False])
+def test_a_page_whose_run_went_away_says_so_and_comes_back(browser, live, run, opened_before):
+    away, address = run.with_name("elsewhere"), f"{live[1]}/#runs"
+    if opened_before:
+        browser.get(address)
+    run.rename(away)
+    if not opened_before:
+        browser.get("about:blank")
+        browser.get(address)
+    said = "return document.body.textContent"
+    until(lambda: "no such folder" in browser.execute_script(said))
+    assert len(browsing.tabs(browser)) == 8 * opened_before
     away.rename(run)
-    until(lambda: browsing.tabs(browser))
-    browser.get_log("browser")
+    until(lambda: "step 6, epoch 2 of 2" in browser.execute_script(said) and browsing.tabs(browser))
+    browser.get_log("browser")  # the bare page has no icon

@@ -18,8 +18,8 @@ from seco.pretrain.input import ModelInput
 from seco.report.page import similar, views
 from seco.report.page.benchmarks import benchmarks_section
 from seco.report.page.blocks import Chart, Gallery, Note, Picture, Table
-from seco.report.page.numbers import number, thin
 from seco.report.page.data import data_section
+from seco.report.page.numbers import number, thin
 from seco.report.page.pictures import picture_of
 from seco.report.page.results import results_section
 from seco.report.page.run import read_runs
