@@ -38,9 +38,14 @@ def benchmarks_section(paths: Sequence[Path]) -> Section:
     return Section("benchmarks", "Benchmarks", blocks)
 
 
+def record_files(path: Path) -> list[Path]:
+    """The file itself, or those of a folder and of its folders, which are machines."""
+    return sorted(path.rglob("*.json")) if path.is_dir() else [path]
+
+
 def _read(path: Path) -> list[Record]:
     records = []
-    for file in sorted(path.rglob("*.json")) if path.is_dir() else [path]:
+    for file in record_files(path):
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seco.data.store import open_store
 from seco.errors import DataError
 from seco.evaluate.datasets import StorePatches
+from seco.evaluate.embed import describe_rows
 from seco.evaluate.encoders import from_checkpoint
 from seco.evaluate.features import extract_features
 from seco.evaluate.similarity import unit_vectors
@@ -63,7 +64,8 @@ def encode_sample(run: RecordedRun) -> tuple[Sample, NDArray[np.float64]]:
 
 @lru_cache(maxsize=4)  # a changed store has another fingerprint
 def _sample(path: Path, fingerprint: str) -> Sample:
-    store = open_store(path)
+    images = StorePatches(open_store(path))
+    store = images.store
     per_place = np.minimum(store.locations["num_dates"], MOST_DATES)
     places = spread_evenly(len(store), max(2, MOST_PATCHES // int(per_place.max())))
     rows = [
@@ -72,11 +74,9 @@ def _sample(path: Path, fingerprint: str) -> Sample:
         for date in spread_evenly(int(store.locations["num_dates"][place]), MOST_DATES)
     ]
     index = np.array(rows, np.int64)
-    of_row = np.searchsorted(store.locations["first_row"], index, side="right") - 1
-    names, numbers = store.labels() if store.has_labels else ([], np.full(len(store), -1))
-    classes = np.array([*names, ""])[numbers[of_row]]
-    pictures = patch_pictures(store, index, SIDE)
-    return Sample(index, of_row, store.times[index], store.locations["id"][of_row], classes, pictures)
+    told, pictures = describe_rows(images)(index), patch_pictures(store, index, SIDE)
+    classes = told.get("class", np.full(len(index), ""))
+    return Sample(index, images.locations[index], told["date"], told["location"], classes, pictures)
 
 
 @lru_cache(maxsize=4)  # a new checkpoint has another time

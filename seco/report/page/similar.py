@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco.errors import SecoError
+from seco.evaluate.retrieval import evaluate_retrieval
 from seco.report.contact_sheet import spread_evenly
 from seco.report.embedding_map import MONTHS, YEAR, project
 from seco.report.store_summary import months_of
@@ -49,26 +50,25 @@ def sections_of(neighbours: Sequence[Block], maps: Sequence[Block], images: dict
 
 
 def _gallery(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> Block:
-    similarity = vectors @ vectors.T
-    np.fill_diagonal(similarity, -np.inf)
     counts = np.bincount(sample.places)[sample.places]
     askable = np.flatnonzero(counts > 1)
-    if not len(askable):
-        return Note(f"{run.name}: no location of the sample has two dates, so that there is nothing to find again.")
-    order = np.argsort(-similarity, axis=1, kind="stable")
-    same = sample.places[order] == sample.places[:, None]
+    if not len(askable) or len(np.unique(sample.places)) < 2:
+        return Note(f"{run.name}: there are not two locations, or none has two dates: there is nothing to find again.")
+    found = evaluate_retrieval(vectors, sample.places)
+    ranks = dict(zip(askable.tolist(), found.best_ranks.astype(int).tolist(), strict=True))
     rows = []
     for i in _queries(sample.places, askable):
+        similarity = vectors @ vectors[i]
+        similarity[i] = -np.inf
         tiles = [Tile(sample.pictures[i], f"asked: {sample.caption(i)}")]
-        for j in order[i, : min(NEIGHBOURS, len(order) - 1)]:
-            text = f"{similarity[i, j]:.2f}, {sample.caption(j)}"
+        for j in np.argsort(-similarity, kind="stable")[: min(NEIGHBOURS, len(vectors) - 1)]:
+            text = f"{similarity[j]:.2f}, {sample.caption(j)}"
             tiles.append(Tile(sample.pictures[j], text, good=bool(sample.places[i] == sample.places[j])))
-        rank = int(np.argmax(same[i])) + 1
-        rows.append((f"same place first at rank {rank}", tiles))
+        rows.append((f"same place first at rank {ranks[i]}", tiles))
     return Gallery(
         f"{run.name}: the nearest of {len(vectors):,} patches of {len(np.unique(sample.places)):,} locations by cosine "
         f"similarity. A full frame is the same place at another date, a dashed one another place. Of all {len(askable):,} "
-        f"patches with another date, {same[askable, 0].mean():.1%} have the same place first.",
+        f"patches with another date, {found.recall_at_1:.1%} have the same place first.",
         rows,
     )
 

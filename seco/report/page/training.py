@@ -1,7 +1,6 @@
 """How training went: loss, accuracy of each sub-space, learning rate, throughput and waiting, probes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from statistics import fmean
 from typing import Any
@@ -11,6 +10,7 @@ from .charts import lines_chart
 from .numbers import number, thin
 from .run import RecordedRun
 
+_Line = tuple[Sequence[dict[str, Any]], str, str]  # lines of a file, what of them is drawn, name in the legend
 MOST_POINTS = 500  # of a line: a run may have a hundred thousand
 # Title, field of a line of metrics, axis, how it is drawn.
 _SINGLE: tuple[tuple[str, str, str, dict[str, bool]], ...] = (
@@ -32,7 +32,7 @@ def training_section(runs: Sequence[RecordedRun]) -> Section:
         return Section("training", "Training", [*blocks, Note("There are no metrics yet.")])
     lines = max(len(run.metrics) for run in trained)
     if lines > MOST_POINTS:
-        blocks.append(Note(f"A point is the mean of about {lines // MOST_POINTS} lines of metrics.jsonl."))
+        blocks.append(Note(f"A point is the mean of about {-(-lines // MOST_POINTS)} lines of metrics.jsonl."))
     charts = [chart for single in _SINGLE if (chart := _chart_of(trained, *single)) is not None]
     blocks += [*charts[:1], *_accuracies(trained), *charts[1:], *_probes(trained)]
     for run in trained:
@@ -46,9 +46,9 @@ def _chart_of(runs: Sequence[RecordedRun], title: str, field: str, axis: str, ho
     rows = [row for row in rows if row["value"] > 0] if how.get("log") else rows
     if not rows:
         return None
-    last = "; ".join(f"{run.name} ends at {number(run.metrics[-1].get(field))}" for run in runs)
+    drawn = lines_chart(rows, y=axis, series=[run.name for run in runs], **how)
     return Chart(
-        title, lines_chart(rows, y=axis, series=[run.name for run in runs], **how), f"{title} over optimiser steps: {last}."
+        title, drawn, f"{title}, over optimiser steps; {_ends(rows, '{:.1%}' if how.get('percent') else '{:.4g}')}."
     )
 
 
@@ -57,13 +57,13 @@ def _accuracies(runs: Sequence[RecordedRun]) -> list[Chart]:
     found = (run.metrics[-1].get("accuracy") for run in runs)
     spaces = list(dict.fromkeys(name for accuracy in found if isinstance(accuracy, dict) for name in accuracy))
     title = "Positive key ranked first"
-    lines = {title: [(run, space, space) for space in spaces for run in runs]}
+    lines: dict[str, list[_Line]] = {title: [(run.metrics, space, space) for space in spaces for run in runs]}
     if len(runs) > 1:
-        lines = {f"{title}, sub-space {space}": [(run, space, run.name) for run in runs] for space in spaces}
+        lines = {f"{title}, sub-space {space}": [(run.metrics, space, run.name) for run in runs] for space in spaces}
     charts = []
     for name, of_chart in lines.items():
         rows = [
-            row for run, space, series in of_chart for row in _rows(run.metrics, series, partial(_nested, "accuracy", space))
+            row for metrics, space, series in of_chart for row in _rows(metrics, series, partial(_nested, "accuracy", space))
         ]
         if rows:
             drawn = lines_chart(rows, y="share of the batch", series=_names(of_chart), percent=True)
@@ -71,13 +71,13 @@ def _accuracies(runs: Sequence[RecordedRun]) -> list[Chart]:
     return charts
 
 
-def _ends(rows: Sequence[dict[str, Any]]) -> str:
+def _ends(rows: Sequence[dict[str, Any]], form: str = "{:.1%}") -> str:
     """The last value of each line, in words."""
     last = {row["series"]: row["value"] for row in rows}
-    return "at the end " + ", ".join(f"{series} {value:.1%}" for series, value in last.items())
+    return "at the end " + ", ".join(f"{series} {form.format(value)}" for series, value in last.items())
 
 
-def _names(lines: Sequence[tuple[RecordedRun, str, str]]) -> list[str]:
+def _names(lines: Sequence[_Line]) -> list[str]:
     return list(dict.fromkeys(series for _, _, series in lines))
 
 
@@ -87,27 +87,26 @@ def _probes(runs: Sequence[RecordedRun]) -> list[Chart]:
     probed = [(run, line) for run in runs for line in run.probes if isinstance(line.get("metrics"), dict)]
     metrics = dict.fromkeys((str(line.get("protocol")), name) for _, line in probed for name in line["metrics"])
     title = "Probe of the momentum encoder: "
-    lines: dict[str, list[tuple[RecordedRun, str, str]]] = {}
+    lines: dict[str, list[_Line]] = {}
     for protocol, metric in metrics:
         several = len(runs) > 1
         of_chart = lines.setdefault(title + (f"{protocol}, {metric}" if several else protocol), [])
-        of_chart += [(_of_protocol(run, protocol), metric, run.name if several else metric) for run in runs]
+        for run in runs:
+            of_protocol = [
+                line for line in run.probes if str(line.get("protocol")) == protocol
+            ]  # a resumed run may have several
+            of_chart.append((of_protocol, metric, run.name if several else metric))
     for name, of_chart in lines.items():
-        rows = [row for run, metric, series in of_chart for row in _probe_rows(run, metric, series)]
+        rows = [row for probes, metric, series in of_chart for row in _probe_rows(probes, metric, series)]
         if rows:
             drawn = lines_chart(rows, y="result", series=_names(of_chart), percent=True, dashed=True)
             charts.append(Chart(name, drawn, f"{name}, dashed what chance reaches; {_ends(rows)}."))
     return charts
 
 
-def _of_protocol(run: RecordedRun, protocol: str) -> RecordedRun:
-    """The run with the probes of one protocol: a resumed run may have several."""
-    return replace(run, probes=[line for line in run.probes if str(line.get("protocol")) == protocol])
-
-
-def _probe_rows(run: RecordedRun, metric: str, series: str) -> list[dict[str, Any]]:
-    rows = _rows(run.probes, series, partial(_nested, "metrics", metric))
-    chance = [number(_nested("chance", metric, line)) for line in run.probes]
+def _probe_rows(probes: Sequence[dict[str, Any]], metric: str, series: str) -> list[dict[str, Any]]:
+    rows = _rows(probes, series, partial(_nested, "metrics", metric))
+    chance = [number(_nested("chance", metric, line)) for line in probes]
     level = next((value for value in reversed(chance) if value is not None), None)
     return [row | {"level": level} for row in rows]
 

@@ -14,6 +14,7 @@ from markupsafe import escape
 
 from seco.errors import ConfigError, SecoError
 
+from .benchmarks import record_files
 from .blocks import Note, Section
 from .build import Given, build_page, check_given
 from .run import RecordedRun
@@ -44,7 +45,8 @@ class LivePage:
         """What changes when there is something new, in letters and digits."""
         given = self._given
         files = [path for run in given.runs for path in _watched(run)]
-        files += [file for path in (*given.results, *given.records) for file in (path, *path.glob("*.json"))]
+        files += [file for path in given.results for file in (path, *path.glob("*.json"))]
+        files += [file for path in given.records for file in record_files(path)]
         rested = self._finished > 0 and time.monotonic() >= self._rest_until  # a newer checkpoint's turn has come
         return f"{_stamp_of(files)}-{self._finished}-{rested:d}".encode()
 
