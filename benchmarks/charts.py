@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from PIL import Image
 
-from benchmarks.tables import CPU_ROWS, ROOT, Record, Records, read_records
+from benchmarks.record import Records
+from benchmarks.tables import CPU_ROWS, ROOT, by_machine, read_records
 
 FIGURES = ROOT / "docs" / "figures"
 SOURCE = "records-sha256"  # key of the picture's text
@@ -25,7 +26,8 @@ HALF_LETTER = 0.036  # of a name, in powers of e on the axis: neighbours' names 
 def main() -> None:
     """Draw all charts."""
     FIGURES.mkdir(exist_ok=True)
-    ratios, panels = speed(read_records(device="cpu")), growth(read_records(device="cpu"))
+    records = drawn_records()
+    ratios, panels = speed(records), growth(records)
     draw_speed(ratios).savefig(FIGURES / "speed.png", metadata={SOURCE: digest(ratios)})
     draw_growth(panels).savefig(FIGURES / "growth.png", metadata={SOURCE: digest(panels)})
 
@@ -41,17 +43,17 @@ def drawn_from(name: str) -> str:
         return str(picture.info[SOURCE])
 
 
+def drawn_records() -> Records:
+    """Those of the first machine: ratios and growth are of one."""
+    return next(iter(by_machine(read_records(device="cpu")).values()))
+
+
 def speed(records: Records) -> list[tuple[str, str, float]]:
     """Row, peer, and how many times as fast ours was in the same run."""
     found = []
     for row in CPU_ROWS:
-        named = {
-            r["implementation"]: r for r in records if _is_of(r, row.benchmark, row.case) and r["threads"] == row.threads
-        }
-        ours = row.ours(named)
-        for peer, label in row.peers.items():
-            if ours is not None and peer in named:
-                found.append((row.label, label, ours["items_per_s"] / named[peer]["items_per_s"]))
+        ours, peers = row.find(records)
+        found += [(row.label, label, ours["items_per_s"] / peer["items_per_s"]) for label, peer in peers.items() if ours]
     return found
 
 
@@ -93,11 +95,7 @@ def growth(records: Records) -> dict[str, list[tuple[float, float]]]:
         if record["benchmark"] == "growth":
             what, value = _split(record["case"])
             panels.setdefault(what, []).append((value, record["items_per_s"]))
-        elif (
-            _is_of(record, "scale", record["case"])
-            and record["case"].startswith("open")
-            and record["implementation"] == "seco"
-        ):
+        elif (record["benchmark"], record["implementation"]) == ("scale", "seco") and record["case"].startswith("open"):
             panels.setdefault("locations", []).append((_split(record["case"])[1], record["median_s"]))
     return {what: sorted(points) for what, points in panels.items()}
 
@@ -132,10 +130,6 @@ def draw_growth(panels: dict[str, list[tuple[float, float]]]) -> Figure:
         axes.grid(color="#eeeeee")
         axes.spines[["top", "right"]].set_visible(False)
     return figure
-
-
-def _is_of(record: Record, benchmark: str, case: str) -> bool:
-    return bool(record["benchmark"] == benchmark and record["case"] == case)
 
 
 def _split(case: str) -> tuple[str, float]:

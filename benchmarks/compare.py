@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
-Records = list[dict[str, Any]]
+from benchmarks.record import Record, Records
 
 
 class Comparison(NamedTuple):
@@ -22,8 +22,8 @@ class Comparison(NamedTuple):
     """
 
     name: str
-    before: dict[str, Any]
-    after: dict[str, Any]
+    before: Record
+    after: Record
     ratio: float
     low: float
     high: float
@@ -101,25 +101,25 @@ def compare(before: Records, after: Records) -> list[Comparison]:
     return found
 
 
-def _key(record: dict[str, Any]) -> tuple[Any, ...]:
+def _key(record: Record) -> tuple[Any, ...]:
     return tuple(record[name] for name in ("benchmark", "case", "implementation", "device", "threads"))
 
 
-def _name(record: dict[str, Any]) -> str:
+def _name(record: Record) -> str:
     benchmark, case, implementation, device, threads = _key(record)
     return f"{benchmark} {case} {implementation} {device}{f' x{threads}' if threads else ''}"
 
 
-def _each(record: dict[str, Any]) -> float:
+def _each(record: Record) -> float:
     """Seconds an item."""
     return 1.0 / float(record["items_per_s"])
 
 
-def _middle_half(record: dict[str, Any]) -> tuple[float, float]:
+def _middle_half(record: Record) -> tuple[float, float]:
     """Least and most of the middle half of the runs, seconds an item."""
     half = record["iqr_s"] / record["median_s"] / 2
     return max(0.0, 1 - half) * _each(record), (1 + half) * _each(record)
 
 
-def _milliseconds(record: dict[str, Any]) -> str:
+def _milliseconds(record: Record) -> str:
     return f"{1000 * _each(record):,.3g} ms ± {50 * record['iqr_s'] / record['median_s']:.0f} %"

@@ -3,8 +3,6 @@
 Every answer is compared with the pixels that went into the files. A missing peer is left out.
 """
 
-import importlib.util
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,9 @@ import rasterio
 from numpy.typing import NDArray
 
 from benchmarks import decode_cuda, gdal_api
+from benchmarks.installed import is_installed
 from benchmarks.patches import patch_store
-from benchmarks.record import Record, make_record, time_in_turns
+from benchmarks.record import Record, cores, make_record, time_in_turns
 from seco import _core
 from seco.bands import select_bands
 from seco.data.store import Store
@@ -74,16 +73,16 @@ def _write_layout(store: Store, layout: str, options: dict[str, Any], *, count: 
 
 def _measure(files: list[Path], bands: list[int], *, case: str, origin: str, runs: int) -> list[Record]:
     decoders: dict[tuple[str, int], Decoder] = {("seco", 1): lambda files: decode_geotiff(files, bands=bands, threads=1)}
-    cores = os.cpu_count() or 1
-    if cores > 1:
-        decoders["seco", cores] = lambda files: decode_geotiff(files, bands=bands, threads=cores)
+    every = cores()
+    if every > 1:
+        decoders["seco", every] = lambda files: decode_geotiff(files, bands=bands, threads=every)
     decoders["gdal", 1] = gdal_api.decoder(bands)
     decoders["rasterio", 1] = lambda files: [_rasterio(file, bands) for file in files]
-    decoders |= {(name, 1): peer for name, peer in _peers(bands).items() if importlib.util.find_spec(name)}
+    decoders |= {(name, 1): peer for name, peer in _peers(bands).items() if is_installed(name)}
     if _core.dali_version:
-        decoders["seco-dali", cores] = _dali(files, bands, cores, "seco")
+        decoders["seco-dali", every] = _dali(files, bands, every, "seco")
         if "pixel" in case:  # DALI's own decoder refuses files whose bands are apart
-            decoders["nvidia.dali", cores] = _dali(files, bands, cores, "own")
+            decoders["nvidia.dali", every] = _dali(files, bands, every, "own")
     expected = [_rasterio(file, bands) for file in files]
     for (name, _), decode in decoders.items():
         for got, wanted in zip(decode(files), expected, strict=True):

@@ -3,20 +3,15 @@
 Every answer is compared with the peer's before either is timed.
 """
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.record import Record, make_record, time_in_turns
+from benchmarks.record import PEAK_MB, Record, cores, make_record, report_of, time_in_turns
 from seco.evaluate.datasets import ClassFolder
 from seco.evaluate.encoders import untrained
 from seco.evaluate.features import extract_features
@@ -36,8 +31,7 @@ Works = dict[str, Callable[[], object]]
 
 # Peak of the memory of a process that holds many features and asks for the neighbours of some of them, again and again.
 _MEMORY = """
-import json, re, sys, time
-from pathlib import Path
+import json, sys, time
 import numpy as np
 from seco.evaluate.knn import neighbour_votes
 rows, queries, runs = map(int, sys.argv[1:])
@@ -50,9 +44,8 @@ for _ in range(runs):
     start = time.perf_counter()
     neighbour_votes(features[:queries], features, labels, num_classes=10, **own)
     seconds.append(time.perf_counter() - start)
-kilobytes = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
-print(json.dumps({"seconds": seconds, "peak_mb": int(kilobytes) * 1024 / 1e6}))
-"""
+print(json.dumps({"seconds": seconds, "peak_mb": PEAK_MB}))
+""".replace("PEAK_MB", PEAK_MB)
 
 
 def run(*, device: str, quick: bool) -> list[Record]:
@@ -74,10 +67,11 @@ def _records(case: str, works: Works, *, items: int, unit: str, device: str, run
     threads = torch.get_num_threads()
     seconds = time_in_turns(works, runs=runs)
     common = {"benchmark": "features", "case": case, "threads": threads, "items": items, "unit": unit}
-    return [
-        make_record(**common, implementation=name, device=device if name == "seco" else "cpu", seconds=taken, **extra)  # type: ignore[arg-type]
-        for name, taken in seconds.items()
-    ]
+    records = []
+    for name, taken in seconds.items():
+        ran_on = "cpu" if name == "scikit-learn" else device
+        records.append(make_record(**common, implementation=name, device=ran_on, seconds=taken, **extra))  # type: ignore[arg-type]
+    return records
 
 
 def _extraction(folder: Path, *, count: int, device: str, runs: int) -> list[Record]:
@@ -113,7 +107,7 @@ def _by_loader(folder: Path, encoder: Encoder, device: str) -> np.ndarray:
     pictures = ImageFolder(str(folder), transforms.Compose(steps))
     backbone = encoder.backbone.to(device).eval()
     with torch.inference_mode():
-        loader = DataLoader(pictures, batch_size=256, num_workers=os.cpu_count() or 1)
+        loader = DataLoader(pictures, batch_size=256, num_workers=cores())
         return np.concatenate([backbone(batch.to(device)).cpu().numpy() for batch, _ in loader])
 
 
@@ -193,14 +187,7 @@ def _probe(features: np.ndarray, labels: np.ndarray, *, device: str, runs: int) 
 
 def _memory(rows: int, queries: int, *, runs: int) -> list[Record]:
     """Peak memory of some queries against all rows; it does not grow with the number of queries."""
-
-    def report(times: int) -> dict[str, Any]:
-        command = [sys.executable, "-c", _MEMORY, *map(str, (rows, queries, times))]
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-        said: dict[str, Any] = json.loads(done.stdout)
-        return said
-
-    found = report(runs)
+    found = report_of(_MEMORY, rows, queries, runs)
     return [
         make_record(
             benchmark="features",
@@ -212,6 +199,6 @@ def _memory(rows: int, queries: int, *, runs: int) -> list[Record]:
             unit="queries",
             seconds=found["seconds"],
             peak_mb=found["peak_mb"],
-            peak_mb_of_features_alone=report(0)["peak_mb"],
+            peak_mb_of_features_alone=report_of(_MEMORY, rows, queries, 0)["peak_mb"],
         )
     ]

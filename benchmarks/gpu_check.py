@@ -9,7 +9,6 @@ On a machine without a GPU ``--architectures 90`` rehearses it: all that must fa
 """
 
 import argparse
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import gpu_wheels
+from benchmarks.installed import is_installed
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
@@ -63,12 +63,12 @@ def main() -> int:
     if arguments.wheels:
         gpu_wheels.install(arguments.wheels, site)
     sys.path.append(str(site))
-    missing = [name for name in NEEDED if not _is_there(name)]
+    missing = [name for name in NEEDED if not is_installed(name)]
     if missing:
         print(f"Error: {sys.executable} lacks {', '.join(missing)}: install them, or say make gpu-check PYTHON=...")
         return 2
     for name, what in OPTIONAL.items():
-        if not _is_there(name):
+        if not is_installed(name):
             print(f"skipped: {what} ({name} is not installed)")
     if _run("build", _build_command(site, arguments.architectures), os.environ.copy(), log) != "passed":
         return 1
@@ -82,7 +82,9 @@ def main() -> int:
         for folder in (LOOSE, STORE):  # of an earlier run
             shutil.rmtree(folder, ignore_errors=True)
     ends = {
-        name: _run(name, step.command, environment, log) for name, step in steps.items() if all(map(_is_there, step.needs))
+        name: _run(name, step.command, environment, log)
+        for name, step in steps.items()
+        if all(map(is_installed, step.needs))
     }
     failed = [name for name, end in ends.items() if end not in {"passed", "skipped"}]
     skipped = [name for name, end in ends.items() if end == "skipped"]
@@ -115,7 +117,7 @@ def _steps(records: Path) -> dict[str, Step]:
     profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
     steps["views"] = Step(benchmark("views"))
-    if all(map(_is_there, WRITES_STORES)):
+    if all(map(is_installed, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
         steps["step"] = Step(benchmark("step", "--data", str(STORE)), ("timm",))
@@ -144,13 +146,6 @@ def _gpu_tests() -> list[str]:
     """Files with tests that are marked gpu: others may import what this python3 lacks. Those of the kernels come first."""
     files = sorted((ROOT / "tests").rglob("test_*.py"), key=lambda file: (file.parent.name != "kernels", file))
     return [str(file.relative_to(ROOT)) for file in files if "mark.gpu" in file.read_text(encoding="utf-8")]
-
-
-def _is_there(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _build_command(site: Path, architectures: str) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.loader import drain
-from benchmarks.record import Record, make_record, on_cores, time_runs
+from benchmarks.record import Record, cores, make_record, on_cores, time_runs
 from seco.bands import RGB, SENTINEL2_L1C
 from seco.collect.synthetic.source import Request, collect
 from seco.data.loader import Loader
@@ -38,7 +38,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
         raise ConfigError(f"device: expected cpu, got {device}; the loader's views are made on the CPU")
     sizes, runs = ((16, 32), 2) if quick else (PATCH_SIZES, 11)
     base = sizes[-1] if quick else BASE_PATCH
-    cores = len(os.sched_getaffinity(0))
+    every = cores()
     with tempfile.TemporaryDirectory(prefix="seco-bench-") as folder:
         locations = 8 if quick else 2 * BATCH
         stores = {size: _l1c_store(Path(folder) / f"{size}", size, locations) for size in sizes}
@@ -47,14 +47,14 @@ def run(*, device: str, quick: bool) -> list[Record]:
             works[f"bands-{count}", 1] = _epoch(stores[base], _bands(count), 1, quick=quick)
         for size in sizes:
             works[f"patch-{size}px", 1] = _epoch(stores[size], RGB, 1, quick=quick)
-        for threads in sorted({*range(1, min(cores, 4) + 1), cores}):
+        for threads in sorted({*range(1, min(every, 4) + 1), every}):
             works[f"threads-{threads}", threads] = _epoch(stores[base], RGB, threads, quick=quick)
         # Not in turns: a loader keeps the memory of its batches, which one of another size would make it give up.
         records = [_record(case, threads, locations, time_runs(work, runs=runs)) for (case, threads), work in works.items()]
         for ranks in (1, 2):
             times = _training_seconds(stores[base].path, Path(folder) / f"run-{ranks}", ranks, quick=quick)
             batch = 4 if quick else BATCH
-            records.append(_record(f"ranks-{ranks}-training", min(ranks, cores), batch, times))
+            records.append(_record(f"ranks-{ranks}-training", min(ranks, every), batch, times))
     return records
 
 

@@ -5,7 +5,6 @@ other parameters, so the answers are compared where both can be given the same: 
 """
 
 import itertools
-import os
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +16,10 @@ import rasterio
 import torch
 from PIL import Image
 from torchvision import transforms as t
-from torchvision.transforms.v2 import functional
 
 from benchmarks.patches import patch_store
-from benchmarks.record import Record, make_record, on_cores, time_in_turns
+from benchmarks.record import Record, cores, make_record, on_cores, time_in_turns
+from benchmarks.view_peers import colour_and_flip, torchvision_crop
 from seco.bands import RGB
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
@@ -44,7 +43,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
         pack_store(loose, loose.path.parent / "packed")
         packed = open_store(loose.path.parent / "packed")
         _check(loose, packed, size)
-        works, cores = _works(loose, packed, size=size, batch=batch, quick=quick)
+        works, items = _works(loose, packed, size=size, batch=batch, quick=quick)
         seconds = time_in_turns(works, runs=runs)
         records = [
             make_record(
@@ -53,7 +52,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
                 implementation=name,
                 device="cpu",
                 threads=count,
-                items=cores[name, count],
+                items=items[name, count],
                 unit="locations",
                 seconds=seconds[name, count],
                 pixels=origin,
@@ -70,7 +69,7 @@ def _works(
     """What to time, and how many locations each goes through."""
     works: dict[tuple[str, int], Callable[[], object]] = {}
     items: dict[tuple[str, int], int] = {}
-    for threads in sorted({1, len(os.sched_getaffinity(0))}):
+    for threads in sorted({1, cores()}):
         loader = _loader(packed, size=size, batch=batch, threads=threads)
         works["seco", threads] = on_cores(threads, partial(drain, loader))
         items["seco", threads] = loader.steps_per_epoch * batch
@@ -93,18 +92,12 @@ def drain(loader: Loader) -> None:
 
 def _loader_2021(store: Store, count: int, size: int) -> torch.Tensor:
     """Views ``[N, 4, 3, size, size]`` as the 2021 code made them, one location after the other."""
-    augment = [
-        t.RandomApply([t.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-        t.RandomGrayscale(p=0.2),
-        t.RandomApply([t.GaussianBlur(23, (0.1, 2.0))], p=0.5),
-        t.RandomHorizontalFlip(),
-    ]
     finish = [
         t.RandomResizedCrop(size, scale=(0.2, 1.0)),
         t.ToTensor(),
         t.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
     ]
-    plain, augmented = t.Compose(finish), t.Compose(augment + finish)
+    plain, augmented = t.Compose(finish), t.Compose(colour_and_flip(t) + finish)
     random = np.random.default_rng(SEED)
     samples = []
     for i in range(count):
@@ -138,8 +131,7 @@ def _check(loose: Store, packed: Store, size: int) -> None:
         view = sample_view_params(RECIPE, [location], epoch=0, seed=SEED, height=side, width=side, dates=dates)[0, 0]
         pixels = decode_geotiff([packed.sources(location)[view["date"]]], bands=bands)[0]
         unit = (torch.from_numpy(pixels.astype(np.float32)) * columns[0] + columns[1]).clamp(0, 1)
-        box = [int(view[f"crop_{name}"]) for name in ("top", "left", "height", "width")]
-        expected = functional.resized_crop(unit, *box, size=[size, size], antialias=True)
+        expected = torchvision_crop(unit, view, size)
         # Float32 on numbers up to 1, divided by the band's deviation.
         torch.testing.assert_close(batch.views[0, k], (expected - columns[2]) / columns[3], rtol=0, atol=1e-3)
 
@@ -147,7 +139,7 @@ def _check(loose: Store, packed: Store, size: int) -> None:
 def _memory(store: Store, *, size: int, quick: bool, origin: str) -> Record:
     """Resident memory after some batches and after ten times as many; the time of each tenth."""
     stretch, stretches = 2 if quick else 200, 10
-    loader = _loader(store, size=size, batch=2 if quick else 8, threads=len(os.sched_getaffinity(0)))
+    loader = _loader(store, size=size, batch=2 if quick else 8, threads=cores())
     epochs: Iterator[int] = itertools.count()
     batches = (batch for epoch in epochs for batch in loader.epoch(epoch))
     resident, seconds = [], []
@@ -169,10 +161,10 @@ def _memory(store: Store, *, size: int, quick: bool, origin: str) -> Record:
         pixels=origin,
         resident_mb_early=resident[0],
         resident_mb_late=resident[-1],
-        resident_mb_peak=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        resident_mb_peak=max(resident),
     )
 
 
 def _resident_mb() -> float:
     with open("/proc/self/statm") as file:  # noqa: PTH123 - no file of ours
-        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+        return int(file.read().split()[1]) * resource.getpagesize() / 1e6

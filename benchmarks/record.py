@@ -5,14 +5,16 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from seco.report.environment import package_versions
+from seco.environment import package_versions
 
 Record = dict[str, Any]
+Records = list[Record]
 Key = TypeVar("Key", bound=Hashable)
 
 PACKAGES = (
@@ -44,19 +46,36 @@ def time_in_turns(
     return seconds
 
 
+# Of a script that report_of runs: not getrusage, whose peak begins with what the parent held when it started the process.
+PEAK_MB = 'int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024 / 1e6'
+
+
+def report_of(script: str, *words: object) -> dict[str, Any]:
+    """What a Python script prints as JSON, in a process of its own at the root of the checkout."""
+    command = [sys.executable, "-c", script, *map(str, words)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def on_cores(count: int, work: Callable[[], object]) -> Callable[[], object]:
     """``work`` on some cores only, and with as many of torch's threads; threads that it starts stay there."""
 
     def restricted() -> None:
         import torch
 
-        cores, threads = os.sched_getaffinity(0), torch.get_num_threads()
-        os.sched_setaffinity(0, sorted(cores)[:count])
+        allowed, threads = os.sched_getaffinity(0), torch.get_num_threads()
+        os.sched_setaffinity(0, sorted(allowed)[:count])
         torch.set_num_threads(count)
         try:
             work()
         finally:
-            os.sched_setaffinity(0, cores)
+            os.sched_setaffinity(0, allowed)
             torch.set_num_threads(threads)
 
     return restricted
@@ -69,12 +88,12 @@ def make_record(
     implementation: str,
     device: str,
     threads: int,
-    items: int,
+    items: float,
     unit: str,
     seconds: list[float],
     **extra: object,
 ) -> Record:
-    """A record of the format in the README: median and spread of ``seconds`` for ``items`` of ``unit`` a run."""
+    """A record (docs/how-to/benchmarking.md): median and spread of ``seconds`` for ``items`` of ``unit`` a run."""
     quartiles = statistics.quantiles(seconds, n=4) if len(seconds) > 1 else [seconds[0]] * 3
     median = statistics.median(seconds)
     return {
@@ -106,7 +125,7 @@ def machine(device: str) -> str:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     ]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores"
+    return f"{names[0] if names else platform.processor()}, {cores()} cores"
 
 
 def commit() -> str:

@@ -4,8 +4,6 @@ The index is made, the pixels are not. Each opening has a process of its own, as
 """
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from benchmarks.record import Record, make_record
+from benchmarks.record import PEAK_MB, Record, make_record, report_of
 from seco.bands import SENTINEL2_L2A
 from seco.data.description import DATASET_FILE, INDEX_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
@@ -23,12 +21,11 @@ DATES = 5
 OPEN = """
 import json, sys, time
 {imports}
-# Not getrusage: its peak begins with what the parent held when it started this process.
-memory = lambda: int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1024
+memory = lambda: PEAK_MB
 imported, start = memory(), time.perf_counter()
 {work}
 print(json.dumps({{"seconds": time.perf_counter() - start, "peak_mb": memory(), "imports_mb": imported, "answer": answer}}))
-"""
+""".replace("PEAK_MB", PEAK_MB)
 SECO = {
     "open": OPEN.format(
         imports="from seco.data.store import open_store",
@@ -58,7 +55,7 @@ def run(*, device: str, quick: bool) -> list[Record]:
             reports: dict[tuple[str, str], list[dict[str, float]]] = {key: [] for key in scripts}
             for _ in range(runs):  # in turns: a busy moment of the machine meets all
                 for key, script in scripts.items():
-                    reports[key].append(_report(script, folder, locations))
+                    reports[key].append(report_of(script, folder, locations))
             for (case, name), of_case in reports.items():
                 answer = answers[case] if name == "seco" else locations
                 records.append(_record(f"{case}-{locations}x{DATES}", name, locations, of_case, answer))
@@ -77,12 +74,7 @@ def write_index(folder: Path, locations: int) -> None:
     rows = np.arange(locations * DATES)
     random = np.random.default_rng(0)
     times = np.datetime64("2020-01-01", "s") + (rows % DATES) * np.timedelta64(90, "D")
-    points = np.zeros(len(rows), dtype=[("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])  # WKB
-    points["order"], points["kind"] = 1, 1
-    points["x"], points["y"] = (
-        random.uniform(-180, 180, locations).repeat(DATES),
-        random.uniform(-60, 70, locations).repeat(DATES),
-    )
+    longitudes, latitudes = (random.uniform(*between, locations).repeat(DATES) for between in ((-180, 180), (-60, 70)))
     ids = [f"{i:07d}" for i in range(locations)]
     columns = {
         "location_id": np.repeat(ids, DATES),
@@ -94,9 +86,7 @@ def write_index(folder: Path, locations: int) -> None:
         "path": [f"patches/{ids[r // DATES]}/{r % DATES}.tif" for r in rows.tolist()],
         "bytes": np.full(len(rows), 565_000),
         "checksum": [random.bytes(32).hex() for _ in range(len(rows))],
-        "geometry": pyarrow.FixedSizeBinaryArray.from_buffers(
-            pyarrow.binary(points.itemsize), len(rows), [None, pyarrow.py_buffer(points.tobytes())]
-        ).cast(pyarrow.binary()),
+        "geometry": _points(longitudes, latitudes),
         **dict(zip(SHARD_COLUMNS, ([f"shards/{r // 1000:06d}.tar" for r in rows.tolist()], rows % 1000 * 600_000,
                                    np.full(len(rows), 565_000)), strict=True)),
     }  # fmt: skip
@@ -109,10 +99,12 @@ def write_index(folder: Path, locations: int) -> None:
     pyarrow.parquet.write_table(table, folder / INDEX_FILE, compression="zstd")
 
 
-def _report(script: str, folder: str, locations: int) -> dict[str, float]:
-    command = [sys.executable, "-c", script, folder, str(locations)]
-    report: dict[str, float] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    return report
+def _points(longitudes: np.ndarray, latitudes: np.ndarray) -> pyarrow.Array:
+    """Points as WKB."""
+    points = np.zeros(len(longitudes), dtype=[("order", "u1"), ("kind", "<u4"), ("x", "<f8"), ("y", "<f8")])
+    points["order"], points["kind"], points["x"], points["y"] = 1, 1, longitudes, latitudes
+    fixed, content = pyarrow.binary(points.itemsize), [None, pyarrow.py_buffer(points.tobytes())]
+    return pyarrow.FixedSizeBinaryArray.from_buffers(fixed, len(points), content).cast(pyarrow.binary())
 
 
 def _record(case: str, name: str, items: int, reports: list[dict[str, float]], answer: object) -> Record:

@@ -26,7 +26,7 @@ from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
 from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
 from seco.pretrain.step import train_step
-from seco.profiling.clock import Mark
+from seco.profiling.clock import Mark, seconds_of_parts
 from seco.profiling.loader import loader_kind
 
 PATCH = 264
@@ -162,10 +162,7 @@ class Work:
             step(lambda part, marks=marks: marks.append((part, self._mark())))  # type: ignore[misc]
             if self.device.type == "cuda":
                 torch.cuda.synchronize()
-            of_run: dict[str, float] = {}
-            for (_, begin), (part, end) in itertools.pairwise(marks):
-                of_run[part] = of_run.get(part, 0.0) + begin.seconds_to(end)
-            for part, value in of_run.items():
+            for part, value in seconds_of_parts(marks).items():
                 seconds.setdefault(part, []).append(value)
         return {part: float(np.median(values)) for part, values in seconds.items()}
 

@@ -4,10 +4,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Record = dict[str, Any]
-Records = list[Record]
+from benchmarks.record import Record, Records
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -33,9 +32,12 @@ class Row(NamedTuple):
     peers: Mapping[str, str]
     cell: Callable[[Record], str]
 
-    def ours(self, of_case: Mapping[str, Record]) -> Record | None:
-        """Our record among those of the case: beside DALI alone, our operator in DALI."""
-        return of_case.get("seco-dali" if set(self.peers) == {"nvidia.dali"} else "seco")
+    def find(self, records: Records) -> tuple[Record | None, dict[str, Record]]:
+        """Our record among those of one machine, beside DALI alone that of our operator in DALI; and peers' by label."""
+        case = self.benchmark, self.case, self.threads
+        found = {r["implementation"]: r for r in records if (r["benchmark"], r["case"], r["threads"]) == case}
+        ours = found.get("seco-dali" if set(self.peers) == {"nvidia.dali"} else "seco")
+        return ours, {label: found[name] for name, label in self.peers.items() if name in found}
 
 
 def _milliseconds(record: Record) -> str:
@@ -117,26 +119,28 @@ def read_records(*, device: str) -> Records:
 
 def cpu_table(records: Records) -> str:
     """For each machine, ours and its peers, each in the same run."""
-    machines = sorted({str(record["machine"]) for record in records})
-    return "\n\n".join(_cpu_table(name, [record for record in records if record["machine"] == name]) for name in machines)
+    return "\n\n".join(_cpu_table(name, of_machine) for name, of_machine in by_machine(records).items())
+
+
+def by_machine(records: Records) -> dict[str, Records]:
+    """Records by the machine that they were made on, in the order of names."""
+    names = sorted({str(record["machine"]) for record in records})
+    return {name: [record for record in records if record["machine"] == name] for name in names}
 
 
 def _cpu_table(machine: str, records: Records) -> str:
     lines = [f"| {machine} | seco | peers |", "|---|---|---|"]
     for row in CPU_ROWS:
-        of_case = [r for r in records if (r["benchmark"], r["case"]) == (row.benchmark, row.case)]
-        names = {r["implementation"]: r for r in of_case if r["threads"] == row.threads}
-        ours = row.ours(names)
-        others = [f"{label} {row.cell(names[peer])}" for peer, label in row.peers.items() if peer in names]
+        ours, peers = row.find(records)
         if ours is not None:
-            lines.append(f"| {row.label} | {row.cell(ours)} | {', '.join(others)} |")
+            others = ", ".join(f"{label} {row.cell(peer)}" for label, peer in peers.items())
+            lines.append(f"| {row.label} | {row.cell(ours)} | {others} |")
     return "\n".join(lines)
 
 
 def gpu_table(records: Records) -> str:
     """For each card, the rate of ours, its share of a copy of the same bytes, and the rates of peers in the same run."""
-    cards = sorted({str(record["machine"]) for record in records})
-    tables = [_table_of(card, [record for record in records if record["machine"] == card]) for card in cards]
+    tables = [_table_of(card, of_card) for card, of_card in by_machine(records).items()]
     return "\n\n".join(tables or [_table_of("GPU", [])])
 
 

@@ -4,11 +4,13 @@ Peers draw their own parameters, and resize as they do: torchvision and DALI aga
 albumentations without, which is less work.
 """
 
-import importlib.util
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+
+from benchmarks.installed import is_installed
 
 SIZE = 224
 Views = Callable[[], object]
@@ -33,14 +35,6 @@ def on_cuda(images: torch.Tensor) -> dict[str, Views]:
     return {name: make(images) for name, make in peers.items() if is_installed(name)}
 
 
-def is_installed(module: str) -> bool:
-    """Whether a peer can be measured here."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # of the package that it is in
-        return False
-
-
 def check(name: str, views: object, count: int) -> None:
     """A peer makes as many views of that size with numbers within [0, 1], or the timing would compare different work.
 
@@ -59,21 +53,31 @@ def check(name: str, views: object, count: int) -> None:
         raise RuntimeError(f"{name}: expected a view of each image, got {abs(count)} too {'few' if count > 0 else 'many'}")
 
 
+def colour_and_flip(t: Any) -> list[Any]:  # noqa: ANN401 - either module
+    """What comes before the crop, of torchvision's first or second transforms."""
+    return [
+        t.RandomApply([t.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
+        t.RandomGrayscale(p=0.2),
+        t.RandomApply([t.GaussianBlur(23, (0.1, 2.0))], p=0.5),
+        t.RandomHorizontalFlip(),
+    ]
+
+
+def torchvision_crop(pixels: torch.Tensor, view: Any, size: int) -> torch.Tensor:  # noqa: ANN401 - a row of VIEW_DTYPE
+    """The crop of one view's parameters, resized as torchvision does."""
+    from torchvision.transforms.v2 import functional
+
+    box = [int(view[f"crop_{name}"]) for name in ("top", "left", "height", "width")]
+    crop: torch.Tensor = functional.resized_crop(pixels, *box, size=[size, size], antialias=True)
+    return crop
+
+
 def torchvision_pil(images: list[np.ndarray]) -> Views:
     """Torchvision's first transforms on PIL's pictures, as the 2021 code used them."""
     from PIL import Image
     from torchvision import transforms as t
 
-    chain = t.Compose(
-        [
-            t.RandomApply([t.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-            t.RandomGrayscale(p=0.2),
-            t.RandomApply([t.GaussianBlur(23, (0.1, 2.0))], p=0.5),
-            t.RandomHorizontalFlip(),
-            t.RandomResizedCrop(SIZE, scale=(0.2, 1.0)),
-            t.ToTensor(),
-        ]
-    )
+    chain = t.Compose([*colour_and_flip(t), t.RandomResizedCrop(SIZE, scale=(0.2, 1.0)), t.ToTensor()])
     pictures = [Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))) for image in images]
     return lambda: [chain(picture) for picture in pictures]
 
@@ -82,16 +86,8 @@ def torchvision_v2(images: torch.Tensor) -> Views:
     """Torchvision's second transforms on tensors of either device."""
     from torchvision.transforms import v2
 
-    chain = v2.Compose(
-        [
-            v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4, 0.1)], p=0.8),
-            v2.RandomGrayscale(p=0.2),
-            v2.RandomApply([v2.GaussianBlur(23, (0.1, 2.0))], p=0.5),
-            v2.RandomHorizontalFlip(),
-            v2.RandomResizedCrop(SIZE, scale=(0.2, 1.0), antialias=True),
-            v2.ToDtype(torch.float32, scale=True),
-        ]
-    )
+    crop = v2.RandomResizedCrop(SIZE, scale=(0.2, 1.0), antialias=True)
+    chain = v2.Compose([*colour_and_flip(v2), crop, v2.ToDtype(torch.float32, scale=True)])
     # A transform draws once a call, so each image has a call of its own.
     return lambda: [chain(image) for image in images]
 

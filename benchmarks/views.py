@@ -7,14 +7,13 @@ Peers draw their own parameters, so the answers are compared on parameters that 
 torchvision, within the tolerance of the tests. A missing peer is left out.
 """
 
-import os
 from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from benchmarks import view_peers
-from benchmarks.record import Record, make_record, on_cores, time_in_turns, time_runs
+from benchmarks.record import Record, cores, make_record, on_cores, time_in_turns, time_runs
 from benchmarks.view_peers import SIZE
 from seco.ops.augment import augment_views
 from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
@@ -38,7 +37,7 @@ def _run_cpu(*, quick: bool) -> list[Record]:
     images = [pixels[n, 0] for n in range(locations)] * 2
     works: dict[tuple[str, str, int], Callable[[], object]] = {}
     params = _drawn("moco", locations)
-    for count in sorted({1, os.cpu_count() or 1}):
+    for count in sorted({1, cores()}):
         works["moco-rgb-uint8", "seco", count] = _repeated(lambda n=count: _ours(pixels, params, threads=n))  # type: ignore[misc]
     for name, peer in view_peers.on_cpu(images).items():
         view_peers.check(name, peer(), len(images))
@@ -160,14 +159,8 @@ def _crop_only(locations: int) -> np.ndarray:
 
 
 def _torchvision_crops(pixels: torch.Tensor, params: np.ndarray) -> list[torch.Tensor]:
-    from torchvision.transforms.v2 import functional
-
-    crops = []
-    for n, v in np.ndindex(params.shape):
-        p = params[n, v]
-        box = [int(p[name]) for name in ("crop_top", "crop_left", "crop_height", "crop_width")]
-        crops.append(functional.resized_crop(pixels[n, 0].float() / 255, *box, size=[SIZE, SIZE], antialias=True))
-    return crops
+    views = np.ndindex(params.shape)
+    return [view_peers.torchvision_crop(pixels[n, 0].float() / 255, params[n, v], SIZE) for n, v in views]
 
 
 def _check_crops(pixels: np.ndarray) -> None:

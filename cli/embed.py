@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder, with_options
+from .options import with_options
+from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder
 
 
 @click.command()

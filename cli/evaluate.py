@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder, with_options
+from .options import with_options
+from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder
 
 if TYPE_CHECKING:
     from seco.evaluate.run import Evaluation

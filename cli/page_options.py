@@ -1,4 +1,4 @@
-"""Options of commands that make a page of runs, once for all of them."""
+"""What commands that make a page of runs are given, once for all of them; names as in ``seco.report.page.Given``."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 PAGE_OPTIONS: tuple[Callable[..., Any], ...] = (
+    click.argument("runs", metavar="RUN…", type=click.Path(path_type=Path), nargs=-1, required=True),
     click.option("--data", type=click.Path(path_type=Path), help="Store to show.  [default: that of each run]"),
     click.option(
         "--results",

@@ -1,20 +1,18 @@
 """``seco report``: a page that shows runs."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from .options import with_options
 from .page_options import PAGE_OPTIONS
-from .sources import with_options
 
 
 @click.command(no_args_is_help=True)
-@click.argument("runs", metavar="RUN…", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file to write.")
 @with_options(PAGE_OPTIONS)
-def command(
-    runs: tuple[Path, ...], out: Path, data: Path | None, results: tuple[Path, ...], records: tuple[Path, ...]
-) -> None:
+def command(out: Path, **given: Any) -> None:  # noqa: ANN401 - what PAGE_OPTIONS say
     """Show runs on one HTML page, beside each other.
 
     Settings and what differs, training, the data set, what the model sees, nearest neighbours across seasons, a map of
@@ -32,6 +30,6 @@ def command(
     from seco.report.page import Given, build_page
 
     with Console(stderr=True).status("") as status:
-        page = build_page(Given(runs, data, results, records), starting=lambda part: status.update(f"{part} …"))
+        page = build_page(Given(**given), starting=lambda part: status.update(f"{part} …"))
     write_atomic(out, page.encode())
     click.echo(out)

@@ -29,17 +29,6 @@ ENCODED_AT_ONCE = click.option(
 )
 
 
-def with_options(options: tuple[Callable[..., Any], ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Adds options to a command, in their order."""
-
-    def add(function: Callable[..., None]) -> Callable[..., None]:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
 def check_encoder(options: dict[str, Any]) -> None:
     """Check what can be checked before anything slow is loaded."""
     if sum(options[name] is not None for name in ("checkpoint", "timm", "torchvision", "random")) != 1:

@@ -1,32 +1,23 @@
 """``seco watch``: the page of a run while it trains."""
 
 import os
-from pathlib import Path
+from typing import Any
 
 import click
 
+from .options import with_options
 from .page_options import PAGE_OPTIONS
-from .sources import with_options
 
 _LEAST_PRIORITY = 19
 
 
 @click.command(no_args_is_help=True)
-@click.argument("runs", metavar="RUN…", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="Port; 0: any that is free.")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address; others than this machine's own show it to a network."
 )
 @with_options(PAGE_OPTIONS)
-def command(
-    *,
-    runs: tuple[Path, ...],
-    port: int,
-    host: str,
-    data: Path | None,
-    results: tuple[Path, ...],
-    records: tuple[Path, ...],
-) -> None:
+def command(*, port: int, host: str, **given: Any) -> None:  # noqa: ANN401 - what PAGE_OPTIONS say
     """Serve the page of `seco report` during training.
 
     The page takes up what is new by itself. The server only reads, with the least priority, on the
@@ -42,9 +33,8 @@ def command(
     from seco.report.page import Given
     from seco.report.page.watch import serve
 
-    given = Given(runs, data, results, records)
     try:
-        serve(given, host=host, port=port, started=lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))
+        serve(Given(**given), host=host, port=port, started=lambda address: click.echo(f"{address}  (Ctrl-C ends it)"))
     except KeyboardInterrupt:
         click.echo("Ended.", err=True)
         os._exit(0)  # at once: threads only read, and the one that encodes may take a while

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seco import __version__, _core
-from seco.report.environment import package_versions
+from seco.environment import package_versions
 
 # distribution -> (what is not possible without it, what to install)
 _REINSTALL = "pip install seco-eo"

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from benchmarks import charts
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.compare import compare
-from benchmarks.tables import README, cpu_table, gpu_table, read_records, with_tables
+from benchmarks.tables import README, cpu_table, gpu_table, with_tables
 from benchmarks.view_peers import SIZE, check
 
 FIELDS = {
@@ -35,7 +35,7 @@ PEERS = {
 
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
-def test_benchmark_writes_records(name, tmp_path, monkeypatch):
+def test_benchmark_writes_records(name, tmp_path):
     out = tmp_path / "records.json"
     result = CliRunner().invoke(main, [name, "--out", str(out), "--quick"])
     assert result.exit_code == 0, result.output
@@ -86,7 +86,7 @@ def test_readme_says_what_the_records_say():
 
 
 def test_charts_are_drawn_from_the_records():
-    records = read_records(device="cpu")
+    records = charts.drawn_records()
     for name, numbers in {"speed": charts.speed(records), "growth": charts.growth(records)}.items():
         assert charts.drawn_from(name) == charts.digest(numbers), "run python -m benchmarks.charts"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from seco.data.atomic import write_atomic
+from seco.environment import describe_environment
 from seco.errors import RunError
-from seco.report.environment import describe_environment
 
 from .checkpoint import LAST, read_checkpoint, save_checkpoint
 from .config import FREE_ON_RESUME, PretrainConfig

@@ -1,6 +1,8 @@
 """Moments of work that a CPU does itself or hands to a GPU."""
 
+import itertools
 import time
+from collections.abc import Sequence
 
 import torch
 
@@ -19,3 +21,11 @@ class Mark:
         if self.event is not None and later.event is not None:
             return float(self.event.elapsed_time(later.event)) / 1e3
         return later.time - self.time
+
+
+def seconds_of_parts(marks: Sequence[tuple[str, Mark]]) -> dict[str, float]:
+    """Seconds of each part: from the mark before it to its own, added up where it has several; the first begins."""
+    seconds: dict[str, float] = {}
+    for (_, begin), (part, end) in itertools.pairwise(marks):
+        seconds[part] = seconds.get(part, 0.0) + begin.seconds_to(end)
+    return seconds

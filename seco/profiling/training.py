@@ -1,6 +1,5 @@
 """Where a training step's time goes: some steps by the clock, some more as a trace, and one page that says what limits."""
 
-import itertools
 import os
 import time
 import warnings
@@ -14,7 +13,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from seco.data.atomic import write_atomic
 from seco.errors import ConfigError
-from seco.profiling.clock import Mark
+from seco.profiling.clock import Mark, seconds_of_parts
 from seco.profiling.loader import ADVICE, STAGES, loader_kind
 
 FOLDER, TRACE_FILE, SUMMARY_FILE = "profile", "trace.json.gz", "summary.md"
@@ -220,12 +219,7 @@ class TrainingProfile:
         write_atomic(self._folder / SUMMARY_FILE, self._summary().encode())
 
     def _times(self) -> StepTimes:
-        rows: list[dict[str, float]] = []
-        for marks in self._steps:
-            of_step: dict[str, float] = {}
-            for (_, begin), (part, end) in itertools.pairwise(marks):
-                of_step[part] = of_step.get(part, 0.0) + begin.seconds_to(end)
-            rows.append(of_step)
+        rows = [seconds_of_parts(marks) for marks in self._steps]
         (start, cpu_start, counted_start), (end_s, cpu_end, counted_end) = self._before, self._after
         cores = len(os.sched_getaffinity(0))
         counted = [later - earlier for later, earlier in zip(counted_end, counted_start, strict=True)]

@@ -1,1 +1,1 @@
-"""Figures."""
+"""Figures, summaries and the page of runs."""

@@ -31,7 +31,7 @@ def test_a_step_that_hangs_is_stopped(run, monkeypatch):
 
 def test_what_needs_a_missing_package_is_left_out(monkeypatch):
     def steps(*missing):
-        monkeypatch.setattr(gpu_check, "_is_there", lambda name: name not in missing)
+        monkeypatch.setattr(gpu_check, "is_installed", lambda name: name not in missing)
         return {name for name, step in gpu_check._steps(Path("r")).items() if not set(step.needs) & set(missing)}
 
     whole = steps()

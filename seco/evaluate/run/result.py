@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from seco.environment import PACKAGES, package_versions
 from seco.evaluate.encoders import Subject
 from seco.evaluate.intervals import bootstrap_intervals, seed_interval
 from seco.evaluate.metrics import Metrics
-from seco.report.environment import PACKAGES, package_versions
 
 from .evaluation import Evaluation
 
