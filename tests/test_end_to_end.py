@@ -3,18 +3,11 @@
 import json
 
 import pytest
-from click.testing import CliRunner
-from seco.cli.main import main
+from commands import seco
 
 from seco.data.store import open_store
 
 TRAIN = ["--backbone", "resnet10t", "--batch-size", "8", "--size", "32", "--queue", "16", "--epochs", "1"]
-
-
-def seco(*words):
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result
 
 
 @pytest.fixture(params=["boadella", "synthetic"])

@@ -26,6 +26,7 @@ from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name
 from seco.data.atomic import write_atomic
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
+from seco.data.spread import spread_evenly
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import Store
 from seco.errors import DataError, GeoTiffError
@@ -253,7 +254,7 @@ def _statistics(folder: Path, scenes: Sequence[Scene], description: StoreDescrip
     histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype), nodata=0)
     side, every = description.patch_size, list(range(len(description.bands)))
     pixels = np.empty((1, len(every), side, side), description.dtype)
-    for i in np.unique(np.linspace(0, len(scenes) - 1, _SAMPLED_SCENES).round().astype(int)):
+    for i in spread_evenly(len(scenes), _SAMPLED_SCENES):
         source = folder / scenes[i].location / scenes[i].name
         if not decode_scenes([source], description, bands=every, threads=None, out=pixels):
             histogram.add(pixels[0])

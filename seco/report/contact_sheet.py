@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from seco.bands import RGB
+from seco.data.spread import spread_evenly
 from seco.data.statistics import BandStatistics
 from seco.data.store import Store
+from seco.report.true_colour import stretch, visible_bands
 
 MAX_LOCATIONS, MAX_DATES = 8, 6
 CELL_INCHES = 1.6
@@ -31,8 +32,8 @@ def contact_sheet(store: Store, *, max_locations: int = MAX_LOCATIONS, max_dates
     Returns:
         The figure; save it with ``figure.savefig(file)``.
     """
-    names = visible_bands(store.band_names)
-    bands = [store.band_names.index(name) for name in names]
+    bands = visible_bands(store.band_names)
+    names = [store.band_names[band] for band in bands]
     statistics = [store.statistics[name] for name in names]
     rows = spread_evenly(len(store), max_locations)
     columns = min(max_dates, int(store.locations["num_dates"][rows].max()))
@@ -47,30 +48,6 @@ def contact_sheet(store: Store, *, max_locations: int = MAX_LOCATIONS, max_dates
     shown = f"{len(rows)} of {len(store)} locations\n{', '.join(names)}, black 2 %, white 98 % of the store"
     figure.suptitle(f"{store.path.name}: {shown}", fontsize=8)
     return figure
-
-
-def visible_bands(names: Sequence[str]) -> Sequence[str]:
-    """Red, green and blue of some bands; the first band, for grey, if one of them is missing."""
-    return RGB if set(RGB) <= set(names) else names[:1]
-
-
-def spread_evenly(count: int, limit: int) -> list[int]:
-    """At most ``limit`` numbers of ``range(count)``, evenly spread, with both ends."""
-    numbers: list[int] = np.linspace(0, count - 1, min(count, limit)).round().astype(int).tolist()
-    return numbers
-
-
-def stretch(pixels: np.ndarray, statistics: Sequence[BandStatistics]) -> np.ndarray:
-    """Map digital numbers ``(bands, height, width)`` to 0 to 1 between the 2 % and 98 % quantiles.
-
-    Returns:
-        float32 ``(height, width, bands)``.
-    """
-    low = np.array([each.q02 for each in statistics], dtype=np.float32)
-    high = np.array([each.q98 for each in statistics], dtype=np.float32)
-    stretched = (np.moveaxis(pixels, 0, -1) - low) / np.maximum(high - low, 1)
-    clipped: np.ndarray = stretched.clip(0, 1)
-    return clipped
 
 
 def _draw_location(

@@ -11,13 +11,13 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seco.data.spread import spread_evenly
 from seco.errors import ConfigError
 from seco.evaluate.embed import Embeddings
 from seco.evaluate.similarity import unit_vectors
-from seco.report.store_summary import months_of
+from seco.report.store_summary import MONTHS, months_of
 
 _COLUMNS = {"class": "class", "place": "location", "month": "date"}  # that colours are made from
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # Around the year: blue winter, green spring, yellow and red summer, brown autumn; neighbours look alike, seasons do not.
 YEAR = (
     *("#2b4fa8", "#3f86d0", "#38b6b0", "#2fa35a", "#7cbc3b", "#c8c527"),
@@ -140,7 +140,7 @@ def _draw_places(axes: Axes, points: np.ndarray, columns: dict[str, np.ndarray])
     places, dates = columns["location"], columns["date"]
     names, counts = np.unique(places, return_counts=True)
     with_most = names[counts == counts.max()]
-    chosen = with_most[np.unique(np.linspace(0, len(with_most) - 1, _PLACES).round().astype(int))]
+    chosen = with_most[spread_evenly(len(with_most), _PLACES)]
     _dots(axes, points[~np.isin(places, chosen)], _OTHERS, "o", f"{len(names) - len(chosen):,} other places")
     for i, name in enumerate(chosen):
         rows = np.flatnonzero(places == name)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from seco.report.store_summary import MONTHS
+
 
 def describe_store(summary: dict[str, Any]) -> dict[str, str]:
     """Name and value of each line, from :func:`seco.report.store_summary.summarise_store`."""
@@ -34,8 +36,7 @@ def _spread(spread: dict[str, float] | None, form: str) -> str:
 
 
 def _months(counts: list[int]) -> str:
-    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-    return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True) if count)
+    return ", ".join(f"{name} {count}" for name, count in zip(MONTHS, counts, strict=True) if count)
 
 
 def _clouds(clouds: dict[str, float] | None, patches: int) -> str:

@@ -1,5 +1,6 @@
 """What a patch store holds, in numbers."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from seco.data.store import Store
 
 SECONDS_PER_DAY = 86_400
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def summarise_store(store: Store) -> dict[str, Any]:
@@ -40,18 +42,7 @@ def summarise_store(store: Store) -> dict[str, Any]:
         "cloud_fraction": _clouds(store),
         "packed": store.packed,
         "bytes": _bytes(store),
-        "bands": [
-            {
-                "name": band.name,
-                "wavelength_nm": band.wavelength_nm,
-                "resolution_m": band.resolution_m,
-                "mean": store.statistics[band.name].mean,
-                "std": store.statistics[band.name].std,
-                "q02": store.statistics[band.name].q02,
-                "q98": store.statistics[band.name].q98,
-            }
-            for band in store.bands
-        ],
+        "bands": [asdict(band) | asdict(store.statistics[band.name]) for band in store.bands],
         "classes": _classes(store),
         "fingerprint": store.fingerprint,
     }
@@ -69,6 +60,13 @@ def gaps_days(store: Store) -> np.ndarray:
     return np.delete(gaps, starts - 1)
 
 
+def cloud_fractions(store: Store) -> np.ndarray:
+    """Shares of the patches under cloud, where they are known: float32 ``[patches]`` at most."""
+    fractions = store.read_index(["cloud_fraction"])["cloud_fraction"].to_numpy()
+    known: np.ndarray = fractions[np.isfinite(fractions)]
+    return known
+
+
 def _spread(values: np.ndarray) -> dict[str, float] | None:
     if not len(values):
         return None
@@ -78,8 +76,7 @@ def _spread(values: np.ndarray) -> dict[str, float] | None:
 
 
 def _clouds(store: Store) -> dict[str, float] | None:
-    fractions = store.read_index(["cloud_fraction"])["cloud_fraction"].to_numpy()
-    known = fractions[np.isfinite(fractions)]
+    known = cloud_fractions(store)
     if not len(known):
         return None
     return {"mean": float(known.mean(dtype=np.float64)), "max": float(known.max()), "known": len(known)}

@@ -11,7 +11,7 @@ from pyproj import Transformer
 
 from seco.collect.geography import countries
 from seco.data.store import Store
-from seco.report.store_summary import gaps_days
+from seco.report.store_summary import cloud_fractions, gaps_days
 
 EQUAL_EARTH = "EPSG:8857"  # equal-area: what looks denser is denser
 SOUTH_NORTH = (-58, 84)  # degrees shown
@@ -33,8 +33,7 @@ def world_map(store: Store) -> Figure:
     known = np.isfinite(store.locations["longitude"])
     draw_locations(panels["map"], store.locations["longitude"][known], store.locations["latitude"][known])
     _draw_dates(panels["dates"], store.times)
-    clouds = store.read_index(["cloud_fraction"])["cloud_fraction"].to_numpy()
-    _draw_histogram(panels["cloud"], 100.0 * clouds[np.isfinite(clouds)], "cloud over the patch, %")
+    _draw_histogram(panels["cloud"], 100.0 * cloud_fractions(store), "cloud over the patch, %")
     _draw_histogram(panels["gaps"], gaps_days(store), "days from one date of a location to the next")
     return figure
 

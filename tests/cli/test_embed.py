@@ -2,12 +2,11 @@
 
 import json
 
+import commands
 import numpy as np
 import pyarrow.parquet
 import pytest
-from click.testing import CliRunner
 from PIL import Image
-from seco.cli.main import main
 
 from seco.data.store import open_store
 from seco.evaluate import embed
@@ -19,9 +18,7 @@ BACKBONE = ["--random", "test_resnet", "--size", 32]
 
 
 def seco(*words, code=0):
-    result = CliRunner().invoke(main, ["embed", *map(str, words)])
-    assert result.exit_code == code, result.output
-    return result
+    return commands.seco("embed", *words, code=code)
 
 
 def features_of(images):

@@ -4,11 +4,10 @@ import subprocess
 import sys
 import time
 
+import commands
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
-from seco.cli.main import main
 
 from seco.data.store import open_store
 from seco.errors import DataError, RunError
@@ -24,9 +23,7 @@ def store(make_store):
 
 
 def run(*words, code=0):
-    result = CliRunner().invoke(main, ["pretrain", *map(str, words)])
-    assert result.exit_code == code, result.output
-    return result
+    return commands.seco("pretrain", *words, code=code)
 
 
 def metrics(path):

@@ -5,12 +5,11 @@ import shutil
 import numpy as np
 import rasterio
 import torch
-from click.testing import CliRunner
 from collect.scenes import points, write_place
+from commands import seco
 from data.test_scene_folders import make_seco2021, make_ssl4eo
 from pages import ROOT
 from PIL import Image
-from seco.cli.main import main
 
 from seco.pretrain.encoder import build_backbone
 
@@ -56,13 +55,6 @@ def make(folder):
     make_seco2021(folder / "seasonal_contrast_100k")
     for part in ("s2a", "s2c"):
         make_ssl4eo(folder / "ssl4eo-s12" / part)
-
-
-def seco(*words):
-    """Run a command that has to succeed."""
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, (words, result.output)
-    return result
 
 
 def make_rasters(folder):

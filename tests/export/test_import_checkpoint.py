@@ -9,9 +9,8 @@ import types
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
+from commands import seco
 from PIL import Image
-from seco.cli.main import main
 from torch import nn
 
 from seco.bands import RGB, SENTINEL2_L1C
@@ -20,12 +19,6 @@ from seco.evaluate.datasets import StorePatches
 from seco.evaluate.encoders import from_checkpoint
 from seco.pretrain.checkpoint import load_encoder
 from seco.pretrain.encoder import build_backbone
-
-
-def seco(*words, code=0):
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result
 
 
 class MocoV2(nn.Module):

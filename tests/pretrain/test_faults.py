@@ -8,11 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
-from seco.cli.main import main
 
 from seco.data.store import open_store
 from seco.pretrain.checkpoint import read_checkpoint
@@ -27,9 +26,7 @@ def store(make_store):
 
 
 def run(*words, code=0):
-    result = CliRunner().invoke(main, ["pretrain", *map(str, words)])
-    assert result.exit_code == code, result.output
-    return result
+    return commands.seco("pretrain", *words, code=code)
 
 
 def metrics(path):

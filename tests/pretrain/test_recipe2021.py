@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from click.testing import CliRunner
+from commands import seco
 from reference.augment import augment
 from reference.moco import Encoder, train
-from seco.cli.main import main
 from torch import nn
 
 from seco.bands import SENTINEL2_L2A
@@ -45,12 +44,6 @@ class Tiny(nn.Module):
 @pytest.fixture
 def tiny(monkeypatch):
     monkeypatch.setattr("seco.pretrain.method.build_backbone", lambda _, channels: Tiny(channels))
-
-
-def seco(*words, code=0):
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == code, result.output
-    return result
 
 
 def eight_bit(dn, band, *, offset=-1000, quantification=10_000):

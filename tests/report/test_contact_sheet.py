@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from seco.bands import SENTINEL2_L2A
+from seco.data.spread import spread_evenly
 from seco.data.statistics import BandStatistics
 from seco.data.store import open_store
-from seco.report.contact_sheet import contact_sheet, spread_evenly, stretch
+from seco.report.contact_sheet import contact_sheet
+from seco.report.true_colour import stretch
 
 
 @pytest.mark.parametrize(

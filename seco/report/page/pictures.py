@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seco.data.store import Store
-from seco.report.contact_sheet import stretch, visible_bands
+from seco.report.true_colour import stretch, visible_bands
 
 _QUALITY = 80
 
@@ -47,14 +46,9 @@ def patch_pictures(store: Store, rows: NDArray[np.int64], side: int) -> list[str
     Raises:
         GeoTiffError: If a patch cannot be read.
     """
-    bands = visible_numbers(store.band_names)
+    bands = visible_bands(store.band_names)
     statistics = [store.statistics[store.band_names[band]] for band in bands]
     return [picture_of(stretch(patch, statistics), side) for patch in store.read(rows, bands=bands)]
-
-
-def visible_numbers(bands: Sequence[str]) -> list[int]:
-    """Which of some bands a picture shows."""
-    return [list(bands).index(name) for name in visible_bands(bands)]
 
 
 def _data_uri(buffer: io.BytesIO) -> str:

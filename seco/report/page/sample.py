@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seco.data.spread import spread_evenly
 from seco.data.store import open_store
 from seco.errors import DataError
 from seco.evaluate.datasets import StorePatches
@@ -15,7 +16,6 @@ from seco.evaluate.embed import describe_rows
 from seco.evaluate.encoders import from_checkpoint
 from seco.evaluate.features import extract_features
 from seco.evaluate.similarity import unit_vectors
-from seco.report.contact_sheet import spread_evenly
 
 from .pictures import patch_pictures
 from .run import RecordedRun

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seco.data.spread import spread_evenly
 from seco.errors import SecoError
 from seco.evaluate.retrieval import evaluate_retrieval
-from seco.report.contact_sheet import spread_evenly
-from seco.report.embedding_map import MONTHS, YEAR, project
-from seco.report.store_summary import months_of
+from seco.report.embedding_map import YEAR, project
+from seco.report.store_summary import MONTHS, months_of
 
 from .blocks import Block, Chart, Gallery, Note, Section, Tile
 from .charts import dots_chart

@@ -12,9 +12,10 @@ from seco.data.store import open_store
 from seco.errors import RunError, SecoError
 from seco.pretrain.config import PretrainConfig
 from seco.pretrain.input import ModelInput
+from seco.report.true_colour import visible_bands
 
 from .blocks import Block, Gallery, Note, Section, Tile
-from .pictures import picture_of, visible_numbers
+from .pictures import picture_of
 from .run import RecordedRun
 
 LOCATIONS = 4
@@ -55,7 +56,7 @@ def _drawn(config: PretrainConfig, path: Path, fingerprint: str) -> tuple[list[t
     )
     batch = next(loader.epoch(0))
     params, index = loader.draw(0, batch.locations)
-    shown = visible_numbers(bands)
+    shown = visible_bands(bands)
     rows = []
     for i, location in enumerate(batch.locations):
         tiles = []

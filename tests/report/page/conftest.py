@@ -5,18 +5,11 @@ import shutil
 import threading
 
 import pytest
-from click.testing import CliRunner
-from seco.cli.main import main
+from commands import seco
 
 from seco.report.page import Given, watch
 
 SMALL = ["--backbone", "test_resnet", "--size", "32", "--batch-size", "4", "--queue", "16", "--log-every", "1"]
-
-
-def seco(*words):
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, (words, result.output)
-    return result
 
 
 @pytest.fixture(scope="session")

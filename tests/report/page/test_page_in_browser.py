@@ -1,10 +1,10 @@
 """The page in a browser: tabs, keys, hovers, themes and a telephone's width, without an error in the console."""
 
 import json
-import time
 
 import pytest
 from report.page import browser as browsing
+from waiting import until
 
 from seco.report.page import Given, build_page
 
@@ -36,14 +36,6 @@ def opened(browser, page):
     browser.refresh()
     yield browser
     assert [entry["message"] for entry in browser.get_log("browser")] == []
-
-
-def until(condition):
-    for _ in range(600):
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    pytest.fail("nothing came in thirty seconds")
 
 
 def charts(opened, name):

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from waiting import until
 
 from seco.errors import ConfigError
 from seco.report.page import Given, watch
@@ -18,15 +19,6 @@ from seco.report.page import Given, watch
 def get(address, **headers):
     with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=60) as answer:
         return answer.read().decode()
-
-
-def until(condition):
-    """Wait for what comes sooner or later."""
-    for _ in range(600):
-        if condition():
-            return
-        time.sleep(0.1)
-    pytest.fail("nothing came in a minute")
 
 
 def test_the_page_follows_the_run(live, run):
