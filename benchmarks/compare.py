@@ -69,12 +69,12 @@ def command(before: Path, after: Path) -> None:
 
 
 def read_records(path: Path) -> Records:
-    """All records of a file, or of the files of a folder.
+    """All records of a file, or of the files of a folder and of the folders in it.
 
     Raises:
-        click.ClickException: If a file holds no records.
+        click.ClickException: If a file holds something else, or there are no records.
     """
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    files = sorted(path.rglob("*.json")) if path.is_dir() else [path]
     records: Records = []
     for file in files:
         try:
@@ -82,6 +82,8 @@ def read_records(path: Path) -> Records:
             records += [record for record in content if record["median_s"] >= 0]
         except (ValueError, TypeError, KeyError) as error:
             raise click.ClickException(f"{file}: expected a list of records, got another file: {error}") from error
+    if not records:
+        raise click.ClickException(f"{path}: expected records, got none; check the path")
     return records
 
 

@@ -1,6 +1,7 @@
 """``seco collect``: make or fetch a patch store."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -86,7 +87,7 @@ ONLY = {
 def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click passes by name
     """Collect seasons of Sentinel-2 patches into a store.
 
-    The same command again goes on with a collection that was interrupted.
+    The same command again goes on with a collection that was interrupted; a synthetic one begins anew.
 
     \b
     $ seco collect --source earthengine --project my-project --out seasons --locations 1000 --seed 1
@@ -133,8 +134,12 @@ def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: in
         cloud_percent=options["cloud"],
     )
     cpus = len(os.sched_getaffinity(0))
-    with report_progress(locations) as progress:
-        collect(request, out, workers=workers or min(cpus, locations), progress=progress)
+    try:
+        with report_progress(locations) as progress:
+            collect(request, out, workers=workers or min(cpus, locations), progress=progress)
+    except KeyboardInterrupt:
+        click.echo("Interrupted. A synthetic store is made whole or not at all: the same command begins anew.", err=True)
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None
     click.echo(f"{out}: {locations} locations, {dates} dates each, 12 bands of {patch_size} x {patch_size} px")
 
 

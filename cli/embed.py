@@ -25,6 +25,10 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
     $ seco embed --data STORE --checkpoint RUN --out vectors.npy --map map.png --colour month
     """
     check_encoder(options)
+    if map_file is None and colour is not None:
+        raise click.UsageError("--colour is for --map; give both or neither.")
+    if map_file is not None and map_file.suffix.lower() != ".png":
+        raise click.UsageError(f"--map: expected a file .png, got {map_file}; name it so.")
     import numpy as np
 
     from seco.device import resolve_device

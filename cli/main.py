@@ -51,9 +51,8 @@ class LazyGroup(click.Group):
             if error.errno == errno.EPIPE:  # click ends quietly when nobody reads any more
                 raise
             place = f"{error.filename}: " if error.filename else ""
-            raise click.ClickException(
-                f"{place}{error.strerror or error}; free some space or choose another place"
-            ) from error
+            remedy = "free some space or choose another place" if error.errno == errno.ENOSPC else "choose another place"
+            raise click.ClickException(f"{place}{error.strerror or error}; {remedy}") from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

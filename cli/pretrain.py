@@ -66,7 +66,7 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     with TrainingProgress() as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:
-        progress.say(f"Interrupted; the last step is saved. Go on with: --out {out} --resume")
+        progress.say("Interrupted; the last step is saved. Go on with the same command and --resume.")
         raise click.exceptions.Exit(128 + stopped_by)
     if progress.chief:
         if config.probe != "none":

@@ -8,9 +8,7 @@ from typing import Any
 import click
 
 SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
-    click.option(
-        "--data", type=click.Path(path_type=Path), required=True, help="Store, folder of classes, or change pairs."
-    ),
+    click.option("--data", type=click.Path(path_type=Path), required=True, help="Images, of a kind that is named above."),
     click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
     click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
     click.option("--torchvision", metavar="NAME|FILE", help="Residual network of torchvision with its weights."),

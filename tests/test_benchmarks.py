@@ -120,8 +120,14 @@ def test_compare_marks_what_lies_outside_the_spread(tmp_path):
     assert result.exit_code == 0, result.output
     assert "faster" in result.stdout
     assert "1 records have no counterpart" in result.stderr
+    (tmp_path / "records" / "machine").mkdir(parents=True)
+    empty = CliRunner().invoke(main, ["compare", str(tmp_path / "before.json"), str(tmp_path / "records")])
+    assert "records: expected records, got none; check the path" in empty.stderr
+    (tmp_path / "before.json").rename(tmp_path / "records" / "machine" / "decode.json")
+    nested = CliRunner().invoke(main, ["compare", str(tmp_path / "records"), str(tmp_path / "after.json")])
+    assert "faster" in nested.stdout
     (tmp_path / "after.json").write_text('{"no": "records"}')
-    refused = CliRunner().invoke(main, ["compare", str(tmp_path / "before.json"), str(tmp_path / "after.json")])
+    refused = CliRunner().invoke(main, ["compare", str(tmp_path / "records"), str(tmp_path / "after.json")])
     assert refused.exit_code == 1
     assert "expected a list of records" in refused.stderr
 

@@ -118,7 +118,7 @@ class Loader:
         if self.steps_per_epoch < 1:
             raise StoreError(
                 f"{store.path}: expected at least {batch_size * world_size} locations with {needed} dates or more (one "
-                f"batch), got {len(self._usable)} of {len(store)}; choose a smaller batch size or collect more"
+                f"batch), got {len(self._usable)} of {len(store)}; choose a smaller --batch-size or collect more"
             )
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:

@@ -15,12 +15,15 @@ from seco.evaluate.progress import shown
 _BATCH = 256
 
 
-def find_unreadable(images: LabelledImages, *, threads: int | None = None, progress: bool = False) -> dict[int, str]:
-    """Read every image once: the reason, by row, for each that cannot be read.
+def find_unreadable(
+    images: LabelledImages, *, rows: np.ndarray | None = None, threads: int | None = None, progress: bool = False
+) -> dict[int, str]:
+    """Read every image, or those of some rows, once: the reason, by row, for each that cannot be read.
 
     Raises:
         DataError: If none can.
     """
+    asked = np.arange(len(images)) if rows is None else rows
     reasons: dict[int, str] = {}
 
     def check(rows: np.ndarray) -> None:
@@ -33,11 +36,11 @@ def find_unreadable(images: LabelledImages, *, threads: int | None = None, progr
                 for half in np.array_split(rows, 2):
                     check(half)
 
-    chunks = np.split(np.arange(len(images)), np.arange(_BATCH, len(images), _BATCH))
-    for chunk in shown(chunks, len(images), "reading", progress=progress, size=len):
+    chunks = np.split(asked, np.arange(_BATCH, len(asked), _BATCH))
+    for chunk in shown(chunks, len(asked), "reading", progress=progress, size=len):
         check(chunk)
-    if len(reasons) == len(images):
-        raise DataError(f"{images.path}: expected images, got none that can be read; the first: {reasons[0]}")
+    if len(reasons) == len(asked):
+        raise DataError(f"{images.path}: expected images, got none that can be read; the first: {reasons[int(asked[0])]}")
     return reasons
 
 

@@ -31,17 +31,14 @@ x = (pixels * scale + offset).clip(0, 1)  # pixels float32 [N, {bands}, {size}, 
 features = model.eval()((x - mean) / std)"""
 
 
-def write_model_card(subject: Subject, form: str, folder: Path, results: Sequence[Path]) -> None:
+def write_model_card(subject: Subject, form: str, folder: Path, results: str) -> None:
     """Write ``README.md``.
 
     Args:
         subject: What was exported.
         form: Name of the format.
         folder: Where the weights are.
-        results: Files of ``seco evaluate --json``, whose metrics are shown.
-
-    Raises:
-        DataError: If a result cannot be read.
+        results: Of :func:`results_table`.
     """
     encoder, settings = subject.encoder, subject.settings
     sections = [
@@ -50,7 +47,7 @@ def write_model_card(subject: Subject, form: str, folder: Path, results: Sequenc
         "## Input\n\n" + _input(subject),
         "## Loading\n\n```python\n" + _loading(subject, form) + "\n```",
         "## Training\n\n" + _training(subject),
-        "## Results\n\n" + _results(results),
+        "## Results\n\n" + results,
         f"SHA-256 of the weights (names, shapes and numbers): `{subject.describe()['weights_sha256']}`",
     ]
     (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
@@ -106,7 +103,12 @@ def _data(subject: Subject) -> str:
     )
 
 
-def _results(files: Sequence[Path]) -> str:
+def results_table(files: Sequence[Path]) -> str:
+    """Metrics of files of ``seco evaluate --json`` as Markdown.
+
+    Raises:
+        DataError: If one cannot be read.
+    """
     if not files:
         return "None were given (`seco export --metrics RESULT.json`)."
     rows = [row for file in files for row in _result(file)]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seco.errors import ConfigError
-from seco.export.model_card import write_model_card
+from seco.export.model_card import results_table, write_model_card
 from seco.export.onnx import export_onnx
 from seco.export.subject import Subject
 from seco.export.weights import export_safetensors, export_timm, export_torchgeo, export_torchvision, write_description
@@ -31,15 +31,15 @@ def export(run: str | Path, form: str, folder: Path, *, results: Sequence[Path] 
         File of the weights.
 
     Raises:
-        SecoError: If there is no readable checkpoint, the folder is not empty, or the format has no such network.
+        SecoError: If there is no readable checkpoint or result, the folder is not empty, or the format has no such network.
     """
     if form not in FORMATS:
         raise ConfigError(f"format: expected {', '.join(FORMATS)}, got {form!r}; choose one of them")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"{folder}: expected a new or empty folder, got one with files; choose another --out")
-    subject = Subject.of_run(run)
+    subject, table = Subject.of_run(run), results_table(results)
     folder.mkdir(parents=True, exist_ok=True)
     file = FORMATS[form](subject, folder)
     write_description(subject, folder)
-    write_model_card(subject, form, folder, results)
+    write_model_card(subject, form, folder, table)
     return file

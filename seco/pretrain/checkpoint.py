@@ -20,7 +20,8 @@ from .encoder import build_backbone
 FORMAT_VERSION = 1
 LAST, BEST = "last.pt", "best.pt"
 # What torch raises for files that it cannot load.
-UNLOADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError)
+# A file that was cut short makes the reader seek where there is nothing: OSError.
+UNLOADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, OSError)
 ENCODER = "query.backbone."  # before the names of an encoder's weights
 
 
@@ -89,7 +90,7 @@ def why_unloadable(error: BaseException) -> str:
         return f"would run {found[1]}; do not trust it"
     if "weights_only" in text:
         return "does not load: it is none of torch's, or holds more than numbers and text, perhaps code; do not trust it"
-    return f"does not load: {text.splitlines()[0] if text else type(error).__name__}"
+    return f"does not load, for it is damaged or none of torch's ({text.splitlines()[0] if text else type(error).__name__})"
 
 
 def find_checkpoint(path: str | Path) -> Path:

@@ -138,8 +138,9 @@ class PretrainConfig:
                 raise ConfigError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if self.batch_size < 2:
             raise ConfigError(f"batch_size: expected at least 2 for batch norm, got {self.batch_size}")
-        if not (self.lr > 0 and self.temperature > 0):
-            raise ConfigError(f"lr, temperature: expected positive numbers, got {self.lr}, {self.temperature}")
+        for name in ("lr", "temperature"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}: expected a positive number, got {getattr(self, name)}")
         for name in ("key_momentum", "band_gain", "band_offset", "band_drop", "max_bad_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name}: expected 0 … 1, got {getattr(self, name)}")

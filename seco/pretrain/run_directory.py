@@ -36,7 +36,10 @@ class RunDirectory:
         self.metrics_file, self.probe_file = path / METRICS_FILE, path / PROBE_FILE
         self.checkpoints = path / "checkpoints"
         self.state: dict[str, Any] | None = None
-        if resume:
+        if resume and not (self.checkpoints / LAST).exists() and (path / CONFIG_FILE).is_file():
+            # It was ended before its first checkpoint: it goes on from the beginning.
+            _check_same(_saved_settings(path / CONFIG_FILE), config, path)
+        elif resume:
             self.state = read_checkpoint(self.checkpoints / LAST)
             if "optimizer" not in self.state:
                 raise RunError(f"{path}: expected a run that trained here, got an imported encoder; begin a new run")
@@ -111,6 +114,13 @@ def _cut_lines(file: Path, step: int) -> None:
     if file.is_file():
         kept = [json.dumps(line) + "\n" for line in read_lines(file) if line["step"] <= step]
         write_atomic(file, "".join(kept).encode())
+
+
+def _saved_settings(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{file}: expected the settings of a run, got: {error}; begin anew with --overwrite") from error
 
 
 def _check_same(saved: dict[str, Any], config: PretrainConfig, path: Path) -> None:

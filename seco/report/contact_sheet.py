@@ -10,6 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from seco.data.spread import spread_evenly
 from seco.data.statistics import BandStatistics
 from seco.data.store import Store
+from seco.errors import GeoTiffError
 from seco.report.true_colour import stretch, visible_bands
 
 MAX_LOCATIONS, MAX_DATES = 8, 6
@@ -55,11 +56,14 @@ def _draw_location(
 ) -> None:
     location, dates = store.locations[i], store.dates(i)
     chosen = spread_evenly(len(dates), len(axes))
-    pixels = store.read(location["first_row"] + np.array(chosen), bands=bands)
-    for axis, date, patch in zip(axes, dates[chosen], pixels, strict=False):
-        image = stretch(patch, statistics)
-        axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        axis.set_title(str(date)[:10], fontsize=7, pad=2)
+    for axis, date in zip(axes, chosen, strict=False):
+        axis.set_title(str(dates[date])[:10], fontsize=7, pad=2)
+        try:
+            (patch,) = store.read(location["first_row"] + np.array([date]), bands=bands)
+        except GeoTiffError:
+            axis.text(0.5, 0.5, "cannot be\nread", fontsize=7, ha="center", va="center")
+            continue
+        axis.imshow(stretch(patch, statistics).squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     for axis in axes:
         axis.set(xticks=[], yticks=[])
         axis.set_frame_on(False)

@@ -33,6 +33,16 @@ def test_same_command_gives_the_same_store(tmp_path):
     assert open_store(tmp_path / "a").fingerprint == open_store(tmp_path / "b").fingerprint
 
 
+def test_interrupting_a_synthetic_collection_is_said(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seco.collect.synthetic.source.collect", interrupted)
+    result = synthetic(tmp_path / "store")
+    assert result.exit_code == 130
+    assert "the same command begins anew" in result.stderr
+
+
 def test_existing_folder_is_one_line_and_exit_code_1(tmp_path):
     (tmp_path / "kept.txt").write_text("mine")
     result = synthetic(tmp_path)

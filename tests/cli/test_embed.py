@@ -21,6 +21,12 @@ def seco(*words, code=0):
     return commands.seco("embed", *words, code=code)
 
 
+def test_wrong_use_of_the_map_is_refused(make_store, tmp_path):
+    words = ["--data", make_store(), *BACKBONE, "--out", tmp_path / "v.npy"]
+    assert "--colour is for --map" in seco(*words, "--colour", "month", code=2).stderr
+    assert "--map: expected a file .png, got map.gif" in seco(*words, "--map", "map.gif", code=2).stderr
+
+
 def features_of(images):
     subject = untrained("test_resnet", images, size=32)
     return subject, extract_features(subject.encoder, images)

@@ -121,7 +121,7 @@ def test_what_a_user_can_do_wrong_is_one_line(store, tmp_path):
     run(*train, "--no-such-flag", code=2)
     run(*train, "--overwrite")
     assert "expected a store" in run("--out", tmp_path / "other", code=1).stderr
-    assert "got 13 of 13; choose a smaller batch" in run(*train, "--overwrite", "--batch-size", 50, code=1).stderr
+    assert "got 13 of 13; choose a smaller --batch-size" in run(*train, "--overwrite", "--batch-size", 50, code=1).stderr
     assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 3, "a refused --overwrite must lose nothing"
 
 
@@ -144,7 +144,7 @@ def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
         process.send_signal(number)
         stderr = process.communicate()[1]
     assert process.returncode == code
-    assert "the last step is saved. Go on with: " in stderr
+    assert "the last step is saved. Go on with the same command and --resume." in stderr
     stopped = read_checkpoint(out / "checkpoints" / "last.pt")
     assert stopped["step"] == metrics(out)[-1]["step"] < 300
 
@@ -164,6 +164,30 @@ def test_a_corrupt_patch_is_named(store, tmp_path):
     error = run("--data", store, "--out", tmp_path / "run", *SMALL, code=1).stderr.splitlines()[-1]
     assert error.startswith("Error: ")
     assert ".tif: expected a readable GeoTIFF" in error
+
+
+def test_a_run_that_ended_before_its_first_checkpoint_is_resumed_from_its_beginning(store, tmp_path):
+    train = ["--data", store, *SMALL, "--epochs", 1]
+    run(*train, "--out", tmp_path / "whole")
+    run(*train, "--out", tmp_path / "killed")
+    for file in (tmp_path / "killed" / "checkpoints").iterdir():
+        file.unlink()
+    other = run(*train, "--out", tmp_path / "killed", "--resume", "--lr", 0.1, code=1).stderr
+    assert "expected lr 0.03 as in the run to resume, got 0.1" in other
+    run(*train, "--out", tmp_path / "killed", "--resume")
+    whole, killed = (torch.load(tmp_path / name / "checkpoints" / "last.pt") for name in ("whole", "killed"))
+    assert whole["step"] == killed["step"]
+    assert all(torch.equal(whole["model"][name], killed["model"][name]) for name in whole["model"])
+
+
+def test_checkpoints_that_were_cut_short_are_refused_by_name(store, tmp_path):
+    run("--data", store, *SMALL, "--epochs", 1, "--out", tmp_path / "run")
+    content = (tmp_path / "run" / "checkpoints" / "last.pt").read_bytes()
+    file = tmp_path / "cut.pt"
+    for length in (0, 100, 2000, 5000, 20_000, 200_000, len(content) // 2, len(content) - 1):
+        file.write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"cut\.pt: expected a checkpoint of seco, got a file that does not load"):
+            load_encoder(file)
 
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path):

@@ -169,4 +169,5 @@ def test_what_cannot_be_exported(make_checkpoint, tmp_path):
     (tmp_path / "result.json").write_text("[]")
     wrong = export(make_checkpoint(), "timm", tmp_path / "b", "--metrics", tmp_path / "result.json", code=1)
     assert "result.json: expected a result of `seco evaluate --json`" in wrong.stderr
+    assert not (tmp_path / "b").exists()
     assert set(FORMATS) == {*LOADERS, "onnx"}

@@ -57,7 +57,7 @@ def test_bytes_are_counted(store, tmp_path):
 
 def test_bad_input_is_one_line(store):
     assert "recipe: expected one of seco, moco" in run("--data", store, "--method", "x", code=1).output
-    assert "choose a smaller batch size" in run("--data", store, "--batch-size", 100, code=1).output
+    assert "choose a smaller --batch-size" in run("--data", store, "--batch-size", 100, code=1).output
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,15 @@ def test_rows_are_locations_and_columns_dates(make_store):
     np.testing.assert_array_equal(axes[0].images[0].get_array(), expected)
 
 
+def test_a_patch_that_cannot_be_read_is_said(make_store):
+    store = open_store(make_store())
+    store.sources(0)[0].write_bytes(b"no TIFF")
+    first, second, *_ = contact_sheet(store, max_locations=2, max_dates=2).axes
+    assert [text.get_text() for text in first.texts] == ["cannot be\nread"]
+    assert len(first.images) == 0
+    assert len(second.images) == 1
+
+
 def test_store_without_red_green_blue_is_grey(make_store):
     store = open_store(make_store(bands=SENTINEL2_L2A[7:9]))
     figure = contact_sheet(store)

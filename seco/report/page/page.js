@@ -46,7 +46,7 @@
     return Promise.all(drawings);
   };
 
-  const select = (tab) => {
+  const show = (tab) => {
     for (const other of tabs) {
       const chosen = other === tab;
       other.setAttribute("aria-selected", String(chosen));
@@ -55,8 +55,11 @@
     }
     tab.scrollIntoView({ block: "nearest", inline: "nearest" });
     window.dispatchEvent(new Event("resize"));  // charts that were hidden when the window changed measure it again
-    history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
     draw(panelOf(tab));
+  };
+  const select = (tab) => {
+    history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
+    show(tab);
   };
   const wanted = () => tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
   for (const [i, tab] of tabs.entries()) {
@@ -91,7 +94,7 @@
     if (target.matches(".only-marked")) target.closest(".card").classList.toggle("only", target.checked);
   });
 
-  select(wanted() || tabs[0]);
+  show(wanted() || tabs[0]);  // naming the first in the address would make the browser scroll to it
 
   // `seco watch` serves the page with a stamp: when there is something new, sections that changed take the place of the old.
   const text = async (path) => (await fetch(path)).text();

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seco.errors import DataError
+from seco.pretrain.run_directory import CONFIG_FILE, ENVIRONMENT_FILE
 
 from .blocks import Block, Chart, Heading, Note, Section, Table
 from .charts import intervals_chart
@@ -34,30 +35,37 @@ def results_section(runs: Sequence[RecordedRun], files: Sequence[Path]) -> Secti
     Raises:
         DataError: If one of ``files`` holds no result.
     """
-    results = _collect(runs, files)
+    results, damaged = _collect(runs, files)
     if not results:
-        return Section("evaluation", "Evaluation", [Note(
+        return Section("evaluation", "Evaluation", [*damaged, Note(
             "There are no results yet: `seco evaluate … --checkpoint RUN --json RUN/NAME.json` writes one where this page "
             "finds it, and --results names others."
         )])  # fmt: skip
     groups: dict[tuple[str, ...], list[Result]] = {}
     for result in results:
         groups.setdefault(_comparable(result), []).append(result)
-    return Section("evaluation", "Evaluation", [block for group in groups.values() for block in _compare(group, runs)])
+    tables = [block for group in groups.values() for block in _compare(group, runs)]
+    return Section("evaluation", "Evaluation", [*damaged, *tables])
 
 
-def _collect(runs: Sequence[RecordedRun], files: Sequence[Path]) -> list[Result]:
+def _collect(runs: Sequence[RecordedRun], files: Sequence[Path]) -> tuple[list[Result], list[Note]]:
+    """Results, and what is said of files in the runs that should be some."""
     found: dict[Path, Result] = {}
+    damaged = []
     for run in runs:
         for file in sorted(run.path.glob("*.json")):
             if (result := _read(file)) is not None:
                 found[file.resolve()] = result
+            elif file.name not in {CONFIG_FILE, ENVIRONMENT_FILE}:
+                damaged.append(
+                    Note(f"{run.name}: {file.name} holds no result of `seco evaluate`, or a damaged one.", warns=True)
+                )
     for path in files:
         of_path = [(file, _read(file)) for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
         if not any(result for _, result in of_path):
             raise DataError(f"{path}: expected results of `seco evaluate --json`, got none; check --results")
         found |= {file.resolve(): result for file, result in of_path if result is not None}
-    return list(found.values())
+    return list(found.values()), damaged
 
 
 def _read(file: Path) -> Result | None:

@@ -16,6 +16,7 @@ from seco.evaluate.embed import describe_rows
 from seco.evaluate.encoders import from_checkpoint
 from seco.evaluate.features import extract_features
 from seco.evaluate.similarity import unit_vectors
+from seco.evaluate.unreadable import find_unreadable
 
 from .pictures import patch_pictures
 from .run import RecordedRun
@@ -36,6 +37,7 @@ class Sample:
         names: Of the locations, ``(n,)``.
         classes: Of the locations, ``(n,)``; empty where there is none.
         pictures: Data URIs.
+        unreadable: Number of patches that were left out, for they cannot be read.
     """
 
     rows: NDArray[np.int64]
@@ -44,6 +46,7 @@ class Sample:
     names: NDArray[np.str_]
     classes: NDArray[np.str_]
     pictures: Sequence[str]
+    unreadable: int
 
     def caption(self, i: int) -> str:
         """Place and date of a patch."""
@@ -74,9 +77,11 @@ def _sample(path: Path, fingerprint: str) -> Sample:
         for date in spread_evenly(int(store.locations["num_dates"][place]), MOST_DATES)
     ]
     index = np.array(rows, np.int64)
+    unreadable = find_unreadable(images, rows=index)
+    index = np.setdiff1d(index, list(unreadable))
     told, pictures = describe_rows(images)(index), patch_pictures(store, index, SIDE)
     classes = told.get("class", np.full(len(index), ""))
-    return Sample(index, images.locations[index], told["date"], told["location"], classes, pictures)
+    return Sample(index, images.locations[index], told["date"], told["location"], classes, pictures, len(unreadable))
 
 
 @lru_cache(maxsize=4)  # a new checkpoint has another time

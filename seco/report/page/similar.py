@@ -31,6 +31,12 @@ def similar_sections(runs: Sequence[RecordedRun]) -> list[Section]:
     for run in runs:
         try:
             sample, vectors = encode_sample(run)
+            if sample.unreadable:
+                left_out = Note(
+                    f"{run.name}: patches of the sample left out, for they cannot be read: {sample.unreadable}", warns=True
+                )
+                neighbours.append(left_out)
+                maps.append(left_out)
             neighbours.append(_gallery(run, sample, vectors))
             maps += _charts(run, sample, vectors)
             images |= {_image(run, row): picture for row, picture in zip(sample.rows, sample.pictures, strict=True)}

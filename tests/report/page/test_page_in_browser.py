@@ -57,6 +57,16 @@ def test_every_tab_shows_its_section_and_its_charts(opened):
             assert picture.get_attribute("alt") is not None
 
 
+@pytest.mark.parametrize("address", ["", "#training"])
+def test_the_page_opens_at_its_top(opened, page, address):
+    opened.set_window_size(900, 400)
+    opened.get("about:blank")
+    opened.get(page.as_uri() + address)
+    until(lambda: opened.execute_script("return document.readyState") == "complete")
+    until(lambda: charts(opened, "training") or not address)
+    assert opened.execute_script("return [document.documentElement.scrollHeight > 2 * innerHeight, scrollY]") == [True, 0]
+
+
 def test_tabs_are_walked_with_keys(opened):
     from selenium.webdriver.common.keys import Keys
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -171,6 +172,18 @@ def test_neighbours_are_the_most_similar(runs):
     assert set(embedding.images) == {row["image"] for row in values(months)}
 
 
+def test_patches_that_cannot_be_read_are_left_out(trained, tmp_path):
+    store = shutil.copytree(trained / "store", tmp_path / "store")
+    file = next((store / "patches").rglob("*.tif"))
+    file.write_bytes(file.read_bytes()[:500])
+    (run,) = read_runs([trained / "one"], data=store)
+    neighbours, embedding = similar.similar_sections([run])
+    for section in (neighbours, embedding):
+        assert section.blocks[0].text == "one: patches of the sample left out, for they cannot be read: 1"
+    assert len(values(of_kind(embedding, Chart)[0])) == len(open_store(store).times) - 1
+    assert len(of_kind(data_section([run]), Picture)) == 2
+
+
 def test_results_stand_beside_each_other(runs, trained):
     section = results_section(runs, [trained / "random.json"])
     knn, retrieval = of_kind(section, Table)
@@ -192,6 +205,13 @@ def test_files_that_are_no_results_are_refused_by_name(runs, tmp_path):
     with pytest.raises(DataError, match=r"other\.json: expected results"):
         results_section(runs, [tmp_path / "other.json"])
     assert "no results yet" in results_section(runs[1:], []).blocks[0].text
+
+
+def test_damaged_results_of_a_run_are_said(run):
+    (run / "knn.json").write_text("{")
+    said = results_section(read_runs([run]), []).blocks[0]
+    assert said.text == "one: knn.json holds no result of `seco evaluate`, or a damaged one."
+    assert said.warns
 
 
 def test_records_are_shown_by_machine(records):
