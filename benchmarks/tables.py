@@ -57,6 +57,7 @@ AUGMENTERS = {
     "albumentations": "albumentations", "kornia": "kornia", "torchvision": "torchvision on PIL",
     "torchvision-v2": "torchvision v2", "nvidia.dali": "DALI",
 }  # fmt: skip
+IN_DALI = {"nvidia.dali": "DALI"}
 LOADER_2021 = {"seco-2021": "the 2021 loader made again"}
 STEP_2021 = {"seco-2021": "the 2021 step made again"}
 IMAGE_FOLDER = {"torchvision-loader": "torchvision's folder, torch's loader"}
@@ -67,8 +68,8 @@ CPU_ROWS = (
     Row("a patch of a store, RGB only", "decode", "store-rgb", 1, DECODERS, _milliseconds),
     Row("a patch with DEFLATE, all bands", "decode", "deflate-planar-all", 1, DECODERS, _milliseconds),
     Row("a patch with DEFLATE, RGB only", "decode", "deflate-planar-rgb", 1, DECODERS, _milliseconds),
-    Row("bands together, DEFLATE, both in DALI, two cores", "decode", "deflate-pixel-all", 2, {"nvidia.dali": "DALI"}, _milliseconds),
-    Row("bands together, ZSTD, both in DALI, two cores", "decode", "zstd-pixel-all", 2, {"nvidia.dali": "DALI"}, _milliseconds),
+    Row("bands together, DEFLATE, both in DALI, two cores", "decode", "deflate-pixel-all", 2, IN_DALI, _milliseconds),
+    Row("bands together, ZSTD, both in DALI, two cores", "decode", "zstd-pixel-all", 2, IN_DALI, _milliseconds),
     Row("the loader, four views of a location", "loader", "seco-rgb-of-12", 1, LOADER_2021, _rate),
     Row("the same on two cores", "loader", "seco-rgb-of-12", 2, {}, _rate),
     Row("a training step, ResNet-18, 64 px, two cores", "step", "resnet18-64px-batch-16", 2, STEP_2021, _rate),

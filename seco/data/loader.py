@@ -22,6 +22,7 @@ from seco.ops.random import permutation, sample_view_params, substitute
 from seco.ops.recipe import ViewRecipe
 
 _ATTEMPTS = 100  # to find another location in place of one that cannot be read
+_LISTED = 3  # bad patches that an error names
 _AHEAD = 3  # batches in the making besides the one that the model works on
 
 
@@ -273,8 +274,8 @@ class Loader:
             self.bad_patches = known = self.bad_patches | bad
         total = len(self.store.times)
         if len(known) > self.max_bad_fraction * total:
-            listed = "; ".join(itertools.islice(known.values(), 20))
-            more = f"; and {len(known) - 20} more" if len(known) > 20 else ""
+            listed = "; ".join(itertools.islice(known.values(), _LISTED))
+            more = f"; and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
             raise DataError(
                 f"{self.store.path}: expected at most {self.max_bad_fraction:.3%} of {total} patches to be unreadable, got "
                 f"{len(known)}: {listed}{more}; mend them or raise --max-bad-fraction"
