@@ -38,7 +38,7 @@ def test_flags_win_over_the_file(tmp_path):
         ("key_momentum = 1.5", "key_momentum: expected 0 … 1"),
         ("band_drop = 2", "band_drop: expected 0 … 1, got 2"),
         ("crop_scale = 0.0", "crop_scale: expected more than 0, at most 1, got 0.0"),
-        ("temperature = 0.0", "lr, temperature: expected positive"),
+        ("temperature = 0.0", "temperature: expected a positive"),
         ("epochs = ", "expected a TOML file"),
     ],
 )

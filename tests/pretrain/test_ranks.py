@@ -120,7 +120,7 @@ def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
         process.send_signal(signal.SIGTERM)  # torchrun passes it on
         stderr = process.communicate()[1]
     assert process.returncode != 0
-    assert stderr.count("the last step is saved. Go on with: ") == 1
+    assert stderr.count("the last step is saved. Go on with the same command") == 1
     stopped = read_checkpoint(out / "checkpoints" / "last.pt")
     assert stopped["step"] == len(losses(out)) < 2000
 
