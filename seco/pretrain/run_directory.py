@@ -36,8 +36,8 @@ class RunDirectory:
         self.metrics_file, self.probe_file = path / METRICS_FILE, path / PROBE_FILE
         self.checkpoints = path / "checkpoints"
         self.state: dict[str, Any] | None = None
-        if resume and not (self.checkpoints / LAST).exists() and (path / CONFIG_FILE).is_file():
-            # It was ended before its first checkpoint: it goes on from the beginning.
+        self._resumes = resume
+        if resume and self._ended_before_its_first_checkpoint():  # it goes on from the beginning
             _check_same(_saved_settings(path / CONFIG_FILE), config, path)
         elif resume:
             self.state = read_checkpoint(self.checkpoints / LAST)
@@ -57,19 +57,26 @@ class RunDirectory:
         Raises:
             RunError: If it cannot be written.
         """
-        if self.state is None:
-            if self.path.exists():
-                shutil.rmtree(self.path)
-            try:
-                self.checkpoints.mkdir(parents=True)
-            except OSError as error:
-                raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
-            self.metrics_file.touch()
-        else:
+        if self._resumes:
             for file in (self.metrics_file, self.probe_file):
-                _cut_lines(file, self.state["step"])
+                _cut_lines(file, self.state["step"] if self.state else 0)
+        elif self.path.exists():
+            shutil.rmtree(self.path)
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
+        self.metrics_file.touch()
         self._write_json(CONFIG_FILE, self._config.to_dict())
         self._write_json(ENVIRONMENT_FILE, describe_environment())
+
+    def _ended_before_its_first_checkpoint(self) -> bool:
+        """Whether none was written; a run whose checkpoints were deleted since has later lines, which nobody may lose."""
+        if (self.checkpoints / LAST).exists() or not (self.path / CONFIG_FILE).is_file():
+            return False
+        saved, lines = _saved_settings(self.path / CONFIG_FILE), read_lines(self.metrics_file)
+        every, steps = saved.get("save_every", 1), saved.get("save_steps", 0)
+        return not any(line.get("epoch", 0) >= every or 0 < steps < line["step"] for line in lines)
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one line to the metrics."""

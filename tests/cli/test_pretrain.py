@@ -172,12 +172,26 @@ def test_a_run_that_ended_before_its_first_checkpoint_is_resumed_from_its_beginn
     run(*train, "--out", tmp_path / "killed")
     for file in (tmp_path / "killed" / "checkpoints").iterdir():
         file.unlink()
+    (tmp_path / "killed" / "notes.txt").write_text("mine")
     other = run(*train, "--out", tmp_path / "killed", "--resume", "--lr", 0.1, code=1).stderr
     assert "expected lr 0.03 as in the run to resume, got 0.1" in other
     run(*train, "--out", tmp_path / "killed", "--resume")
     whole, killed = (torch.load(tmp_path / name / "checkpoints" / "last.pt") for name in ("whole", "killed"))
+    assert (tmp_path / "killed" / "notes.txt").exists()
+    steps = [[line["step"] for line in metrics(tmp_path / name)] for name in ("whole", "killed")]
+    assert steps[0] == steps[1]
     assert whole["step"] == killed["step"]
     assert all(torch.equal(whole["model"][name], killed["model"][name]) for name in whole["model"])
+
+
+def test_a_run_whose_checkpoints_were_deleted_keeps_its_metrics(store, tmp_path):
+    train = ["--data", store, *SMALL, "--epochs", 3, "--out", tmp_path / "run"]
+    run(*train)
+    for file in (tmp_path / "run" / "checkpoints").iterdir():
+        file.unlink()
+    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    assert "last.pt: expected a checkpoint, got no such file" in run(*train, "--resume", code=1).stderr
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
 
 
 def test_checkpoints_that_were_cut_short_are_refused_by_name(store, tmp_path):

@@ -4,7 +4,8 @@
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const panelOf = (tab) => document.getElementById(tab.getAttribute("aria-controls"));
   const panels = tabs.map(panelOf);
-  const served = new Map(panels.map((panel) => [panel, panel.innerHTML]));  // before charts are drawn in it
+  // Of a page that `seco watch` serves: what is in its sections before charts are drawn there.
+  const served = new Map(document.body.dataset.stamp ? panels.map((panel) => [panel, panel.innerHTML]) : []);
 
   // Charts are drawn when their tab is first seen: a long run opens at once.
   const colours = () => {
