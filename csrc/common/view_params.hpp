@@ -7,7 +7,15 @@ namespace seco {
 
 constexpr int kMaxBands = 16;
 
-enum class ColourStep : int8_t { kBrightness = 0, kContrast = 1, kSaturation = 2, kHue = 3 };
+// The first four come in the order that is drawn, between the other two.
+enum class ColourStep : uint8_t {
+    kBrightness = 0,
+    kContrast = 1,
+    kSaturation = 2,
+    kHue = 3,
+    kBandChange = 4,
+    kGrey = 5
+};
 
 struct ViewParams {
     int32_t date;

@@ -41,7 +41,11 @@ struct Line {
 class View {
   public:
     View(const AugmentBatch& batch, const ViewParams& params, const void* patch, Scratch& scratch)
-        : batch_(batch), params_(params), chain_(params, batch.rgb), patch_(patch), scratch_(scratch) {
+        : batch_(batch),
+          params_(params),
+          chain_(params, batch.bands, batch.rgb),
+          patch_(patch),
+          scratch_(scratch) {
         scratch.blur.tabulate(params.blur_sigma);
         const int halo = scratch.blur.radius;
         const int left = params.flip ? batch.width - params.crop_left - params.crop_width : params.crop_left;
@@ -60,10 +64,8 @@ class View {
         else
             for (int y = 0; y < region_.height; ++y) {
                 load_line(line(y), region_.top + y, region_.left, region_.width);
-                colour(line(y), row_width_, 0, 4, 0.0f);
+                colour(line(y), row_width_, 0, chain_.steps, 0.0f);
             }
-        if (params_.grey)
-            for (int y = 0; y < region_.height; ++y) to_grey(line(y), row_width_);
         resize(out);
     }
 
@@ -81,8 +83,6 @@ class View {
                 load_row(static_cast<const uint8_t*>(patch_) + start, out.band(c), width, scale, offset);
             else
                 load_row(static_cast<const uint16_t*>(patch_) + start, out.band(c), width, scale, offset);
-            if (params_.band_gain[c] != 0.0f || params_.band_offset[c] != 0.0f)
-                adjust_row(out.band(c), padded(width), params_.band_gain[c], params_.band_offset[c]);
         }
     }
 
@@ -99,15 +99,9 @@ class View {
         return out;
     }
 
-    void to_grey(const Line& line, int width) {
-        const float* value = grey(line, width);
-        for (int c = 0; c < batch_.bands; ++c) std::copy_n(value, width, line.band(c));
-    }
-
-    // Operations [first, end) of the drawn order on one line.
+    // Steps [first, end) of the chain on one line.
     void colour(const Line& line, int width, int first, int end, float contrast_pole) {
         for (int i = first; i < end; ++i) {
-            if (!chain_.acts(chain_.step(i), batch_.bands)) continue;
             switch (chain_.step(i)) {
                 case ColourStep::kBrightness:
                     for (int c = 0; c < batch_.bands; ++c)
@@ -126,6 +120,15 @@ class View {
                 case ColourStep::kHue:
                     turn_hue_row(line.band(0), line.band(1), line.band(2), width, params_.hue);
                     break;
+                case ColourStep::kBandChange:
+                    for (int c = 0; c < batch_.bands; ++c)
+                        adjust_row(line.band(c), width, params_.band_gain[c], params_.band_offset[c]);
+                    break;
+                case ColourStep::kGrey: {
+                    const float* value = grey(line, width);
+                    for (int c = 0; c < batch_.bands; ++c) std::copy_n(value, width, line.band(c));
+                    break;
+                }
             }
         }
     }
@@ -146,7 +149,7 @@ class View {
                 std::copy_n(whole.band(c) + region_.left, region_.width, line(y - region_.top).band(c));
         }
         const float pole = math::mean_grey(sum, int64_t{batch_.height} * batch_.width);
-        for (int y = 0; y < region_.height; ++y) colour(line(y), row_width_, before, 4, pole);
+        for (int y = 0; y < region_.height; ++y) colour(line(y), row_width_, before, chain_.steps, pole);
     }
 
     void resize(void* out) {

@@ -23,17 +23,17 @@ __global__ void __launch_bounds__(kSumThreads)
     const GreySum<kBands, Pixel> part(batch, scratch, blockIdx.x);
     if (!part.needed()) return;
     unsigned long long sum = part.add_up(threadIdx.x);
-    for (int lanes = 16; lanes > 0; lanes /= 2) sum += __shfl_down_sync(0xffffffffu, sum, lanes);
-    if (threadIdx.x % 32 == 0) atomicAdd(reinterpret_cast<unsigned long long*>(sums + part.item()), sum);
+    for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) sum += __shfl_down_sync(0xffffffffu, sum, lanes);
+    if (threadIdx.x % kWarp == 0) atomicAdd(reinterpret_cast<unsigned long long*>(sums + part.item()), sum);
 }
 
 // Blocks that run at once on a multiprocessor: as many as shared memory allows for few bands, and for many.
-template <int kBands, typename Pixel>
-__global__ void __launch_bounds__(kMaxThreads, kBands ? 4 : 3)
+template <int kBands, typename Pixel, bool kBlurs>
+__global__ void __launch_bounds__(kMaxThreads, kBands && !kBlurs ? 4 : 3)
     views_kernel(const __grid_constant__ AugmentBatch batch, const __grid_constant__ ViewPlan plan,
                  const uint64_t* grey_sums) {
     extern __shared__ __align__(kAlignment) float shared[];
-    const ViewTile<kBands, Pixel, DeviceRounding> tile(batch, plan, grey_sums, shared, blockIdx.x);
+    const ViewTile<kBands, Pixel, kBlurs, DeviceRounding> tile(batch, plan, grey_sums, shared, blockIdx.x);
     if (!tile.is_made()) return;
     tile.make([](const auto& work) {
         work(static_cast<int>(threadIdx.x));
@@ -57,11 +57,11 @@ int64_t half_a_multiprocessor() {
     return whole / 2 - reserved;
 }
 
-template <int kBands, typename Pixel>
+template <int kBands, typename Pixel, bool kBlurs>
 void launch_views(const AugmentBatch& batch, int radius, const uint64_t* sums, cudaStream_t stream) {
     const int64_t limit = half_a_multiprocessor();
     const ViewPlan plan(batch, radius, limit);
-    const auto kernel = views_kernel<kBands, Pixel>;
+    const auto kernel = views_kernel<kBands, Pixel, kBlurs>;
     // The same number each time: it belongs to the kernel, and other threads launch it too.
     SECO_CUDA_CHECK(
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(limit)));
@@ -79,9 +79,9 @@ void launch(const AugmentBatch& batch, const ViewExtremes& extremes, uint64_t* s
         grey_sum_kernel<kBands, Pixel><<<blocks, kSumThreads, 0, stream>>>(batch, sums);
         SECO_CUDA_CHECK(cudaGetLastError());
     }
-    if (extremes.any_sharp) launch_views<kBands, Pixel>(batch, 0, sums, stream);
+    if (extremes.any_sharp) launch_views<kBands, Pixel, false>(batch, 0, sums, stream);
     const int radius = math::blur_radius(extremes.max_sigma);
-    if (radius > 0) launch_views<kBands, Pixel>(batch, radius, sums, stream);
+    if (radius > 0) launch_views<kBands, Pixel, true>(batch, radius, sums, stream);
 }
 
 }  // namespace

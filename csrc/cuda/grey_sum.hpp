@@ -30,8 +30,8 @@ class GreySum {
     SECO_HOST_DEVICE uint32_t add_up(int thread) const {
         const ViewParams& view = batch_.params[item_];
         const SafeView safe(batch_, view);
-        const PatchReader<kBands, Pixel> patch(batch_, item_ / batch_.views, safe.date, view);
-        const math::ColourChain chain(view, batch_.rgb);
+        const PatchReader<kBands, Pixel> patch(batch_, item_ / batch_.views, safe.date);
+        const math::ColourChain chain(view, batch_.bands, batch_.rgb);
         const int before = chain.before_contrast();
         const int area = batch_.height * batch_.width;
         const int end = first_ + kSumPixels < area ? first_ + kSumPixels : area;

@@ -44,7 +44,29 @@ struct Strided {
     SECO_HOST_DEVICE float& operator[](int c) const { return first[c * stride]; }
 };
 
-// `kBands` 0: as many as the batch has.
+// A number for each band, in registers where bands are few. `kBands` 0: as many as the batch has.
+template <int kBands>
+class PerBand {
+  public:
+    explicit SECO_HOST_DEVICE PerBand(const float* values) {
+        for (int c = 0; c < kBands; ++c) values_[c] = values[c];
+    }
+    SECO_HOST_DEVICE float operator[](int c) const { return values_[c]; }
+
+  private:
+    float values_[kBands];
+};
+
+template <>
+class PerBand<0> {
+  public:
+    explicit SECO_HOST_DEVICE PerBand(const float* values) : values_(values) {}
+    SECO_HOST_DEVICE float operator[](int c) const { return values_[c]; }
+
+  private:
+    const float* values_;
+};
+
 template <int kBands, typename Pixel>
 class PatchReader {
   public:
@@ -53,22 +75,18 @@ class PatchReader {
         Pixel value[kBands ? kBands : 1];
     };
 
-    SECO_HOST_DEVICE PatchReader(const AugmentBatch& batch, int64_t location, int date,
-                                 const ViewParams& view)
-        : batch_(batch), view_(view), bands_(kBands ? kBands : batch.bands) {
-        area_ = int64_t{batch.height} * batch.width;
-        pixels_ = static_cast<const Pixel*>(batch.pixels) + (location * batch.dates + date) * bands_ * area_;
-        adjusts_ = false;
-        for (int c = 0; c < bands_; ++c)
-            adjusts_ = adjusts_ || view.band_gain[c] != 0.0f || view.band_offset[c] != 0.0f;
+    SECO_HOST_DEVICE PatchReader(const AugmentBatch& batch, int64_t location, int date)
+        : batch_(batch), scale_(batch.scale), offset_(batch.offset) {
+        pixels_ =
+            static_cast<const Pixel*>(batch.pixels) + (location * batch.dates + date) * bands() * area();
     }
 
-    SECO_HOST_DEVICE int bands() const { return bands_; }
+    SECO_HOST_DEVICE int bands() const { return kBands ? kBands : batch_.bands; }
 
     // Asks for pixel `at`; few bands only.
-    SECO_HOST_DEVICE Raw fetch(int64_t at) const {
+    SECO_HOST_DEVICE Raw fetch(int at) const {
         Raw raw;
-        for (int c = 0; c < kBands; ++c) raw.value[c] = pixels_[c * area_ + at];
+        for (int c = 0; c < kBands; ++c) raw.value[c] = pixels_[c * area() + at];
         return raw;
     }
 
@@ -78,22 +96,20 @@ class PatchReader {
     }
 
     template <typename Samples>
-    SECO_HOST_DEVICE void read(int64_t at, Samples& x) const {
-        for (int c = 0; c < bands_; ++c) x[c] = unit(pixels_[c * area_ + at], c);
+    SECO_HOST_DEVICE void read(int at, Samples& x) const {
+        for (int c = 0; c < bands(); ++c) x[c] = unit(pixels_[c * area() + at], c);
     }
 
   private:
+    SECO_HOST_DEVICE int64_t area() const { return int64_t{batch_.height} * batch_.width; }
+
     SECO_HOST_DEVICE float unit(Pixel number, int c) const {
-        const float x = math::to_unit(static_cast<float>(number), batch_.scale[c], batch_.offset[c]);
-        return adjusts_ ? math::to_unit(x, 1.0f + view_.band_gain[c], view_.band_offset[c]) : x;
+        return math::to_unit(static_cast<float>(number), scale_[c], offset_[c]);
     }
 
     const AugmentBatch& batch_;
-    const ViewParams& view_;
     const Pixel* pixels_;
-    int64_t area_;
-    int bands_;
-    bool adjusts_;
+    PerBand<kBands> scale_, offset_;
 };
 
 }  // namespace seco::cuda

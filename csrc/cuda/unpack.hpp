@@ -3,12 +3,12 @@
 #pragma once
 
 #include "cuda/staging.hpp"
+#include "cuda/warp.hpp"
 #include "math/adler32.hpp"
 
 namespace seco::cuda {
 
 constexpr int kUnpackThreads = 256;
-constexpr int kWarp = 32;
 
 // The bytes that one thread of a block adds to the checksum of `count` bytes.
 SECO_HOST_DEVICE inline math::AdlerSums sum_bytes(const uint8_t* data, uint64_t count, int thread) {

@@ -9,13 +9,18 @@
 #include "common/augment_batch.hpp"
 #include "common/error.hpp"
 #include "common/host_device.hpp"
+#include "cuda/warp.hpp"
 
 namespace seco::cuda {
 
 constexpr int kMaxThreads = 160;  // of a block; small ones fill a multiprocessor better
-constexpr int kGroup = 4;         // rows of a view that are made at once, between the same barriers
+constexpr int kGroup = 4;         // rows of a view that are filtered from top to bottom at once
 constexpr int kStripRows = 56;    // rows of a view that a block makes
-constexpr int kAlignment = 16;    // of what is copied out of shared memory
+constexpr int kQuad = 4;          // columns that a thread blurs at once
+constexpr int kAlignment = 16;    // of what is copied out of shared memory, and of four floats there
+
+// Where three bands of three rows stay in registers, as in most cases, and rows made between two barriers.
+constexpr int kSlideBands = 3, kSlideTaps = 3, kSlideRows = 8;
 
 SECO_HOST_DEVICE inline int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
@@ -29,17 +34,22 @@ inline int most_taps(int in_size, int out_size) {
 struct ViewPlan {
     int radius;  // of the blur; 0: the launch makes the views that are not blurred
     int strips, strip_rows, tiles, tile_columns;
+    int stage_rows;  // rows of a view that are made between the same barriers: a group, or more
     int threads;
+    bool slides;       // three bands of three rows, and no blur
     int ring;          // coloured rows that a block keeps
-    int reach;         // greatest width of a row that a tile reads, the blur's halo included
+    int inner, reach;  // greatest width of a row that a tile reads, without the blur's halo and with it
     int down;          // most rows of a patch that a group is made of, the blur's halo included
     int tall, across;  // most taps of a row and of a column, without the blur's
     int unit;          // bytes that are copied at once
+    int planes;        // of a view's rows, bands apart or all in one
+    int run, row;      // units of a tile's row in one plane, and of a view's
+    int run_lanes;     // 2 to the power of it: threads that copy a run
     int64_t shared_bytes;
 
     // Offsets in floats of what a block keeps.
-    int ring_at, between_at, blurred_at, staged_at, blur_at, tall_at, rows_at, down_at, groups_at, across_at,
-        columns_at, pole_at;
+    int ring_at, between_at, blurred_at, staged_at, blur_at, normal_blur_at, tall_at, rows_at, down_at,
+        groups_at, across_at, columns_at, pole_at;
 
     // Throws ArrayError where not even one column fits.
     ViewPlan(const AugmentBatch& batch, int blur_radius, int64_t shared_limit) : radius(blur_radius) {
@@ -47,12 +57,14 @@ struct ViewPlan {
         strip_rows = (batch.size + strips - 1) / strips;
         tall = most_taps(batch.height, batch.size);
         across = most_taps(batch.width, batch.size);
+        slides = batch.bands == kSlideBands && radius == 0 && tall == kSlideTaps;
+        stage_rows = slides ? kSlideRows : kGroup;
         const double ratio = static_cast<double>(batch.height) / batch.size;
         const int further = static_cast<int>((kGroup - 1) * ratio) + 1;  // the group's last row begins
         down = tall + 2 * radius + further;
         // What the next group takes again; and a whole group where that is little.
         const int halo = std::max(2 * radius, batch.bands > 3 ? 0 : further);
-        ring = std::min(tall + halo, batch.height + 2 * radius);
+        ring = slides ? tall : std::min(tall + halo, batch.height + 2 * radius);
         tile_columns = batch.size;
         while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)
             tile_columns = (tile_columns + 1) / 2;
@@ -64,8 +76,8 @@ struct ViewPlan {
                 std::to_string(batch.width) + " px for views of " + std::to_string(batch.size) +
                 "; make the patches smaller or the views larger");
         tiles = (batch.size + tile_columns - 1) / tile_columns;
-        threads = std::min(kMaxThreads, round_up(std::max(reach, 64), 32));
-        unit = copy_unit(batch);
+        threads = std::min(kMaxThreads, round_up(std::max(reach, 2 * kWarp), kWarp));
+        arrange_copies(batch);
     }
 
     // Blocks of a launch.
@@ -78,8 +90,8 @@ struct ViewPlan {
   private:
     int64_t lay_out(const AugmentBatch& batch) {
         const double ratio = static_cast<double>(batch.width) / batch.size;
-        const int inner = std::min(batch.width, static_cast<int>(ratio * tile_columns) + across + 1);
-        reach = inner + 2 * radius;
+        inner = round_up(static_cast<int>(ratio * tile_columns) + across + 1, kQuad);
+        reach = round_up(inner + 2 * radius, kQuad);
         int64_t floats = 0;
         const auto take = [&floats](int64_t count) {
             const int64_t at = floats;
@@ -88,27 +100,34 @@ struct ViewPlan {
         };
         const int64_t bands = batch.bands;
         ring_at = take(ring * bands * reach);
-        between_at = take(kGroup * bands * reach);
-        blurred_at = take(radius ? kGroup * bands * inner : 0);
-        staged_at = take((kGroup * bands * tile_columns * value_bytes(batch) + 3) / 4);
-        blur_at = take(2 * (2 * radius + 1));  // before normalisation, and after
+        between_at = take(stage_rows * bands * reach);
+        blurred_at = take(radius ? stage_rows * bands * inner : 0);
+        staged_at = take((stage_rows * bands * tile_columns * value_bytes(batch) + 3) / 4);
+        blur_at = take(2 * radius + 1);  // before normalisation
+        normal_blur_at = take(2 * radius + 1);
         const int64_t groups = (strip_rows + kGroup - 1) / kGroup;
-        tall_at = take(groups * kGroup * tall);
-        rows_at = take(2 * groups * kGroup);  // of each row of the strip: first and count, as integers
-        down_at = take(groups * down * kGroup);
-        groups_at = take(2 * groups);  // likewise, of each group
+        tall_at = take(slides ? 0 : groups * kGroup * tall);
+        rows_at = take((slides ? 4 : 2) * groups * kGroup);  // of each row of the strip, see TileTables
+        down_at = take(slides ? 0 : groups * down * kGroup);
+        groups_at = take(slides ? 0 : 4 * groups);  // of each group, see RowGroup
         across_at = take(int64_t{tile_columns} * across);
-        columns_at = take(2 * tile_columns);  // likewise
+        columns_at = take(tile_columns);
         pole_at = take(1);
         return shared_bytes = 4 * floats;
     }
 
-    // Rows of a tile begin at multiples of this many bytes, in the view and in shared memory.
-    int copy_unit(const AugmentBatch& batch) const {
-        const int pixel = value_bytes(batch) * (batch.channels_last ? batch.bands : 1);
-        for (const int bytes : {kAlignment, 4})
-            if (batch.size * pixel % bytes == 0 && tile_columns * pixel % bytes == 0) return bytes;
-        return 2;
+    // Rows of a tile begin at multiples of `unit`, in the view and in shared memory.
+    void arrange_copies(const AugmentBatch& batch) {
+        planes = batch.channels_last ? 1 : batch.bands;
+        const int pixel = value_bytes(batch) * (batch.bands / planes);
+        const auto fits = [&](int bytes) {
+            return batch.size * pixel % bytes == 0 && tile_columns * pixel % bytes == 0;
+        };
+        unit = fits(kAlignment) ? kAlignment : (fits(4) ? 4 : 2);
+        run = tile_columns * pixel / unit;
+        row = batch.size * pixel / unit;
+        run_lanes = 0;
+        while (1 << run_lanes < std::min(run, kWarp)) ++run_lanes;
     }
 };
 

@@ -64,14 +64,14 @@ void sum_greys(const AugmentBatch& batch, std::vector<uint64_t>& sums) {
     }
 }
 
-template <int kBands, typename Pixel>
+template <int kBands, typename Pixel, bool kBlurs>
 void make_views(const AugmentBatch& batch, int radius, int64_t shared_limit, bool backwards,
                 const std::vector<uint64_t>& sums) {
     const ViewPlan plan(batch, radius, shared_limit);
     for (int64_t block = 0; block < plan.blocks(batch); ++block) {
         SharedMemory shared(plan.shared_bytes);
-        const ViewTile<kBands, Pixel, HostRounding> tile(batch, plan, sums.data(), shared.data(),
-                                                         static_cast<uint32_t>(block));
+        const ViewTile<kBands, Pixel, kBlurs, HostRounding> tile(batch, plan, sums.data(), shared.data(),
+                                                                 static_cast<uint32_t>(block));
         if (!tile.is_made()) continue;
         tile.make([&](const auto& work) { run(plan.threads, backwards, work); });
         shared.check();
@@ -82,9 +82,9 @@ template <int kBands, typename Pixel>
 void emulate(const AugmentBatch& batch, float max_sigma, int64_t shared_limit, bool backwards) {
     std::vector<uint64_t> sums(static_cast<size_t>(batch.locations * batch.views));
     sum_greys<kBands, Pixel>(batch, sums);
-    make_views<kBands, Pixel>(batch, 0, shared_limit, backwards, sums);
+    make_views<kBands, Pixel, false>(batch, 0, shared_limit, backwards, sums);
     const int radius = math::blur_radius(max_sigma);
-    if (radius > 0) make_views<kBands, Pixel>(batch, radius, shared_limit, backwards, sums);
+    if (radius > 0) make_views<kBands, Pixel, true>(batch, radius, shared_limit, backwards, sums);
 }
 
 }  // namespace

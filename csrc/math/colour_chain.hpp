@@ -16,53 +16,46 @@ SECO_HOST_DEVICE inline float grey_of(const Samples& x, int bands, bool rgb) {
     return sum * (1.0f / static_cast<float>(bands));
 }
 
-// A view's colour operations. The order is packed, four bits a step, so that it stays in a register.
+// A view's colour operations: those that change anything, in their order, packed four bits a step so that
+// they stay in a register.
 struct ColourChain {
-    uint32_t order;
+    const ViewParams& view;
+    uint32_t order = 0;
+    int steps = 0;
     float brightness, contrast, saturation, hue;
-    bool grey, rgb;
+    bool rgb;
 
-    SECO_HOST_DEVICE ColourChain(const ViewParams& view, bool rgb)
-        : order(0),
+    SECO_HOST_DEVICE ColourChain(const ViewParams& view, int bands, bool rgb)
+        : view(view),
           brightness(view.brightness),
           contrast(view.contrast),
           saturation(view.saturation),
           hue(view.hue),
-          grey(view.grey),
           rgb(rgb) {
-        for (int i = 0; i < 4; ++i) order |= (static_cast<uint32_t>(view.order[i]) & 3u) << (4 * i);
+        bool changed = false;
+        for (int c = 0; c < bands; ++c)
+            changed = changed || view.band_gain[c] != 0.0f || view.band_offset[c] != 0.0f;
+        if (changed) append(ColourStep::kBandChange);
+        for (const int8_t drawn : view.order) {
+            const auto step = static_cast<ColourStep>(drawn & 3);
+            if (acts(step, bands)) append(step);
+        }
+        if (view.grey) append(ColourStep::kGrey);
     }
 
-    SECO_HOST_DEVICE ColourStep step(int i) const {
-        return static_cast<ColourStep>(static_cast<int8_t>(order >> (4 * i) & 3u));
-    }
+    SECO_HOST_DEVICE ColourStep step(int i) const { return static_cast<ColourStep>(order >> (4 * i) & 15u); }
 
     // Steps before the one at which the mean grey is taken.
     SECO_HOST_DEVICE int before_contrast() const {
         int i = 0;
-        while (i < 4 && step(i) != ColourStep::kContrast) ++i;
+        while (i < steps && step(i) != ColourStep::kContrast) ++i;
         return i;
     }
 
-    // Whether a step changes anything.
-    SECO_HOST_DEVICE bool acts(ColourStep step, int bands) const {
-        switch (step) {
-            case ColourStep::kBrightness:
-                return brightness != 1.0f;
-            case ColourStep::kContrast:
-                return contrast != 1.0f;
-            case ColourStep::kSaturation:
-                return saturation != 1.0f && bands > 1;
-            default:
-                return hue != 0.0f && rgb;
-        }
-    }
-
-    // The first `end` operations. `pole` is the mean grey of the patch where contrast begins.
+    // The first `end` steps. `pole` is the mean grey of the patch where contrast begins.
     template <typename Samples>
     SECO_HOST_DEVICE void apply(Samples& x, int bands, int end, float pole) const {
         for (int i = 0; i < end; ++i) {
-            if (!acts(step(i), bands)) continue;
             switch (step(i)) {
                 case ColourStep::kBrightness:
                     for (int c = 0; c < bands; ++c) x[c] = brighten(x[c], brightness);
@@ -82,17 +75,34 @@ struct ColourChain {
                     x[2] = turned.blue;
                     break;
                 }
+                case ColourStep::kBandChange:
+                    for (int c = 0; c < bands; ++c)
+                        x[c] = to_unit(x[c], 1.0f + view.band_gain[c], view.band_offset[c]);
+                    break;
+                case ColourStep::kGrey: {
+                    const float value = grey_of(x, bands, rgb);
+                    for (int c = 0; c < bands; ++c) x[c] = value;
+                    break;
+                }
             }
         }
     }
 
-    // All operations and the loss of colour.
-    template <typename Samples>
-    SECO_HOST_DEVICE void apply_all(Samples& x, int bands, float pole) const {
-        apply(x, bands, 4, pole);
-        if (!grey) return;
-        const float value = grey_of(x, bands, rgb);
-        for (int c = 0; c < bands; ++c) x[c] = value;
+  private:
+    SECO_HOST_DEVICE void append(ColourStep step) { order |= static_cast<uint32_t>(step) << (4 * steps++); }
+
+    // Whether one of the drawn steps changes anything.
+    SECO_HOST_DEVICE bool acts(ColourStep step, int bands) const {
+        switch (step) {
+            case ColourStep::kBrightness:
+                return brightness != 1.0f;
+            case ColourStep::kContrast:
+                return contrast != 1.0f;
+            case ColourStep::kSaturation:
+                return saturation != 1.0f && bands > 1;
+            default:
+                return hue != 0.0f && rgb;
+        }
     }
 };
 

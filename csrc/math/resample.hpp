@@ -54,12 +54,10 @@ SECO_HOST_DEVICE inline float blur_weight(int offset, float sigma) {
 
 // Index of a sample outside [0, size), mirrored at the edges without repeating them, as often as needed.
 SECO_HOST_DEVICE inline int reflect(int index, int size) {
-    if (index >= 0 && index < size) return index;
-    if (size == 1) return 0;
     const int period = 2 * (size - 1);
-    index %= period;
-    index = index < 0 ? index + period : index;
-    return index < size ? index : period - index;
+    index = index < 0 ? -index : index;
+    if (index > period) index = period > 0 ? index % period : 0;
+    return index < period - index ? index : period - index;
 }
 
 }  // namespace seco::math

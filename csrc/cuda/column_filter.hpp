@@ -1,0 +1,170 @@
+// The first half of making a tile: from the pixels of a patch to rows of the view that are not yet blurred or
+// resized from left to right.
+#pragma once
+
+#include "cuda/patch_reader.hpp"
+#include "cuda/tile_tables.hpp"
+#include "cuda/view_plan.hpp"
+#include "math/colour_chain.hpp"
+#include "math/resample.hpp"
+
+namespace seco::cuda {
+
+template <int kBands, typename Pixel, bool kBlurs>
+class ColumnFilter {
+  public:
+    static constexpr int kWide = kBands ? kBands : 1;  // bands that are filtered at once
+
+    SECO_HOST_DEVICE ColumnFilter(const AugmentBatch& batch, const ViewPlan& plan, int64_t location,
+                                  const ViewParams& view, float* shared, uint32_t block)
+        : batch_(batch),
+          plan_(plan),
+          shared_(shared),
+          tables_(batch, plan, view, shared, block),
+          chain_(view, batch.bands, batch.rgb),
+          patch_(batch, location, tables_.date()) {}
+
+    SECO_HOST_DEVICE const TileTables<kBlurs>& tables() const { return tables_; }
+
+    SECO_HOST_DEVICE bool slides() const { return kBands == kSlideBands && !kBlurs && plan_.slides; }
+
+    // Column j of the rows from y on that are made between the same barriers.
+    SECO_HOST_DEVICE void filter(int j, int y) const { slides() ? slide_column(j, y) : filter_column(j, y); }
+
+  private:
+    // A row of the view is made of three of the patch, which stay in registers; the ring keeps them from one
+    // barrier to the next.
+    SECO_HOST_DEVICE void slide_column(int j, int y) const {
+        const int column = math::reflect(tables_.column(j), batch_.width), row = y - tables_.top();
+        const float pole = shared_[plan_.pole_at];
+        float* kept = shared_ + plan_.ring_at + j;
+        float window[kSlideTaps][kWide];
+        for (int k = 0; k < kSlideTaps; ++k)
+            for (int c = 0; c < kWide; ++c)
+                window[k][c] = row ? kept[k * row_floats() + c * plan_.reach] : 0.0f;
+        int next = row ? tables_.row_taps(row - 1).first + kSlideTaps : tables_.row_taps(0).first;
+        auto ahead = fetch(next, column);
+        for (int i = 0; i < tables_.rows_from(y); ++i) {
+            const RowTaps taps = tables_.row_taps(row + i);
+            while (next < taps.first + kSlideTaps) {
+                for (int c = 0; c < kWide; ++c) {
+                    window[0][c] = window[1][c];
+                    window[1][c] = window[2][c];
+                }
+                coloured(ahead, pole, window[2]);
+                ahead = fetch(++next, column);
+            }
+            for (int c = 0; c < kWide; ++c)
+                between(j, c, i) = window[0][c] * taps.weights[0] + window[1][c] * taps.weights[1] +
+                                   window[2][c] * taps.weights[2];
+        }
+        for (int k = 0; k < kSlideTaps; ++k)
+            for (int c = 0; c < kWide; ++c) kept[k * row_floats() + c * plan_.reach] = window[k][c];
+    }
+
+    // Sums of a group's rows, for kWide bands.
+    struct Sums {
+        float of[kGroup][kWide];
+    };
+
+    // The ring keeps what a group is made of. A row of it is read once for all rows of the group.
+    SECO_HOST_DEVICE void filter_column(int j, int y) const {
+        const int column = math::reflect(tables_.column(j), batch_.width), ring = plan_.ring;
+        const float pole = shared_[plan_.pole_at];
+        const int number = (y - tables_.top()) / kGroup;
+        const RowGroup group = tables_.group(number);
+        const Quad* weights = tables_.weights_down(number);
+        int next = group.kept, slot = group.slot + next * row_floats();
+        if (slot >= ring * row_floats()) slot -= ring * row_floats();
+        auto ahead = fetch(group.first + next, column);
+        Sums sums = {};
+        // So many rows as the ring holds, in most cases all.
+        for (int from = 0; from < group.count; from += ring) {
+            const int to = least(group.count, from + ring);
+            while (next < to) {
+                colour(group.first + next, column, pole, ahead, shared_ + plan_.ring_at + slot + j);
+                slot = after(slot);
+                ahead = fetch(group.first + ++next, column);
+            }
+            if (kBands) {
+                add_rows(j, group.slot, to - from, weights + from, sums);
+                continue;
+            }
+            for (int c = 0; c < patch_.bands(); ++c) {
+                sums = from ? kept(j, c) : Sums{};
+                add_rows(c * plan_.reach + j, group.slot, to - from, weights + from, sums);
+                keep(sums, j, c);
+            }
+        }
+        if (kBands) keep(sums, j, 0);
+    }
+
+    // Adds `count` rows of the ring from `slot` on, at `column`, which counts reaches of bands.
+    SECO_HOST_DEVICE void add_rows(int column, int slot, int count, const Quad* weights, Sums& sums) const {
+        for (int m = 0; m < count; ++m) {
+            const float* row = shared_ + plan_.ring_at + slot + column;
+            const Quad weight = weights[m];
+            for (int i = 0; i < kWide; ++i) {
+                const float x = row[i * plan_.reach];
+                for (int g = 0; g < kGroup; ++g) sums.of[g][i] += x * weight.of[g];
+            }
+            slot = after(slot);
+        }
+    }
+
+    SECO_HOST_DEVICE float& between(int j, int c, int row) const {
+        return shared_[plan_.between_at + row * row_floats() + c * plan_.reach + j];
+    }
+    SECO_HOST_DEVICE Sums kept(int j, int c) const {
+        Sums sums;
+        for (int g = 0; g < kGroup; ++g)
+            for (int i = 0; i < kWide; ++i) sums.of[g][i] = between(j, c + i, g);
+        return sums;
+    }
+    SECO_HOST_DEVICE void keep(const Sums& sums, int j, int c) const {
+        for (int g = 0; g < kGroup; ++g)
+            for (int i = 0; i < kWide; ++i) between(j, c + i, g) = sums.of[g][i];
+    }
+
+    // Of a row of all bands.
+    SECO_HOST_DEVICE int row_floats() const { return patch_.bands() * plan_.reach; }
+    SECO_HOST_DEVICE int after(int slot) const {
+        const int next = slot + row_floats();
+        return next == plan_.ring * row_floats() ? 0 : next;
+    }
+
+    SECO_HOST_DEVICE int address(int row, int column) const {
+        return math::reflect(row, batch_.height) * batch_.width + column;
+    }
+
+    SECO_HOST_DEVICE auto fetch(int row, int column) const { return patch_.fetch(address(row, column)); }
+
+    SECO_HOST_DEVICE void coloured(const typename PatchReader<kBands, Pixel>::Raw& raw, float pole,
+                                   float (&x)[kWide]) const {
+        patch_.to_units(raw, x);
+        chain_.apply(x, kBands, chain_.steps, pole);
+    }
+
+    // A pixel, coloured, into its place in the ring.
+    SECO_HOST_DEVICE void colour(int row, int column, float pole,
+                                 const typename PatchReader<kBands, Pixel>::Raw& raw, float* to) const {
+        if (kBands) {
+            float x[kWide];
+            coloured(raw, pole, x);
+            for (int c = 0; c < kBands; ++c) to[c * plan_.reach] = x[c];
+        } else {
+            Strided x{to, plan_.reach};
+            patch_.read(address(row, column), x);
+            chain_.apply(x, patch_.bands(), chain_.steps, pole);
+        }
+    }
+
+    const AugmentBatch& batch_;
+    const ViewPlan& plan_;
+    float* shared_;
+    TileTables<kBlurs> tables_;
+    math::ColourChain chain_;
+    PatchReader<kBands, Pixel> patch_;
+};
+
+}  // namespace seco::cuda
