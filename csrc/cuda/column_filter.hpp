@@ -134,7 +134,9 @@ class ColumnFilter {
     }
 
     SECO_HOST_DEVICE int address(int row, int column) const {
-        return math::reflect(row, batch_.height) * batch_.width + column;
+        // Without a blur only rows that weigh nothing lie outside, and they lie below.
+        const int inside = kBlurs ? math::reflect(row, batch_.height) : least(row, batch_.height - 1);
+        return inside * batch_.width + column;
     }
 
     SECO_HOST_DEVICE auto fetch(int row, int column) const { return patch_.fetch(address(row, column)); }

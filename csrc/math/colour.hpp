@@ -1,6 +1,7 @@
 // Colour operations on one pixel, values in [0, 1]. Semantics: torchvision v2 functional on float32.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "common/host_device.hpp"
@@ -52,16 +53,13 @@ struct Rgb {
 // both in units in which a sextant is as long as the chroma: all within one sextant, none beyond two.
 SECO_HOST_DEVICE inline float kept_chroma(float distance, float chroma) {
     const float kept = 2.0f * chroma - (distance < 0.0f ? -distance : distance);
-    return kept < 0.0f ? 0.0f : (kept > chroma ? chroma : kept);
+    return fminf(fmaxf(kept, 0.0f), chroma);
 }
 
 // Turns the hue by `shift` of the full circle, in [-0.5, 0.5]; saturation and value stay. HSV without a
 // branch, and without a division: the hue is measured in chromas, of which the circle has six.
 SECO_HOST_DEVICE inline Rgb turn_hue(Rgb p, float shift) {
-    const float rg_max = p.red > p.green ? p.red : p.green;
-    const float rg_min = p.red > p.green ? p.green : p.red;
-    const float value = rg_max > p.blue ? rg_max : p.blue;
-    const float low = rg_min < p.blue ? rg_min : p.blue;
+    const float value = fmaxf(fmaxf(p.red, p.green), p.blue), low = fminf(fminf(p.red, p.green), p.blue);
     const float chroma = value - low, circle = 6.0f * chroma;
     const float from_red = p.green - p.blue;
     const float from_green = (p.blue - p.red) + 2.0f * chroma;
