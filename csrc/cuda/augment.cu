@@ -17,7 +17,7 @@ struct DeviceRounding {
 };
 
 template <int kBands, typename Pixel>
-__global__ void __launch_bounds__(kSumThreads)
+__global__ void __launch_bounds__(kSumThreads, 4)
     grey_sum_kernel(const __grid_constant__ AugmentBatch batch, uint64_t* sums) {
     __shared__ float scratch[kBands ? 1 : kMaxBands * kSumThreads];
     const GreySum<kBands, Pixel> part(batch, scratch, blockIdx.x);

@@ -37,11 +37,10 @@ class ColumnFilter {
     SECO_HOST_DEVICE void slide_column(int j, int y) const {
         const int column = math::reflect(tables_.column(j), batch_.width), row = y - tables_.top();
         const float pole = shared_[plan_.pole_at];
-        float* kept = shared_ + plan_.ring_at + j;
+        float* kept = ring_column(j);
         float window[kSlideTaps][kWide];
         for (int k = 0; k < kSlideTaps; ++k)
-            for (int c = 0; c < kWide; ++c)
-                window[k][c] = row ? kept[k * row_floats() + c * plan_.reach] : 0.0f;
+            for (int c = 0; c < kWide; ++c) window[k][c] = row ? kept[k * kWide + c] : 0.0f;
         int next = row ? tables_.row_taps(row - 1).first + kSlideTaps : tables_.row_taps(0).first;
         auto ahead = fetch(next, column);
         for (int i = 0; i < tables_.rows_from(y); ++i) {
@@ -59,7 +58,7 @@ class ColumnFilter {
                                    window[2][c] * taps.weights[2];
         }
         for (int k = 0; k < kSlideTaps; ++k)
-            for (int c = 0; c < kWide; ++c) kept[k * row_floats() + c * plan_.reach] = window[k][c];
+            for (int c = 0; c < kWide; ++c) kept[k * kWide + c] = window[k][c];
     }
 
     // Sums of a group's rows, for kWide bands.
@@ -69,51 +68,53 @@ class ColumnFilter {
 
     // The ring keeps what a group is made of. A row of it is read once for all rows of the group.
     SECO_HOST_DEVICE void filter_column(int j, int y) const {
-        const int column = math::reflect(tables_.column(j), batch_.width), ring = plan_.ring;
+        const int column = math::reflect(tables_.column(j), batch_.width);
         const float pole = shared_[plan_.pole_at];
         const int number = (y - tables_.top()) / kGroup;
         const RowGroup group = tables_.group(number);
         const Quad* weights = tables_.weights_down(number);
-        int next = group.kept, slot = group.slot + next * row_floats();
-        if (slot >= ring * row_floats()) slot -= ring * row_floats();
+        float* ring = ring_column(j);
+        int next = group.kept, slot = group.slot + next * patch_.bands();
+        if (slot >= ring_floats()) slot -= ring_floats();
         auto ahead = fetch(group.first + next, column);
         Sums sums = {};
         // So many rows as the ring holds, in most cases all.
-        for (int from = 0; from < group.count; from += ring) {
-            const int to = least(group.count, from + ring);
+        for (int from = 0; from < group.count; from += plan_.ring) {
+            const int to = least(group.count, from + plan_.ring);
             while (next < to) {
-                colour(group.first + next, column, pole, ahead, shared_ + plan_.ring_at + slot + j);
+                colour(group.first + next, column, pole, ahead, ring + slot);
                 slot = after(slot);
                 ahead = fetch(group.first + ++next, column);
             }
             if (kBands) {
-                add_rows(j, group.slot, to - from, weights + from, sums);
+                add_rows(ring, group.slot, to - from, weights + from, sums);
                 continue;
             }
             for (int c = 0; c < patch_.bands(); ++c) {
                 sums = from ? kept(j, c) : Sums{};
-                add_rows(c * plan_.reach + j, group.slot, to - from, weights + from, sums);
+                add_rows(ring + c, group.slot, to - from, weights + from, sums);
                 keep(sums, j, c);
             }
         }
         if (kBands) keep(sums, j, 0);
     }
 
-    // Adds `count` rows of the ring from `slot` on, at `column`, which counts reaches of bands.
-    SECO_HOST_DEVICE void add_rows(int column, int slot, int count, const Quad* weights, Sums& sums) const {
-        for (int m = 0; m < count; ++m) {
-            const float* row = shared_ + plan_.ring_at + slot + column;
-            const Quad weight = weights[m];
-            for (int i = 0; i < kWide; ++i) {
-                const float x = row[i * plan_.reach];
-                for (int g = 0; g < kGroup; ++g) sums.of[g][i] += x * weight.of[g];
+    // Adds `count` rows of a column of the ring: those from `slot` on, then those from its beginning.
+    SECO_HOST_DEVICE void add_rows(const float* ring, int slot, int count, const Quad* weights,
+                                   Sums& sums) const {
+        const float* row = ring + slot;
+        int end = least(count, (ring_floats() - slot) / patch_.bands());
+        for (int m = 0; m < count; end = count, row = ring) {
+            for (; m < end; ++m, row += patch_.bands()) {
+                const Quad weight = weights[m];
+                for (int i = 0; i < kWide; ++i)
+                    for (int g = 0; g < kGroup; ++g) sums.of[g][i] += row[i] * weight.of[g];
             }
-            slot = after(slot);
         }
     }
 
     SECO_HOST_DEVICE float& between(int j, int c, int row) const {
-        return shared_[plan_.between_at + row * row_floats() + c * plan_.reach + j];
+        return shared_[plan_.between_at + (row * patch_.bands() + c) * plan_.reach + j];
     }
     SECO_HOST_DEVICE Sums kept(int j, int c) const {
         Sums sums;
@@ -126,11 +127,11 @@ class ColumnFilter {
             for (int i = 0; i < kWide; ++i) between(j, c + i, g) = sums.of[g][i];
     }
 
-    // Of a row of all bands.
-    SECO_HOST_DEVICE int row_floats() const { return patch_.bands() * plan_.reach; }
+    SECO_HOST_DEVICE float* ring_column(int j) const { return shared_ + plan_.ring_at + j * plan_.column; }
+    SECO_HOST_DEVICE int ring_floats() const { return plan_.ring * patch_.bands(); }
     SECO_HOST_DEVICE int after(int slot) const {
-        const int next = slot + row_floats();
-        return next == plan_.ring * row_floats() ? 0 : next;
+        const int next = slot + patch_.bands();
+        return next == ring_floats() ? 0 : next;
     }
 
     SECO_HOST_DEVICE int address(int row, int column) const {
@@ -153,9 +154,9 @@ class ColumnFilter {
         if (kBands) {
             float x[kWide];
             coloured(raw, pole, x);
-            for (int c = 0; c < kBands; ++c) to[c * plan_.reach] = x[c];
+            for (int c = 0; c < kBands; ++c) to[c] = x[c];
         } else {
-            Strided x{to, plan_.reach};
+            Strided x{to, 1};
             patch_.read(address(row, column), x);
             chain_.apply(x, patch_.bands(), chain_.steps, pole);
         }

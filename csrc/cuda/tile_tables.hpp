@@ -20,7 +20,7 @@ static_assert(kGroup == kQuad);
 // Rows of the patch that a group is made of, from `first` on; those above or below the patch are reflected.
 struct alignas(kAlignment) RowGroup {
     int first, count;
-    int slot;  // where the ring keeps the first: floats from its beginning
+    int slot;  // where the ring keeps the first: floats from the beginning of a column
     int kept;  // so many of them the group before has left in the ring
 };
 
@@ -186,7 +186,7 @@ class TileTables {
         int kept = group ? end_of(row - 1) - first : 0;
         if (kept < 0 || kept > plan_.ring) kept = 0;  // rows were skipped, or it does not hold all
         const int slot = (first + plan_.ring * math::kBlurRadius) % plan_.ring;
-        return {first, end_of(last) - first, slot * batch_.bands * plan_.reach, kept};
+        return {first, end_of(last) - first, slot * batch_.bands, kept};
     }
 
     // Row of the patch behind those that a row of the strip is made of.

@@ -36,8 +36,10 @@ struct ViewPlan {
     int strips, strip_rows, tiles, tile_columns;
     int stage_rows;  // rows of a view that are made between the same barriers: a group, or more
     int threads;
-    bool slides;       // three bands of three rows, and no blur
-    int ring;          // coloured rows that a block keeps
+    bool slides;  // three bands of three rows, and no blur
+    int ring;     // coloured rows that a block keeps
+    int column;   // floats of a column of the ring, all bands of a row together: odd, so that the threads
+                  // of a warp meet different banks of shared memory
     int inner, reach;  // greatest width of a row that a tile reads, without the blur's halo and with it
     int down;          // most rows of a patch that a group is made of, the blur's halo included
     int tall, across;  // most taps of a row and of a column, without the blur's
@@ -99,7 +101,8 @@ struct ViewPlan {
             return static_cast<int>(at);
         };
         const int64_t bands = batch.bands;
-        ring_at = take(ring * bands * reach);
+        column = ring * batch.bands | 1;
+        ring_at = take(int64_t{column} * reach);
         between_at = take(stage_rows * bands * reach);
         blurred_at = take(radius ? stage_rows * bands * inner : 0);
         staged_at = take((stage_rows * bands * tile_columns * value_bytes(batch) + 3) / 4);
