@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks import gpu_wheels
+from benchmarks import gpu_tools, gpu_wheels
 from benchmarks.installed import is_installed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +34,10 @@ OPTIONAL = {
     "torchvision": "views of torchvision beside ours",
     "rich": "commands, which make stores and profiles",
 }
+TOOLS = {
+    "compute-sanitizer": "races and accesses outside memory in the kernels of the views",
+    "ncu": "instructions of the kernels of the views",
+}
 WRITES_STORES = ("pyarrow", "geopandas", "rasterio", "rich")
 LOOSE, STORE = ROOT / "build" / "gpu-check-loose", ROOT / "build" / "gpu-check-store"
 LIMIT_S = 240  # of a step
@@ -41,10 +45,15 @@ NO_TESTS = 5  # exit status of pytest where all of a file is skipped
 
 
 class Step(NamedTuple):
-    """What is run, and what it needs of :data:`OPTIONAL`."""
+    """What is run, and what it needs of :data:`OPTIONAL` and of :data:`TOOLS`."""
 
     command: list[str]
     needs: tuple[str, ...] = ()
+    tool: str = ""
+
+    def can_run(self) -> bool:
+        """Whether the packages and the tool are here."""
+        return all(map(is_installed, self.needs)) and (not self.tool or shutil.which(self.tool) is not None)
 
 
 def main() -> int:
@@ -70,6 +79,9 @@ def main() -> int:
     for name, what in OPTIONAL.items():
         if not is_installed(name):
             print(f"skipped: {what} ({name} is not installed)")
+    for name, what in TOOLS.items():
+        if shutil.which(name) is None:
+            print(f"skipped: {what} ({name} is not on the PATH)")
     if _run("build", _build_command(site, arguments.architectures), os.environ.copy(), log) != "passed":
         return 1
     link = site / "benchmarks"  # -P keeps the checkout, whose seco/ has no native module, off the path
@@ -81,11 +93,7 @@ def main() -> int:
     if "store" in steps:
         for folder in (LOOSE, STORE):  # of an earlier run
             shutil.rmtree(folder, ignore_errors=True)
-    ends = {
-        name: _run(name, step.command, environment, log)
-        for name, step in steps.items()
-        if all(map(is_installed, step.needs))
-    }
+    ends = {name: _run(name, step.command, environment, log) for name, step in steps.items() if step.can_run()}
     failed = [name for name, end in ends.items() if end not in {"passed", "skipped"}]
     skipped = [name for name, end in ends.items() if end == "skipped"]
     passed = len(ends) - len(failed) - len(skipped)
@@ -117,6 +125,9 @@ def _steps(records: Path) -> dict[str, Step]:
     profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
     steps["views"] = Step(benchmark("views"))
+    for tool, cases in {"racecheck": gpu_tools.CASES, "memcheck": gpu_tools.OUTSIDE}.items():
+        steps[tool] = Step(gpu_tools.sanitizer_command(tool, cases, _pytest_options()), tool="compute-sanitizer")
+    steps["counters"] = Step(gpu_tools.counters_command(records / "views-counters.csv"), tool="ncu")
     if all(map(is_installed, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
@@ -175,6 +186,8 @@ def _run(name: str, command: list[str], environment: dict[str, str], log: Path) 
             end = f"stopped after {LIMIT_S} s"
         output.seek(begin)
         lines = output.read().splitlines()
+    if end == "failed" and any(refusal in line for refusal in gpu_tools.REFUSALS for line in lines):
+        end = "skipped"  # this machine lets nobody do that
     print("\n".join(lines[-(40 if end == "failed" else 12) :]))
     print(f"-- {name}: {end} in {time.perf_counter() - start:.0f} s", flush=True)
     return end

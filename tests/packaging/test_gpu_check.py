@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from kernels.cases import CASES
 
-from benchmarks import gpu_check
+from benchmarks import gpu_check, gpu_tools
 
 
 @pytest.fixture
@@ -20,6 +21,7 @@ def test_ends_are_told_apart_and_logged(run, capsys):
     assert ends("raise SystemExit(3)") == "failed"
     assert ends("raise SystemExit(5)") == "failed"
     assert ends("raise SystemExit(5)", "tests", "pytest") == "skipped"  # of such a file all tests are
+    assert ends("print('==ERROR== Device not supported'); raise SystemExit(1)") == "skipped"
     assert "fine" in log.read_text()
     assert "-- tests: skipped in" in capsys.readouterr().out
 
@@ -40,6 +42,23 @@ def test_what_needs_a_missing_package_is_left_out(monkeypatch):
     assert {"views", "step", "step-compiled"} <= steps("rasterio", "nvidia.dali")
     assert not {"store", "decode", "profile-native"} & steps("rasterio")
     assert not {"step", "step-compiled"} & steps("timm")
+
+
+def test_tools_that_are_not_there_are_left_out(tmp_path, monkeypatch):
+    steps = gpu_check._steps(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with_tool = {name for name, step in steps.items() if step.tool}
+    assert with_tool == {"racecheck", "memcheck", "counters"}
+    assert not any(steps[name].can_run() for name in with_tool)
+    for tool in gpu_check.TOOLS:
+        (tmp_path / tool).touch(mode=0o755)
+    assert all(steps[name].can_run() for name in with_tool)
+
+
+@pytest.mark.parametrize("word", gpu_tools.OUTSIDE)
+def test_the_cases_that_tools_watch_are_among_the_tests(word):
+    text = (gpu_check.ROOT / "tests" / "kernels" / "test_views.py").read_text(encoding="utf-8")
+    assert word in text or any(word in str(case) for case in CASES)
 
 
 def test_files_of_gpu_tests_import_what_may_be_missing_after_asking_for_it():
