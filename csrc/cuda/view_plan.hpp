@@ -40,13 +40,13 @@ struct ViewPlan {
     int ring;     // coloured rows that a block keeps
     int column;   // floats of a column of the ring, all bands of a row together: odd, so that the threads
                   // of a warp meet different banks of shared memory
-    int inner, reach;  // greatest width of a row that a tile reads, without the blur's halo and with it
-    int down;          // most rows of a patch that a group is made of, the blur's halo included
-    int tall, across;  // most taps of a row and of a column, without the blur's
-    int unit;          // bytes that are copied at once
-    int planes;        // of a view's rows, bands apart or all in one
-    int run, row;      // units of a tile's row in one plane, and of a view's
-    int run_lanes;     // 2 to the power of it: threads that copy a run
+    int inner, reach;      // greatest width of a row that a tile reads, without the blur's halo and with it
+    int down;              // most rows of a patch that a group is made of, the blur's halo included
+    int tall, across;      // most taps of a row and of a column, without the blur's
+    int unit;              // bytes that are copied at once
+    int planes;            // of a view's rows, bands apart or all in one
+    int run, row;          // units of a tile's row in one plane, and of a view's
+    uint32_t run_inverse;  // see run_of
     int64_t shared_bytes;
 
     // Offsets in floats of what a block keeps.
@@ -84,6 +84,11 @@ struct ViewPlan {
 
     // Blocks of a launch.
     int64_t blocks(const AugmentBatch& batch) const { return batch.locations * batch.views * strips * tiles; }
+
+    // The run that holds a unit of shared memory: a division that takes two instructions.
+    SECO_HOST_DEVICE int run_of(int unit) const {
+        return static_cast<int>(uint64_t{static_cast<uint32_t>(unit)} * run_inverse >> 31);
+    }
 
     static SECO_HOST_DEVICE int value_bytes(const AugmentBatch& batch) {
         return batch.view_type == ViewType::kFloat32 ? 4 : 2;
@@ -129,8 +134,7 @@ struct ViewPlan {
         unit = fits(kAlignment) ? kAlignment : (fits(4) ? 4 : 2);
         run = tile_columns * pixel / unit;
         row = batch.size * pixel / unit;
-        run_lanes = 0;
-        while (1 << run_lanes < std::min(run, kWarp)) ++run_lanes;
+        run_inverse = (uint32_t{1} << 31) / static_cast<uint32_t>(run) + 1;
     }
 };
 

@@ -174,23 +174,17 @@ class ViewTile {
         }
     }
 
-    // Each run of pixels is copied by its own threads, which then take another.
     template <typename Unit>
     SECO_HOST_DEVICE void copy_runs(int thread, int y) const {
-        const int count = least(plan_.run, plan_.row - tables().tile() * plan_.run);
-        const int runs = tables().rows_from(y) * plan_.planes, lanes = 1 << plan_.run_lanes;
+        const int left = tables().tile() * plan_.run,
+                  units = tables().rows_from(y) * plan_.planes * plan_.run;
         const auto* staged = reinterpret_cast<const Unit*>(shared_ + plan_.staged_at);
-        Unit* view = static_cast<Unit*>(view_start_) + y * plan_.row + tables().tile() * plan_.run;
-        int run = thread >> plan_.run_lanes, at = thread & (lanes - 1);
-        while (run < runs) {
+        Unit* view = static_cast<Unit*>(view_start_);
+        for (int i = thread; i < units; i += plan_.threads) {
             // Bands of a row follow one another in shared memory, and are planes apart in the view.
+            const int run = plan_.run_of(i), at = left + i - run * plan_.run;
             const int row = batch_.channels_last ? run : run / bands(), band = run - row * plan_.planes;
-            if (at < count) view[(band * batch_.size + row) * plan_.row + at] = staged[run * plan_.run + at];
-            at += lanes;
-            if (at >= count) {
-                at &= lanes - 1;
-                run += plan_.threads >> plan_.run_lanes;
-            }
+            if (at < plan_.row) view[(band * batch_.size + y + row) * plan_.row + at] = staged[i];
         }
     }
 
