@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "common/host_device.hpp"
+
 namespace seco {
 
 constexpr int kMaxBands = 16;
@@ -27,5 +29,8 @@ struct ViewParams {
     float blur_sigma;
     float band_gain[kMaxBands], band_offset[kMaxBands];  // x * (1 + gain) + offset; gain -1 drops a band
 };
+
+// Of a byte that may be anything, which a bool may not: nobody checks parameters that are on the GPU.
+SECO_HOST_DEVICE inline bool is_set(const bool& flag) { return reinterpret_cast<const uint8_t&>(flag) != 0; }
 
 }  // namespace seco

@@ -27,7 +27,8 @@ __global__ void __launch_bounds__(kSumThreads, 4)
     if (threadIdx.x % kWarp == 0) atomicAdd(reinterpret_cast<unsigned long long*>(sums + part.item()), sum);
 }
 
-// Blocks that run at once on a multiprocessor: as many as shared memory allows for few bands, and for many.
+// Blocks that should run at once on a multiprocessor: the compiler keeps to as many registers. A blur or many
+// bands leave no shared memory for a fourth.
 template <int kBands, typename Pixel, bool kBlurs>
 __global__ void __launch_bounds__(kMaxThreads, kBands && !kBlurs ? 4 : 3)
     views_kernel(const __grid_constant__ AugmentBatch batch, const __grid_constant__ ViewPlan plan,

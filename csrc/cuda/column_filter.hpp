@@ -15,8 +15,8 @@ class ColumnFilter {
   public:
     static constexpr int kWide = kBands ? kBands : 1;  // bands that are filtered at once
 
-    SECO_HOST_DEVICE ColumnFilter(const AugmentBatch& batch, const ViewPlan& plan, int64_t location,
-                                  const ViewParams& view, float* shared, uint32_t block)
+    SECO_HOST_DEVICE ColumnFilter(const AugmentBatch& batch, const ViewPlan& plan, const ViewParams& view,
+                                  int64_t location, float* shared, uint32_t block)
         : batch_(batch),
           plan_(plan),
           shared_(shared),
@@ -26,10 +26,10 @@ class ColumnFilter {
 
     SECO_HOST_DEVICE const TileTables<kBlurs>& tables() const { return tables_; }
 
-    SECO_HOST_DEVICE bool slides() const { return kBands == kSlideBands && !kBlurs && plan_.slides; }
-
     // Column j of the rows from y on that are made between the same barriers.
-    SECO_HOST_DEVICE void filter(int j, int y) const { slides() ? slide_column(j, y) : filter_column(j, y); }
+    SECO_HOST_DEVICE void filter(int j, int y) const {
+        kBands == kSlideBands&& tables_.slides() ? slide_column(j, y) : filter_column(j, y);
+    }
 
   private:
     // A row of the view is made of three of the patch, which stay in registers; the ring keeps them from one
@@ -37,10 +37,10 @@ class ColumnFilter {
     SECO_HOST_DEVICE void slide_column(int j, int y) const {
         const int column = math::reflect(tables_.column(j), batch_.width), row = y - tables_.top();
         const float pole = shared_[plan_.pole_at];
-        float* kept = ring_column(j);
+        float* ring = ring_column(j);
         float window[kSlideTaps][kWide];
         for (int k = 0; k < kSlideTaps; ++k)
-            for (int c = 0; c < kWide; ++c) window[k][c] = row ? kept[k * kWide + c] : 0.0f;
+            for (int c = 0; c < kWide; ++c) window[k][c] = row ? ring[k * kWide + c] : 0.0f;
         int next = row ? tables_.row_taps(row - 1).first + kSlideTaps : tables_.row_taps(0).first;
         auto ahead = fetch(next, column);
         for (int i = 0; i < tables_.rows_from(y); ++i) {
@@ -50,7 +50,7 @@ class ColumnFilter {
                     window[0][c] = window[1][c];
                     window[1][c] = window[2][c];
                 }
-                coloured(ahead, pole, window[2]);
+                colour(ahead, pole, window[2]);
                 ahead = fetch(++next, column);
             }
             for (int c = 0; c < kWide; ++c)
@@ -58,7 +58,7 @@ class ColumnFilter {
                                    window[2][c] * taps.weights[2];
         }
         for (int k = 0; k < kSlideTaps; ++k)
-            for (int c = 0; c < kWide; ++c) kept[k * kWide + c] = window[k][c];
+            for (int c = 0; c < kWide; ++c) ring[k * kWide + c] = window[k][c];
     }
 
     // Sums of a group's rows, for kWide bands.
@@ -82,19 +82,18 @@ class ColumnFilter {
         for (int from = 0; from < group.count; from += plan_.ring) {
             const int to = least(group.count, from + plan_.ring);
             while (next < to) {
-                colour(group.first + next, column, pole, ahead, ring + slot);
+                fill_slot(group.first + next, column, pole, ahead, ring + slot);
                 slot = after(slot);
                 ahead = fetch(group.first + ++next, column);
             }
-            if (kBands) {
+            if (kBands)
                 add_rows(ring, group.slot, to - from, weights + from, sums);
-                continue;
-            }
-            for (int c = 0; c < patch_.bands(); ++c) {
-                sums = from ? kept(j, c) : Sums{};
-                add_rows(ring + c, group.slot, to - from, weights + from, sums);
-                keep(sums, j, c);
-            }
+            else
+                for (int c = 0; c < patch_.bands(); ++c) {
+                    sums = from ? sums_of(j, c) : Sums{};
+                    add_rows(ring + c, group.slot, to - from, weights + from, sums);
+                    keep(sums, j, c);
+                }
         }
         if (kBands) keep(sums, j, 0);
     }
@@ -116,7 +115,7 @@ class ColumnFilter {
     SECO_HOST_DEVICE float& between(int j, int c, int row) const {
         return shared_[plan_.between_at + (row * patch_.bands() + c) * plan_.reach + j];
     }
-    SECO_HOST_DEVICE Sums kept(int j, int c) const {
+    SECO_HOST_DEVICE Sums sums_of(int j, int c) const {
         Sums sums;
         for (int g = 0; g < kGroup; ++g)
             for (int i = 0; i < kWide; ++i) sums.of[g][i] = between(j, c + i, g);
@@ -127,7 +126,9 @@ class ColumnFilter {
             for (int i = 0; i < kWide; ++i) between(j, c + i, g) = sums.of[g][i];
     }
 
-    SECO_HOST_DEVICE float* ring_column(int j) const { return shared_ + plan_.ring_at + j * plan_.column; }
+    SECO_HOST_DEVICE float* ring_column(int j) const {
+        return shared_ + plan_.ring_at + j * plan_.ring_pitch;
+    }
     SECO_HOST_DEVICE int ring_floats() const { return plan_.ring * patch_.bands(); }
     SECO_HOST_DEVICE int after(int slot) const {
         const int next = slot + patch_.bands();
@@ -142,30 +143,29 @@ class ColumnFilter {
 
     SECO_HOST_DEVICE auto fetch(int row, int column) const { return patch_.fetch(address(row, column)); }
 
-    SECO_HOST_DEVICE void coloured(const typename PatchReader<kBands, Pixel>::Raw& raw, float pole,
-                                   float (&x)[kWide]) const {
+    SECO_HOST_DEVICE void colour(const typename PatchReader<kBands, Pixel>::Raw& raw, float pole,
+                                 float (&x)[kWide]) const {
         patch_.to_units(raw, x);
         chain_.apply(x, kBands, chain_.steps, pole);
     }
 
     // A pixel, coloured, into its place in the ring.
-    SECO_HOST_DEVICE void colour(int row, int column, float pole,
-                                 const typename PatchReader<kBands, Pixel>::Raw& raw, float* to) const {
+    SECO_HOST_DEVICE void fill_slot(int row, int column, float pole,
+                                    const typename PatchReader<kBands, Pixel>::Raw& raw, float* to) const {
         if (kBands) {
             float x[kWide];
-            coloured(raw, pole, x);
+            colour(raw, pole, x);
             for (int c = 0; c < kBands; ++c) to[c] = x[c];
         } else {
-            Strided x{to, 1};
-            patch_.read(address(row, column), x);
-            chain_.apply(x, patch_.bands(), chain_.steps, pole);
+            patch_.read(address(row, column), to);
+            chain_.apply(to, patch_.bands(), chain_.steps, pole);
         }
     }
 
     const AugmentBatch& batch_;
     const ViewPlan& plan_;
     float* shared_;
-    TileTables<kBlurs> tables_;
+    TileTables<kBlurs> tables_;  // its own: a reference into the tile would put all of it into local memory
     math::ColourChain chain_;
     PatchReader<kBands, Pixel> patch_;
 };

@@ -1,13 +1,22 @@
 // Part of the sum of a patch's greys at the point of the chain at which contrast asks for their mean.
 #pragma once
 
+#include "cuda/integers.hpp"
 #include "cuda/patch_reader.hpp"
+#include "cuda/safe_view.hpp"
 #include "math/colour_chain.hpp"
 
 namespace seco::cuda {
 
 constexpr int kSumThreads = 256;
 constexpr int kSumPixels = 32 * kSumThreads;  // of a block; what one thread adds up fits 32 bits
+
+// Samples of a pixel that are `stride` apart in memory.
+struct Strided {
+    float* first;
+    int stride;
+    SECO_HOST_DEVICE float& operator[](int c) const { return first[c * stride]; }
+};
 
 template <int kBands, typename Pixel>
 class GreySum {
@@ -34,7 +43,7 @@ class GreySum {
         const math::ColourChain chain(view, batch_.bands, batch_.rgb);
         const int before = chain.before_contrast();
         const int area = batch_.height * batch_.width;
-        const int end = first_ + kSumPixels < area ? first_ + kSumPixels : area;
+        const int end = least(first_ + kSumPixels, area);
         uint32_t sum = 0;
         for (int at = first_ + thread; at < end; at += kSumThreads) {
             if (kBands) {

@@ -4,9 +4,9 @@
 
 #include "common/augment_batch.hpp"
 #include "common/host_device.hpp"
-#include "cuda/patch_reader.hpp"
+#include "cuda/integers.hpp"
+#include "cuda/safe_view.hpp"
 #include "cuda/view_plan.hpp"
-#include "math/colour.hpp"
 #include "math/resample.hpp"
 
 namespace seco::cuda {
@@ -17,7 +17,12 @@ struct alignas(kAlignment) Quad {
 };
 static_assert(kGroup == kQuad);
 
-// Rows of the patch that a group is made of, from `first` on; those above or below the patch are reflected.
+// Rows of the crop that a row of the view is made of, without the blur.
+struct Rows {
+    int first, count;
+};
+
+// Rows of the patch that a group is made of, the blur's halo included; the first may lie above the patch.
 struct alignas(kAlignment) RowGroup {
     int first, count;
     int slot;  // where the ring keeps the first: floats from the beginning of a column
@@ -30,7 +35,9 @@ struct alignas(kAlignment) RowTaps {
     float weights[kSlideTaps];
 };
 
-SECO_HOST_DEVICE inline int least(int a, int b) { return a < b ? a : b; }
+static_assert(sizeof(Rows) == kRowsFloats * sizeof(float) &&
+              sizeof(RowTaps) == kRowTapsFloats * sizeof(float) &&
+              sizeof(RowGroup) == kRowGroupFloats * sizeof(float));
 
 // `kBlurs`: whether the launch makes the views that are blurred, or the others.
 template <bool kBlurs>
@@ -59,6 +66,9 @@ class TileTables {
         return kBlurs ? radius_ > 0 && radius_ <= plan_.radius : radius_ == 0;
     }
 
+    // Whether rows of the patch stay in registers: they have row_taps, others have groups.
+    SECO_HOST_DEVICE bool slides() const { return !kBlurs && plan_.slides; }
+
     SECO_HOST_DEVICE int date() const { return view_.date; }
     // Of the view, what the tile covers.
     SECO_HOST_DEVICE int top() const { return top_; }
@@ -79,7 +89,7 @@ class TileTables {
     }
     SECO_HOST_DEVICE bool flips_blurred() const { return view_.flip && kBlurs; }
     // Columns that are blurred: whole quads, of which the last may go beyond the tile.
-    SECO_HOST_DEVICE int whole_quads() const { return round_up(inner_, kQuad); }
+    SECO_HOST_DEVICE int blurred_columns() const { return round_up(inner_, kQuad); }
 
     // Weights of the blur before normalisation, of rows and of columns.
     SECO_HOST_DEVICE void tabulate(int thread) const {
@@ -88,7 +98,7 @@ class TileTables {
                 blur()[k] = math::blur_weight(k - radius_, view_.sigma);
         for (int x = thread; x < columns_; x += plan_.threads) tabulate_column(x);
         for (int row = thread; row < bottom_ - top_; row += plan_.threads)
-            kBlurs || !plan_.slides ? tabulate_row(row) : tabulate_row_taps(row);
+            slides() ? tabulate_row_taps(row) : tabulate_row(row);
     }
 
     SECO_HOST_DEVICE void normalise_blur(int thread) const {
@@ -102,7 +112,7 @@ class TileTables {
         const int wide = plan_.down, groups = (bottom_ - top_ + kGroup - 1) / kGroup;
         for (int i = thread; i < groups * wide; i += plan_.threads) {
             const int group = i / wide, m = i % wide, row = group * kGroup;
-            const int source = rows()[2 * row] + m;
+            const int source = rows()[row].first + m;
             Quad weights;
             for (int g = 0; g < kGroup; ++g)
                 weights.of[g] = top_ + row + g < bottom_ ? row_weight(row + g, source) : 0.0f;
@@ -111,68 +121,66 @@ class TileTables {
         }
     }
 
-    SECO_HOST_DEVICE RowTaps& row_taps(int row) const {
-        return reinterpret_cast<RowTaps*>(shared_ + plan_.rows_at)[row];
-    }
+    SECO_HOST_DEVICE const RowTaps& row_taps(int row) const { return taps_of_rows()[row]; }
     SECO_HOST_DEVICE const RowGroup& group(int number) const { return groups_of()[number]; }
     // Of a group's rows, one for each row of the patch.
     SECO_HOST_DEVICE const Quad* weights_down(int group) const { return quads() + group * plan_.down; }
-    SECO_HOST_DEVICE float* normal_blur() const { return shared_ + plan_.normal_blur_at; }
+    SECO_HOST_DEVICE const float* blur_weights() const { return normal_blur(); }
     // Taps of a column of the tile: the first, among the columns of a row that is resized, and their weights,
     // which are `tile_columns` apart.
     SECO_HOST_DEVICE int first_tap(int x) const { return starts()[x]; }
-    SECO_HOST_DEVICE float* weights_across(int x) const { return shared_ + plan_.across_at + x; }
+    SECO_HOST_DEVICE const float* weights_across(int x) const { return shared_ + plan_.across_at + x; }
 
   private:
     SECO_HOST_DEVICE float* blur() const { return shared_ + plan_.blur_at; }
     SECO_HOST_DEVICE float* tall(int row) const { return shared_ + plan_.tall_at + row * plan_.tall; }
-    SECO_HOST_DEVICE int* rows() const { return reinterpret_cast<int*>(shared_ + plan_.rows_at); }
+    SECO_HOST_DEVICE float* normal_blur() const { return shared_ + plan_.normal_blur_at; }
+    SECO_HOST_DEVICE Rows* rows() const { return reinterpret_cast<Rows*>(shared_ + plan_.rows_at); }
+    SECO_HOST_DEVICE RowTaps* taps_of_rows() const {
+        return reinterpret_cast<RowTaps*>(shared_ + plan_.rows_at);
+    }
     SECO_HOST_DEVICE int* starts() const { return reinterpret_cast<int*>(shared_ + plan_.columns_at); }
     SECO_HOST_DEVICE Quad* quads() const { return reinterpret_cast<Quad*>(shared_ + plan_.down_at); }
     SECO_HOST_DEVICE RowGroup* groups_of() const {
         return reinterpret_cast<RowGroup*>(shared_ + plan_.groups_at);
     }
 
-    SECO_HOST_DEVICE float resize_weight(const math::Taps& taps, int k, int in_size) const {
-        return math::resize_weight(taps.first + k, taps.centre, in_size, batch_.size);
-    }
-
-    SECO_HOST_DEVICE float weight_sum(const math::Taps& taps, int in_size) const {
+    // Hands `count` weights of one output of a resize to `write`, 0 behind the last tap.
+    template <typename Write>
+    SECO_HOST_DEVICE math::Taps weigh(int index, int in_size, int count, const Write& write) const {
+        const math::Taps taps = math::resize_taps(index, in_size, batch_.size);
+        const auto weight = [&](int k) {
+            return math::resize_weight(taps.first + k, taps.centre, in_size, batch_.size);
+        };
         float sum = 0.0f;
-        for (int k = 0; k < taps.count; ++k) sum += resize_weight(taps, k, in_size);
-        return sum;
+        for (int k = 0; k < taps.count; ++k) sum += weight(k);
+        for (int k = 0; k < count; ++k) write(k, k < taps.count ? weight(k) / sum : 0.0f);
+        return taps;
     }
 
     SECO_HOST_DEVICE void tabulate_column(int x) const {
-        const math::Taps taps = math::resize_taps(left_ + x, view_.width, batch_.size);
-        const float sum = weight_sum(taps, view_.width);
-        starts()[x] = taps.first - first_ + (flips_blurred() ? whole_quads() - inner_ : 0);
-        for (int k = 0; k < plan_.across; ++k)
-            weights_across(x)[k * plan_.tile_columns] =
-                k < taps.count ? resize_weight(taps, k, view_.width) / sum : 0.0f;
+        float* weights = shared_ + plan_.across_at + x;
+        const math::Taps taps = weigh(left_ + x, view_.width, plan_.across,
+                                      [&](int k, float weight) { weights[k * plan_.tile_columns] = weight; });
+        starts()[x] = taps.first - first_ + (flips_blurred() ? blurred_columns() - inner_ : 0);
     }
 
-    // First sample, number and weights of a row of the strip, without the blur.
     SECO_HOST_DEVICE void tabulate_row(int row) const {
-        const math::Taps taps = math::resize_taps(top_ + row, view_.height, batch_.size);
-        const float sum = weight_sum(taps, view_.height);
-        rows()[2 * row] = taps.first;
-        rows()[2 * row + 1] = taps.count;
-        for (int k = 0; k < taps.count; ++k) tall(row)[k] = resize_weight(taps, k, view_.height) / sum;
+        const math::Taps taps =
+            weigh(top_ + row, view_.height, plan_.tall, [&](int k, float weight) { tall(row)[k] = weight; });
+        rows()[row] = {taps.first, taps.count};
     }
 
     SECO_HOST_DEVICE void tabulate_row_taps(int row) const {
-        const math::Taps taps = math::resize_taps(top_ + row, view_.height, batch_.size);
-        const float sum = weight_sum(taps, view_.height);
-        RowTaps& out = row_taps(row);
+        RowTaps& out = taps_of_rows()[row];
+        const math::Taps taps = weigh(top_ + row, view_.height, kSlideTaps,
+                                      [&](int k, float weight) { out.weights[k] = weight; });
         out.first = view_.top + taps.first;
-        for (int k = 0; k < kSlideTaps; ++k)
-            out.weights[k] = k < taps.count ? resize_weight(taps, k, view_.height) / sum : 0.0f;
     }
 
     // What row `source` of the crop, counted from the blur's radius above it, weighs in a row of the strip.
     SECO_HOST_DEVICE float row_weight(int row, int source) const {
-        const int m = source - rows()[2 * row], count = rows()[2 * row + 1];
+        const int m = source - rows()[row].first, count = rows()[row].count;
         if (!kBlurs) return m >= 0 && m < count ? tall(row)[m] : 0.0f;
         float both = 0.0f;
         for (int k = 0; k < count; ++k)
@@ -182,7 +190,7 @@ class TileTables {
 
     SECO_HOST_DEVICE RowGroup find_rows(int group) const {
         const int row = group * kGroup, last = least(row + kGroup, bottom_ - top_) - 1;
-        const int first = view_.top + rows()[2 * row] - radius();
+        const int first = view_.top + rows()[row].first - radius();
         int kept = group ? end_of(row - 1) - first : 0;
         if (kept < 0 || kept > plan_.ring) kept = 0;  // rows were skipped, or it does not hold all
         const int slot = (first + plan_.ring * math::kBlurRadius) % plan_.ring;
@@ -191,7 +199,7 @@ class TileTables {
 
     // Row of the patch behind those that a row of the strip is made of.
     SECO_HOST_DEVICE int end_of(int row) const {
-        return view_.top + rows()[2 * row] + rows()[2 * row + 1] + radius();
+        return view_.top + rows()[row].first + rows()[row].count + radius();
     }
 
     const AugmentBatch& batch_;

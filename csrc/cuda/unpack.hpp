@@ -2,8 +2,8 @@
 // of the GPU and for their emulation.
 #pragma once
 
+#include "cuda/integers.hpp"
 #include "cuda/staging.hpp"
-#include "cuda/warp.hpp"
 #include "math/adler32.hpp"
 
 namespace seco::cuda {

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "common/augment_batch.hpp"
 #include "common/error.hpp"
 #include "common/host_device.hpp"
-#include "cuda/warp.hpp"
+#include "cuda/integers.hpp"
 
 namespace seco::cuda {
 
@@ -19,10 +20,8 @@ constexpr int kStripRows = 56;    // rows of a view that a block makes
 constexpr int kQuad = 4;          // columns that a thread blurs at once
 constexpr int kAlignment = 16;    // of what is copied out of shared memory, and of four floats there
 
-// Where three bands of three rows stay in registers, as in most cases, and rows made between two barriers.
+// What stays in registers where a view has no blur, and rows that are made between two barriers then.
 constexpr int kSlideBands = 3, kSlideTaps = 3, kSlideRows = 8;
-
-SECO_HOST_DEVICE inline int round_up(int value, int step) { return (value + step - 1) / step * step; }
 
 // Greatest number of samples that one output of a resize is made of: those under a triangle that is as wide
 // as two samples, or two outputs.
@@ -31,15 +30,17 @@ inline int most_taps(int in_size, int out_size) {
     return static_cast<int>(2.0f * std::max(1.0f, ratio)) + 1;
 }
 
+constexpr int kRowsFloats = 2, kRowTapsFloats = 4, kRowGroupFloats = 4;  // of the structures of TileTables
+
 struct ViewPlan {
     int radius;  // of the blur; 0: the launch makes the views that are not blurred
     int strips, strip_rows, tiles, tile_columns;
     int stage_rows;  // rows of a view that are made between the same barriers: a group, or more
     int threads;
-    bool slides;  // three bands of three rows, and no blur
-    int ring;     // coloured rows that a block keeps
-    int column;   // floats of a column of the ring, all bands of a row together: odd, so that the threads
-                  // of a warp meet different banks of shared memory
+    bool slides;     // three bands of three rows, and no blur
+    int ring;        // coloured rows that a block keeps
+    int ring_pitch;  // floats of a column of the ring, all bands of a row together: odd, so that the threads
+                     // of a warp meet different banks of shared memory
     int inner, reach;      // greatest width of a row that a tile reads, without the blur's halo and with it
     int down;              // most rows of a patch that a group is made of, the blur's halo included
     int tall, across;      // most taps of a row and of a column, without the blur's
@@ -71,7 +72,7 @@ struct ViewPlan {
         while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)
             tile_columns = (tile_columns + 1) / 2;
         // Rows that are not kept are made again for the next group.
-        while (lay_out(batch) > shared_limit && ring > 1) --ring;
+        while (!slides && lay_out(batch) > shared_limit && ring > 1) --ring;
         if (shared_bytes > shared_limit)
             throw ArrayError(
                 "size: expected views that need less of the GPU's shared memory, got patches of " +
@@ -85,7 +86,8 @@ struct ViewPlan {
     // Blocks of a launch.
     int64_t blocks(const AugmentBatch& batch) const { return batch.locations * batch.views * strips * tiles; }
 
-    // The run that holds a unit of shared memory: a division that takes two instructions.
+    // The run that holds a unit of shared memory: a division in three instructions, exact as long as unit *
+    // run is below 2^31, which shared memory sees to.
     SECO_HOST_DEVICE int run_of(int unit) const {
         return static_cast<int>(uint64_t{static_cast<uint32_t>(unit)} * run_inverse >> 31);
     }
@@ -106,8 +108,8 @@ struct ViewPlan {
             return static_cast<int>(at);
         };
         const int64_t bands = batch.bands;
-        column = ring * batch.bands | 1;
-        ring_at = take(int64_t{column} * reach);
+        ring_pitch = ring * batch.bands | 1;
+        ring_at = take(int64_t{ring_pitch} * reach);
         between_at = take(stage_rows * bands * reach);
         blurred_at = take(radius ? stage_rows * bands * inner : 0);
         staged_at = take((stage_rows * bands * tile_columns * value_bytes(batch) + 3) / 4);
@@ -115,9 +117,9 @@ struct ViewPlan {
         normal_blur_at = take(2 * radius + 1);
         const int64_t groups = (strip_rows + kGroup - 1) / kGroup;
         tall_at = take(slides ? 0 : groups * kGroup * tall);
-        rows_at = take((slides ? 4 : 2) * groups * kGroup);  // of each row of the strip, see TileTables
+        rows_at = take((slides ? kRowTapsFloats : kRowsFloats) * groups * kGroup);
         down_at = take(slides ? 0 : groups * down * kGroup);
-        groups_at = take(slides ? 0 : 4 * groups);  // of each group, see RowGroup
+        groups_at = take(slides ? 0 : kRowGroupFloats * groups);
         across_at = take(int64_t{tile_columns} * across);
         columns_at = take(tile_columns);
         pole_at = take(1);
@@ -126,6 +128,13 @@ struct ViewPlan {
 
     // Rows of a tile begin at multiples of `unit`, in the view and in shared memory.
     void arrange_copies(const AugmentBatch& batch) {
+        // Kernels count pixels of a patch and units of a view in 32 bits.
+        const int64_t most =
+            std::max(int64_t{batch.height} * batch.width,
+                     int64_t{batch.bands} * batch.size * batch.size * value_bytes(batch) / 2);
+        if (most > std::numeric_limits<int32_t>::max())
+            throw ArrayError("pixels: expected patches and views of fewer than 2^31 values, got " +
+                             std::to_string(most) + "; make them smaller");
         planes = batch.channels_last ? 1 : batch.bands;
         const int pixel = value_bytes(batch) * (batch.bands / planes);
         const auto fits = [&](int bytes) {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "cuda/column_filter.hpp"
+#include "cuda/integers.hpp"
+#include "cuda/per_band.hpp"
 #include "cuda/tile_tables.hpp"
 #include "cuda/view_plan.hpp"
 
@@ -23,8 +25,8 @@ class ViewTile {
           shared_(shared),
           item_(block / (plan.strips * plan.tiles)),
           grey_sums_(grey_sums),
-          columns_(batch, plan, item_ / static_cast<uint32_t>(batch.views), batch.params[item_], shared,
-                   block),
+          filter_(batch, plan, batch.params[item_], item_ / static_cast<uint32_t>(batch.views), shared,
+                  block),
           view_start_(static_cast<char*>(batch.out) +
                       batch.place(item_ / static_cast<uint32_t>(batch.views),
                                   item_ % static_cast<uint32_t>(batch.views)) *
@@ -40,7 +42,7 @@ class ViewTile {
             if (thread == 0) find_pole();
         });
         if (kBlurs) phase([&](int thread) { tables().normalise_blur(thread); });
-        if (!columns_.slides()) phase([&](int thread) { tables().tabulate_groups(thread); });
+        if (!tables().slides()) phase([&](int thread) { tables().tabulate_groups(thread); });
         const int bottom = tables().bottom();
         for (int y = tables().top();; y += plan_.stage_rows) {
             phase([&](int thread) {
@@ -68,11 +70,11 @@ class ViewTile {
     }
 
     SECO_HOST_DEVICE void filter_down(int thread, int y) const {
-        for (int j = thread; j < tables().reach(); j += plan_.threads) columns_.filter(j, y);
+        for (int j = thread; j < tables().reach(); j += plan_.threads) filter_.filter(j, y);
     }
 
     SECO_HOST_DEVICE void blur_across(int thread, int y) const {
-        const int quads = tables().whole_quads() / kQuad;
+        const int quads = tables().blurred_columns() / kQuad;
         const int parts = tables().rows_from(y) * bands() / kWide;
         for (int i = thread; i < quads * parts; i += plan_.threads)
             blur_quads(i % quads * kQuad, i / quads * kWide);
@@ -109,12 +111,13 @@ class ViewTile {
     // the last column give numbers nobody takes.
     SECO_HOST_DEVICE void blur_quads(int j, int p) const {
         const float* in = shared_ + plan_.between_at + p * plan_.reach + j;
-        const float* weights = tables().normal_blur();
+        const float* weights = tables().blur_weights();
         const int taps = 2 * tables().radius() + 1;
         Quad here[kWide], next[kWide], sums[kWide] = {};
         for (int i = 0; i < kWide; ++i) here[i] = quad(in + i * plan_.reach);
         for (int k = 0; k < taps; k += kQuad) {
-            for (int i = 0; i < kWide; ++i) next[i] = quad(in + i * plan_.reach + k + kQuad);
+            if (k + 1 < taps)  // one tap needs no neighbour, and behind the last row others write
+                for (int i = 0; i < kWide; ++i) next[i] = quad(in + i * plan_.reach + k + kQuad);
             for (int t = 0; t < kQuad && k + t < taps; ++t)
                 for (int i = 0; i < kWide; ++i)
                     for (int o = 0; o < kQuad; ++o)
@@ -124,8 +127,8 @@ class ViewTile {
             for (int i = 0; i < kWide; ++i) here[i] = next[i];
         }
         const bool flips = tables().flips_blurred();
-        float* out =
-            shared_ + plan_.blurred_at + p * plan_.inner + (flips ? tables().whole_quads() - kQuad - j : j);
+        float* out = shared_ + plan_.blurred_at + p * plan_.inner +
+                     (flips ? tables().blurred_columns() - kQuad - j : j);
         for (int i = 0; i < kWide; ++i) quad(out + i * plan_.inner) = flips ? flipped(sums[i]) : sums[i];
     }
 
@@ -188,15 +191,15 @@ class ViewTile {
         }
     }
 
+    SECO_HOST_DEVICE const TileTables<kBlurs>& tables() const { return filter_.tables(); }
     SECO_HOST_DEVICE int bands() const { return kBands ? kBands : batch_.bands; }
-    SECO_HOST_DEVICE const TileTables<kBlurs>& tables() const { return columns_.tables(); }
 
     const AugmentBatch& batch_;
     const ViewPlan& plan_;
     float* shared_;
     uint32_t item_;
     const uint64_t* grey_sums_;
-    ColumnFilter<kBands, Pixel, kBlurs> columns_;
+    ColumnFilter<kBands, Pixel, kBlurs> filter_;
     void* view_start_;
 };
 

@@ -8,8 +8,8 @@
 
 namespace seco::math {
 
-// Not a number becomes 0. Compared this way round, it costs a GPU no instruction: the sum or product before
-// it saturates.
+// Compared this way round, it costs a GPU no instruction: the sum or product before it saturates. What is not
+// a number becomes 0 there.
 SECO_HOST_DEVICE inline float clamp01(float x) {
     x = x > 0.0f ? x : 0.0f;
     return x < 1.0f ? x : 1.0f;

@@ -1,4 +1,4 @@
-// The colour operations of one view on one pixel of all bands, in the drawn order.
+// The colour operations of one view on one pixel of all bands.
 #pragma once
 
 #include "common/host_device.hpp"
@@ -40,7 +40,7 @@ struct ColourChain {
             const auto step = static_cast<ColourStep>(drawn & 3);
             if (acts(step, bands)) append(step);
         }
-        if (view.grey) append(ColourStep::kGrey);
+        if (is_set(view.grey)) append(ColourStep::kGrey);
     }
 
     SECO_HOST_DEVICE ColourStep step(int i) const { return static_cast<ColourStep>(order >> (4 * i) & 15u); }

@@ -50,6 +50,15 @@ def test_too_little_shared_memory_is_named():
         emulate_views(pixels, params, shared_limit=3_000, **settings)
 
 
+def test_more_than_32_bits_count_is_named(monkeypatch):
+    side = 46_341
+    _, params, settings = Case((1, 1, 1, 8, 8), side, only=(), method="moco").make()
+    pixels = np.broadcast_to(np.uint8(0), (1, 1, 1, side, side))
+    monkeypatch.setattr(torch, "full", lambda *_, **__: torch.empty(0))  # nobody gets to write
+    with pytest.raises(RuntimeError, match=r"pixels: expected patches and views of fewer than 2\^31 values, got 2147488281"):
+        emulate_views(pixels, params, dtype="float16", **settings)
+
+
 def test_parameters_of_another_size_stay_inside_the_patch():
     pixels, params, settings = Case((2, 2, 3, 40, 40), 16, only=(), method="moco_tp").make()
     expected = on_cpu(pixels, params, **settings)
