@@ -12,13 +12,14 @@ from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder
 @click.command()
 @with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.parquet or FILE.npy.")
+@click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them.")
 @click.option("--map", "map_file", type=click.Path(path_type=Path), help="Draw a map in two dimensions to this PNG.")
 @click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
 @click.option("--projection", type=click.Choice(["pca", "umap"]), default="pca", show_default=True, help="Of the map.")
 def command(out: Path, map_file: Path | None, colour: str | None, projection: str, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Write a vector for every patch of a STORE.
 
-    With location and date; or one for every file of a folder of classes, or for both pictures of change pairs.
+    With location and date; or one for every file of a folder of classes.
 
     \b
     $ seco embed --data STORE --checkpoint RUN --out vectors.parquet
@@ -35,6 +36,7 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
     from seco.evaluate.datasets import SplitChoice, open_images
     from seco.evaluate.embed import check_format, describe_rows, write_embeddings
     from seco.evaluate.run import Evaluation
+    from seco.evaluate.unreadable import find_unreadable
     from seco.report.embedding_map import check_projection, choose_colour, draw_embedding_map
 
     evaluation = Evaluation(**options | {"bands": options["bands"] or "rgb"})
@@ -45,6 +47,11 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
         colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
     ((_, subject),) = evaluation.subjects(images, luck=[])
     settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
+    settings["unreadable"] = (
+        find_unreadable(images, threads=evaluation.threads, progress=True) if evaluation.skip_bad else {}
+    )
+    for reason in settings["unreadable"].values():
+        click.echo(f"Left out: {reason}", err=True)
     embeddings = write_embeddings(subject, images, out, device=resolve_device(evaluation.device), progress=True, **settings)
     origin = subject.origin
     click.echo(

@@ -147,7 +147,7 @@ class TrainingProgress:
         for name, value in line["metrics"].items():
             chance = line["chance"].get(name)
             numbers.append(f"{name} {value:.3f}" + ("" if chance is None else f" (chance {chance:.3f})"))
-        self.console.print(f"probe of step {line['step']}  {', '.join(numbers)}")
+        self.console.print(f"probe of step {line['step']}, momentum encoder  {', '.join(numbers)}")
 
     def said(self, text: str) -> None:
         """Say what takes a while."""

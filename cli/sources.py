@@ -20,7 +20,9 @@ SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
     click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed, or the first of several."),
+    click.option(
+        "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed, or the first of several."
+    ),
 )
 ENCODED_AT_ONCE = click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images encoded at once."

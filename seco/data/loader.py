@@ -117,9 +117,12 @@ class Loader:
         self.excluded = len(store) - len(self._usable)
         self.steps_per_epoch = len(self._usable) // (batch_size * world_size)
         if self.steps_per_epoch < 1:
+            remedy = "choose a smaller --batch-size or collect more"
+            if needed > 1 and len(self._usable) < len(store):
+                remedy += ", or a --method that takes fewer dates, such as moco_tp"
             raise StoreError(
                 f"{store.path}: expected at least {batch_size * world_size} locations with {needed} dates or more (one "
-                f"batch), got {len(self._usable)} of {len(store)}; choose a smaller --batch-size or collect more"
+                f"batch), got {len(self._usable)} of {len(store)}; {remedy}"
             )
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:

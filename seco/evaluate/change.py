@@ -12,6 +12,7 @@ from seco.errors import ConfigError, DataError
 from seco.evaluate.features import normalized_input, prefetched
 from seco.evaluate.training import Recipe, parameter_groups, random_symmetries, seeded, shuffled_batches, train
 from seco.pretrain.checkpoint import Encoder
+from seco.pretrain.encoder import try_input
 
 UNKNOWN = -1
 # Channels of the decoder from the coarsest level to the finest.
@@ -71,12 +72,7 @@ class SiameseUNet(nn.Module):
         name = type(self.backbone).__name__
         if not hasattr(self.backbone, "forward_intermediates"):
             raise ConfigError(f"backbone: expected a model of timm that gives features at several levels, got {name}")
-        try:
-            with torch.inference_mode():
-                device = next(self.backbone.parameters()).device
-                levels = self._levels(torch.zeros(1, in_channels, tile, tile, device=device))
-        except (AssertionError, RuntimeError) as error:
-            raise ConfigError(f"backbone: expected one that takes {tile} px, got {name}, which says: {error}") from error
+        levels = try_input(self.backbone, in_channels, tile, self._levels)
         heights = [level.shape[2] for level in levels]
         if len(levels) < 2 or sorted(set(heights), reverse=True) != heights:
             raise ConfigError(

@@ -1,7 +1,7 @@
 """Vectors of all images of a data set in one file, beside what they show: memory does not grow with their number."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +50,7 @@ def write_embeddings(
     images: StorePatches | ClassFolder | BigEarthNet,
     out: Path,
     *,
+    unreadable: Mapping[int, str] | None = None,
     batch_size: int = 256,
     threads: int | None = None,
     device: str | torch.device = "cpu",
@@ -65,6 +66,7 @@ def write_embeddings(
         subject: The encoder.
         images: What to encode.
         out: File to write, ``.parquet`` or ``.npy``.
+        unreadable: Rows that are left out, and why; the metadata name them.
         batch_size: Images that are encoded at once.
         threads: Threads that decode and resize; by default one a core.
         device: Where the backbone runs.
@@ -75,18 +77,20 @@ def write_embeddings(
         DataError: If the images lack a band of the encoder, an image cannot be read, or a feature is not finite.
     """
     check_format(out)
+    left_out = dict(unreadable or {})
+    rows = np.setdiff1d(np.arange(len(images)), np.array(list(left_out), np.int64))
     columns_of, shown = describe_rows(images), _on_map(images)
-    origin = json.dumps({"encoder": subject.describe(), "data": images.describe()})
+    origin = json.dumps({"encoder": subject.describe(), "data": images.describe(), "unreadable": [*left_out.values()]})
     open_writer = _parquet if out.suffix == ".parquet" else _npy
     kept, done = [], 0
-    with atomic_path(out) as temporary, open_writer(temporary, len(images), origin) as write:
+    with atomic_path(out) as temporary, open_writer(temporary, len(rows), origin) as write:
         settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "progress": progress}
-        for vectors in feature_batches(subject.encoder, images, **settings):
-            rows = np.arange(done, done + len(vectors))
-            write(columns_of(rows), vectors)
-            kept.append(vectors[shown[rows]])
+        for vectors in feature_batches(subject.encoder, images, rows=rows, **settings):
+            batch = rows[done : done + len(vectors)]
+            write(columns_of(batch), vectors)
+            kept.append(vectors[shown[batch]])
             done += len(vectors)
-    return Embeddings(np.concatenate(kept), columns_of(np.flatnonzero(shown)), len(images))
+    return Embeddings(np.concatenate(kept), columns_of(rows[shown[rows]]), len(rows))
 
 
 def describe_rows(images: StorePatches | ClassFolder | BigEarthNet) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

@@ -16,6 +16,7 @@ from seco.evaluate.progress import shown
 from seco.ops.augment import augment_views
 from seco.ops.random import VIEW_DTYPE
 from seco.pretrain.checkpoint import Encoder
+from seco.pretrain.encoder import try_input
 
 # An array of more than this goes to a temporary file (TMPDIR says where): 1 million features of 512 numbers.
 _IN_MEMORY_BYTES = 2 << 30
@@ -80,6 +81,7 @@ def feature_batches(
     rows = np.arange(len(images)) if rows is None else rows
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
+    try_input(backbone, len(encoder.normalization.bands), encoder.size)
     batches = shown(read_batches(encoder, images, chunks, threads), len(rows), "features", progress=progress, size=len)
     for chunk, batch in zip(chunks, batches, strict=True):
         with torch.inference_mode():

@@ -133,7 +133,9 @@ class PretrainConfig:
         for name in ("epochs", "size", "queue", "dim", "log_every", "save_every", "probe_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
-        for name in ("steps", "threads", "seed", "weight_decay", "save_steps"):
+        if not 0 <= self.seed < 2**64:
+            raise ConfigError(f"seed: expected 0 … 2^64 - 1, got {self.seed}")
+        for name in ("steps", "threads", "weight_decay", "save_steps"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if self.batch_size < 2:

@@ -115,6 +115,27 @@ def test_an_error_on_the_way_leaves_nothing(store, tmp_path):
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["v.parquet", "v.npy"])
+def test_what_cannot_be_read_is_left_out_and_named(store, tmp_path, name):
+    whole, out = tmp_path / f"whole-{name}", tmp_path / name
+    seco("--data", store, *BACKBONE, "--out", whole)
+    bad = open_store(store).sources(1)[2]
+    bad.write_bytes(b"II*\0")
+    message = seco("--data", store, *BACKBONE, "--out", out, "--skip-bad", "--map", tmp_path / "map.png").stderr
+    assert f"Left out: {bad}: expected a readable GeoTIFF" in message
+    assert "8 vectors of" in message
+    rows = [0, 1, 2, 3, 4, 6, 7, 8]
+    if name.endswith("npy"):
+        found, expected = np.load(out), np.load(whole)[rows]
+        np.testing.assert_array_equal(found["date"], expected["date"])
+        np.testing.assert_allclose(found["vector"], expected["vector"], rtol=1e-5, atol=1e-6)
+    else:
+        table, expected = pyarrow.parquet.read_table(out), pyarrow.parquet.read_table(whole).take(rows)
+        assert table["location"].to_pylist() == expected["location"].to_pylist()
+        assert table["date"].to_pylist() == expected["date"].to_pylist()
+        assert json.loads(table.schema.metadata[b"seco"])["unreadable"][0].startswith(str(bad))
+
+
 def test_what_a_user_can_do_wrong_is_one_line(store, make_store, folder, tmp_path):
     out, map_file = tmp_path / "v.npy", tmp_path / "map.png"
     place = ["--data", store, *BACKBONE]

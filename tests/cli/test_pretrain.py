@@ -11,6 +11,7 @@ import torch
 
 from seco.data.store import open_store
 from seco.errors import DataError, RunError
+from seco.pretrain import loop
 from seco.pretrain.checkpoint import load_encoder, read_checkpoint
 
 SMALL = ["--backbone", "resnet10t", "--batch-size", "4", "--size", "32", "--queue", "10", "--log-every", "2"]
@@ -91,6 +92,37 @@ def test_a_run_leaves_all_that_it_promises(store, tmp_path):
         np.average([m["loss"] for m in metrics(out)], weights=[2, 1]),
         rel=1e-12,  # two lines: of two steps and of one
     )
+
+
+def test_the_best_epoch_is_none_of_those_that_a_random_queue_made_easy(store, tmp_path, monkeypatch):
+    losses = iter([1.0, 2.0, 5.0, 4.0, 6.0])  # of the epochs, each of 3 steps of 4 locations
+    whole = loop._Trainer._end_epoch
+
+    def end_epoch(trainer):
+        trainer.epoch_loss = 3 * next(losses)
+        whole(trainer)
+
+    monkeypatch.setattr(loop._Trainer, "_end_epoch", end_epoch)
+    train = [*SMALL, "--queue", 20, "--epochs", 5]  # filled within the second epoch
+    run("--data", store, "--out", tmp_path / "run", *train)
+    best = read_checkpoint(tmp_path / "run" / "checkpoints" / "best.pt")
+    assert (best["step"], best["best_loss"]) == (12, 4.0)
+
+
+def test_a_store_of_too_few_dates_is_told_of_other_methods(make_store, tmp_path):
+    two = make_store("two", dates=("2021-07-01T10:00:00", "2020-01-15T10:36:29"))
+    error = run("--data", two, "--out", tmp_path / "run", *SMALL, "--steps", 1, code=1).stderr
+    assert "3 dates or more (one batch), got 0 of 3" in error
+    assert "or a --method that takes fewer dates, such as moco_tp" in error
+
+
+def test_a_backbone_of_another_size_is_refused_in_a_line(store, tmp_path):
+    train = [*SMALL, "--backbone", "vit_tiny_patch16_224", "--steps", 1]
+    error = run("--data", store, "--out", tmp_path / "run", *train, code=1).stderr.splitlines()[-1]
+    assert error.startswith(
+        "Error: backbone: expected one that takes 32 px, got VisionTransformer, which says: Input height"
+    )
+    assert "give the size that it was made for" in error
 
 
 @pytest.mark.parametrize("options", [["--method", "moco"], ["--method", "moco_tp", "--precision", "bf16"]])

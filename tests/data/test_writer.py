@@ -14,7 +14,7 @@ from seco.bands import SENTINEL2_L2A, Band
 from seco.data import writer as writer_module
 from seco.data.atomic import write_atomic
 from seco.data.store import open_store
-from seco.data.writer import StoreWriter
+from seco.data.writer import StoreWriter, check_new_folder
 from seco.errors import ConfigError, DataError, StoreError
 
 SETTINGS = {
@@ -191,6 +191,14 @@ def test_folder_in_use_is_refused(tmp_path):
         StoreWriter(tmp_path, **SETTINGS)
     with pytest.raises(StoreError, match="expected a new or empty folder"):
         StoreWriter(tmp_path / "notes.txt", **SETTINGS)
+
+
+def test_an_unfinished_store_is_called_so(tmp_path):
+    (tmp_path / "patches").mkdir()
+    with pytest.raises(
+        StoreError, match="got a store that was not finished; go on with the command that began it, or delete"
+    ):
+        check_new_folder(tmp_path)
 
 
 def test_empty_store_is_refused(tmp_path):

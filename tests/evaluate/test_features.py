@@ -7,10 +7,11 @@ from torch import nn
 
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.features import extract_features, normalized_input
 from seco.pretrain.checkpoint import Encoder
+from seco.pretrain.encoder import build_backbone
 
 SIZE = 8
 BANDS = ("B04", "B08")
@@ -78,6 +79,12 @@ def test_a_missing_band_is_named(store):
     normalization = Normalization(("B04", "VV"), (1.0, 1.0), (0.0, 0.0), (0.0, 0.0), (1.0, 1.0))
     with pytest.raises(DataError, match="none named VV; there are B01, B02, B03"):
         extract_features(Encoder(Pixels(), normalization, SIZE, "test"), images)
+
+
+def test_a_size_that_the_backbone_does_not_take_is_named(store):
+    backbone = build_backbone("vit_tiny_patch16_224", len(BANDS))
+    with pytest.raises(ConfigError, match="backbone: expected one that takes 8 px, got VisionTransformer, which says"):
+        extract_features(encoder(store, backbone), StorePatches(store))
 
 
 def test_broken_weights_are_noticed(store):

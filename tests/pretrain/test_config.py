@@ -34,6 +34,8 @@ def test_flags_win_over_the_file(tmp_path):
         ("lr = false", "lr: expected float, got False"),
         ("epochs = 0", "epochs: expected at least 1"),
         ("batch_size = 1", "batch_size: expected at least 2"),
+        ("seed = -1", "seed: expected 0 … 2.64 - 1, got -1"),
+        (f"seed = {2**64}", "seed: expected 0 … 2.64 - 1, got 18446744073709551616"),
         ('method = "simclr"', "method: expected seco, moco, moco_tp, got 'simclr'"),
         ("key_momentum = 1.5", "key_momentum: expected 0 … 1"),
         ("band_drop = 2", "band_drop: expected 0 … 1, got 2"),

@@ -95,7 +95,7 @@ def test_two_ranks_of_16_are_one_of_32(store, tmp_path):
 def test_resuming_is_exact_on_as_many_ranks_and_refused_on_others(store, tmp_path):
     train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8]
     told = torchrun(*train, "--out", tmp_path / "whole", "--steps", 3, "--probe", "retrieval").stderr
-    assert told.count("probe of step 3  recall@1") == 1, "one process probes"
+    assert told.count("probe of step 3, momentum encoder  recall@1") == 1, "one process probes"
     torchrun(*train, "--out", tmp_path / "halves", "--steps", 1)
     words = [sys.executable, "-m", "seco.cli", "pretrain", *map(str, train), "--out", str(tmp_path / "halves"), "--resume"]
     alone = subprocess.run(words, capture_output=True, text=True, check=False)

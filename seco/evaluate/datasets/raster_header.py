@@ -1,6 +1,7 @@
 """What rasters say of themselves: names of their bands, meaning of their numbers, where they lie."""
 
 import re
+import threading
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,9 @@ _OPENED_AT_ONCE = 8
 _NO_UNITS = {"", "none", "1", "reflectance", "unitless", "dimensionless"}
 
 
+_FILTERS = threading.Lock()  # the filters of warnings are the process's: threads that open files would swap them
+
+
 def open_raster(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no types
     """A raster that GDAL reads, to be closed by the caller.
 
@@ -27,7 +31,7 @@ def open_raster(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no type
         DataError: If it is none.
     """
     try:
-        with warnings.catch_warnings():
+        with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # who asks where it lies finds out
             return rasterio.open(file)
     except RasterioError as error:
