@@ -18,7 +18,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from seco.collect.locations import PIXEL_M, Location
-from seco.data.dated_rasters import to_digital_numbers
+from seco.data.dated_rasters import read_unmasked, reason_of, to_digital_numbers
 from seco.errors import SceneError, SourceError
 
 # Of GDAL.
@@ -57,7 +57,8 @@ def read_window(file: str, location: Location, patch_size: int, *, numbers: Sequ
         numbers: Of the bands in the file, from 1.
 
     Returns:
-        Digital numbers as the file has them ``[bands, patch_size, patch_size]``; 0 outside of it and for its nodata.
+        Digital numbers as the file has them ``[bands, patch_size, patch_size]``; 0 outside of it and of its mask, and for
+        its nodata.
 
     Raises:
         SceneError: If the file is not there, or no raster; retriable where a line that failed may have made it look so.
@@ -108,7 +109,7 @@ def _repeat(raster: Any, start: tuple[int, int, int], patch_size: int, numbers: 
     height, width = min(last_row, raster.height) - top, min(last_column, raster.width) - left
     if height > 0 and width > 0:
         inside = np.s_[:, top - first_row : top - first_row + height, left - first_column : left - first_column + width]
-        native[inside] = raster.read(numbers, window=Window(left, top, width, height))
+        native[inside] = read_unmasked(raster, numbers, Window(left, top, width, height))
     row, column = row - first_row * repeats, column - first_column * repeats
     fine: np.ndarray = native.repeat(repeats, axis=1).repeat(repeats, axis=2)
     return fine[:, row : row + patch_size, column : column + patch_size]
@@ -118,6 +119,7 @@ def _warp(raster: Any, location: Location, patch_size: int, numbers: list[int]) 
     nodata = 0 if raster.nodata is None else raster.nodata
     grid = {"crs": f"EPSG:{location.epsg}", "transform": Affine.from_gdal(*location.transform)}
     size = {"width": patch_size, "height": patch_size}
+    # GDAL heeds the raster's mask by itself.
     with WarpedVRT(raster, **grid, **size, resampling=Resampling.nearest, src_nodata=nodata, nodata=nodata) as warped:
         pixels: np.ndarray = warped.read(numbers)
         return pixels
@@ -135,7 +137,7 @@ def _translate(file: str, error: RasterioError) -> SourceError:
             retriable=True,
             quota=bool(status and status[1] == "429"),
         )
-    got = f"HTTP {status[1]}" if status else "none" if "://" in file else str(error).splitlines()[0]
+    got = f"HTTP {status[1]}" if status else "none" if "://" in file else reason_of(error)
     return SceneError(
         f"{name}: expected a raster that can be read, got {got}; check the catalogue",
         retriable="://" in file and status is None,

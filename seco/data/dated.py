@@ -11,6 +11,7 @@ from rasterio.windows import Window
 from seco.bands import Band
 from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
 from seco.data.dated_rasters import DatedRasters, open_dated_rasters
+from seco.data.reflectance import Reflectance
 from seco.data.writer import StoreWriter, check_new_folder
 from seco.errors import ConfigError, DataError
 
@@ -77,7 +78,8 @@ def import_dated(
     """Cut dated rasters of one place into patches and write them as a store.
 
     Args:
-        source: Folder of GeoTIFFs with a date in each name, all of one grid: size, CRS, transform, bands.
+        source: Folder of GeoTIFFs with a date in each name, all of one grid: size, CRS, transform, bands. Where they
+            have a scale and an offset, these say the same as ``quantification`` and ``offset``.
         store: Folder of the store, new or empty.
         patch_size: Height and width of a patch, pixels.
         stride: Distance between patches, pixels; ``patch_size`` when None.
@@ -95,6 +97,7 @@ def import_dated(
     """
     check_new_folder(store)
     with open_dated_rasters(source, band_names) as rasters:
+        rasters.check_units(Reflectance(quantification, offset))
         windows = _cut(rasters, patch_size, patch_size if stride is None else stride)
         clouds = None if cloud_rule is None else _find_clouds(rasters, cloud_rule, quantification, track)
         dates = _judge_dates(rasters, clouds, cloud_rule)

@@ -1,5 +1,6 @@
 """Dated, co-registered rasters of one place: found by name, checked to lie on one grid, read by window."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,16 +11,20 @@ from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import RasterioIOError
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name
+from seco.data.reflectance import Reflectance
 from seco.errors import DataError
 
 # 2020-06-21, 20200621 or 20200621T103629, not inside a longer number.
 DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2}))?(?!\d)")
 DTYPES = ("uint8", "int16", "uint16")
+SUFFIXES = (".tif", ".tiff")  # in lower case
+UNITS_RTOL, OFFSET_ATOL = 1e-5, 1e-2  # units agree that differ by less: six printed digits, and a hundredth of a DN
 
 
 class DatedRasters:
@@ -46,7 +51,7 @@ class DatedRasters:
         return len(self.names)
 
     def read(self, i: int, window: Window, *, band: str | None = None) -> np.ndarray:
-        """Digital numbers of date ``i`` as uint16; the file's nodata and negative numbers become 0.
+        """Digital numbers of date ``i`` as uint16; what the file masks, its nodata and negative numbers become 0.
 
         Args:
             i: Number of the date.
@@ -60,10 +65,32 @@ class DatedRasters:
         raster = self._rasters[i]
         number = None if band is None else [each.name for each in self.bands].index(band) + 1
         try:
-            pixels = raster.read(number, window=window)
+            pixels = read_unmasked(raster, number, window)
         except RasterioIOError as error:
-            raise _unreadable(Path(raster.name), error) from error
+            raise _unreadable(raster.name, error) from error
         return to_digital_numbers(pixels, raster.nodata)
+
+    def check_units(self, stated: Reflectance) -> None:
+        """Refuse units that GDAL's scale and offset in the files contradict; 1 and 0 say nothing.
+
+        Raises:
+            DataError: If they do, or differ between files; the text names the file and what it says.
+        """
+        read = ((raster.name, units_of(raster)) for raster in self._rasters)
+        said = [(file, units) for file, units in read if units != Reflectance(1, 0)]
+        for file, units in said[1:]:
+            first_file, first = said[0]
+            if not _agree(units, first):
+                raise DataError(
+                    f"{file}: expected {_scale_and_offset(first)} like {first_file}, got {_scale_and_offset(units)}; "
+                    "bring them to one (seco collect --source local does)"
+                )
+        if said and not _agree(said[0][1], stated):
+            file, units = said[0]
+            raise DataError(
+                f"{file}: expected scale and offset as {_options(stated)} say, got {_scale_and_offset(units)}; "
+                f"give {_options(units, stated)}"
+            )
 
     def geotransform(self, window: Window) -> tuple[float, ...]:
         """GDAL geotransform of a window."""
@@ -93,7 +120,8 @@ def open_dated_rasters(source: Path, band_names: Sequence[str] | None) -> Iterat
             Sentinel-2 L2A for 12 bands and L1C for 13.
 
     Raises:
-        DataError: If the folder or a date is missing, or a raster is unreadable or on another grid.
+        DataError: If the folder or a date is missing, or a raster is unreadable, on another grid or of bands in
+            another order.
     """
     files = find_dated_files(source)
     with ExitStack() as stack:
@@ -105,7 +133,10 @@ def open_dated_rasters(source: Path, band_names: Sequence[str] | None) -> Iterat
             except RasterioIOError as error:
                 raise _unreadable(file, error) from error
         _check_grids(rasters)
-        yield DatedRasters(np.array(list(files)), rasters, _name_bands(rasters[0], band_names))
+        bands = _name_bands(rasters[0], band_names)
+        if band_names is None:
+            _check_band_order(rasters)
+        yield DatedRasters(np.array(list(files)), rasters, bands)
 
 
 def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
@@ -117,19 +148,50 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
     if not source.is_dir():
         raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got no such folder; check the path")
     files: dict[np.datetime64, Path] = {}
-    for file in sorted(path for path in source.iterdir() if path.suffix.lower() in {".tif", ".tiff"}):
+    for file in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES):
         time = date_in_name(file.name)
         if time is None:
             raise DataError(
-                f"{file.name}: expected a date in the name (2020-06-21, 20200621 or 20200621T103629), "
-                "got none; rename or move it"
+                f"{file}: expected a date in the name (2020-06-21, 20200621 or 20200621T103629), got none; rename or move it"
             )
         if time in files:
-            raise DataError(f"{file.name}: expected one raster a date, got {files[time].name}; remove one")
+            raise DataError(f"{file}: expected one raster a date, got {files[time].name}; remove one")
         files[time] = file
     if len(files) < 2:
         raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; add dates")
     return dict(sorted(files.items()))
+
+
+def read_unmasked(raster: Any, numbers: int | Sequence[int] | None, window: Window) -> np.ndarray:  # noqa: ANN401
+    """Pixels of a window of an open raster; 0 where its internal or ``.msk`` mask, if it has one, leaves them out.
+
+    Args:
+        raster: To read from.
+        numbers: Of the bands, from 1, as rasterio takes them.
+        window: Part to read, within the raster.
+    """
+    pixels: np.ndarray = raster.read(numbers, window=window)
+    if raster.mask_flag_enums[0] != [MaskFlags.per_dataset]:  # nodata and alpha are no such masks
+        return pixels
+    return np.where(raster.read_masks(1, window=window) > 0, pixels, pixels.dtype.type(0))
+
+
+def units_of(raster: Any) -> Reflectance:  # noqa: ANN401
+    """What GDAL's scale and offset of an open raster's bands say; a quantification of 1 says nothing.
+
+    Raises:
+        DataError: If bands differ, or the scale is none.
+    """
+    (scale, offset), *others = dict.fromkeys(zip(raster.scales, raster.offsets, strict=True))
+    if others or not scale > 0:
+        got = ", ".join(f"{scale:g} with {offset:g}" for scale, offset in [(scale, offset), *others])
+        raise DataError(f"{raster.name}: expected one scale above 0 and one offset of all bands, got {got}; convert it")
+    return Reflectance(1 / scale, offset / scale)
+
+
+def reason_of(error: RasterioError) -> str:
+    """The first line of what went wrong: of reading, rasterio itself says only that it did."""
+    return str(error.__cause__ or error).splitlines()[0]
 
 
 def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
@@ -152,21 +214,28 @@ def date_in_name(name: str) -> np.datetime64 | None:
 
 
 def _check_grids(rasters: Sequence[Any]) -> None:
-    """All rasters must agree with the majority, so that the error names the odd one."""
-    grids = [_grid(raster) for raster in rasters]
-    usual = Counter(grids).most_common(1)[0][0]
-    for raster, grid in zip(rasters, grids, strict=True):
-        for (what, got), (_, expected) in zip(grid, usual, strict=True):
-            if got != expected:
-                raise DataError(
-                    f"{Path(raster.name).name}: expected {what} {expected} like the others, got {got}; "
-                    "co-register it or move it away"
-                )
-    name, first = Path(rasters[0].name).name, rasters[0]
+    _check_alike(rasters, [_grid(raster) for raster in rasters], "co-register it or move it away")
+    first = rasters[0]
     if first.crs is None or first.crs.to_epsg() is None:
-        raise DataError(f"{name}: expected a CRS with an EPSG code, got {first.crs}; assign one")
+        raise DataError(f"{first.name}: expected a CRS with an EPSG code, got {first.crs}; assign one")
     if set(first.dtypes) - set(DTYPES):
-        raise DataError(f"{name}: expected type {', '.join(DTYPES)}, got {first.dtypes[0]}; convert it")
+        raise DataError(f"{first.name}: expected type {', '.join(DTYPES)}, got {first.dtypes[0]}; convert it")
+
+
+def _check_band_order(rasters: Sequence[Any]) -> None:
+    """Of those that describe all their bands; the others do not say."""
+    described = [raster for raster in rasters if all(raster.descriptions)]
+    orders = [(("bands", ",".join(map(canonical_name, raster.descriptions))),) for raster in described]
+    _check_alike(described, orders, "bring them into that order or move it away")
+
+
+def _check_alike(rasters: Sequence[Any], traits: Sequence[tuple[tuple[str, Any], ...]], remedy: str) -> None:
+    """All rasters must agree with the majority, so that the error names the odd one."""
+    for usual, _ in Counter(traits).most_common(1):
+        for raster, own in zip(rasters, traits, strict=True):
+            for (what, got), (_, expected) in zip(own, usual, strict=True):
+                if got != expected:
+                    raise DataError(f"{raster.name}: expected {what} {expected} like the others, got {got}; {remedy}")
 
 
 def _grid(raster: Any) -> tuple[tuple[str, Any], ...]:  # noqa: ANN401 - rasterio publishes no types
@@ -185,6 +254,8 @@ def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  
     if names is None and all(raster.descriptions):
         names = raster.descriptions
     if names is None:
+        if ColorInterp.alpha in raster.colorinterp:
+            raise DataError(f"{raster.name}: expected bands of Sentinel-2, got an alpha channel; make it the file's mask")
         by_count = {len(bands): bands for bands in (SENTINEL2_L2A, SENTINEL2_L1C)}
         if raster.count not in by_count:
             raise DataError(
@@ -200,6 +271,20 @@ def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  
     return tuple(known[canonical_name(name)] for name in names)
 
 
-def _unreadable(file: Path, error: RasterioIOError) -> DataError:
-    reason = str(error).splitlines()[0]
-    return DataError(f"{file.name}: expected a readable GeoTIFF, got {reason}; fetch it again")
+def _agree(units: Reflectance, others: Reflectance) -> bool:
+    alike = units.quantification == 1 or math.isclose(units.quantification, others.quantification, rel_tol=UNITS_RTOL)
+    return alike and math.isclose(units.offset, others.offset, rel_tol=UNITS_RTOL, abs_tol=OFFSET_ATOL)
+
+
+def _scale_and_offset(units: Reflectance) -> str:
+    return f"scale {1 / units.quantification:g} and offset {units.offset / units.quantification:g}"
+
+
+def _options(units: Reflectance, otherwise: Reflectance | None = None) -> str:
+    """What to give to ``seco import dated``; the quantification of ``otherwise`` where ``units`` does not say it."""
+    quantification = otherwise.quantification if otherwise and units.quantification == 1 else units.quantification
+    return f"--quantification {quantification:.6g} --offset {units.offset:.6g}"
+
+
+def _unreadable(file: Path | str, error: RasterioIOError) -> DataError:
+    return DataError(f"{file}: expected a readable GeoTIFF, got {reason_of(error)}; fetch it again")

@@ -167,6 +167,34 @@ def test_bad_input_is_one_line(tmp_path, products):
     assert not store.exists()
 
 
+def test_suffixes_may_be_in_capitals(tmp_path):
+    for number, file in enumerate(sorted(write_place(tmp_path / "place").iterdir())):
+        file.rename(file.with_suffix((".TIF", ".Tiff")[number % 2]))
+    assert len(LocalSource(tmp_path, patch_size=SIZE).outlines) == len(DAYS)
+
+
+def test_places_of_other_bands_are_named_with_their_folder(tmp_path):
+    for place in ("east", "west"):
+        write_place(tmp_path / place)
+    files = sorted((tmp_path / "west").iterdir())
+    for file in files:
+        with rasterio.open(file, "r+") as raster:
+            raster.descriptions = tuple(band.name for band in reversed(SENTINEL2_L2A))
+    error = one_line(collect(tmp_path, tmp_path / "store"))
+    assert f"{files[0]}: expected the bands B01,B02," in error
+    assert f"of {tmp_path}/east/{files[0].name}, got B12,B11," in error
+
+
+def test_scale_that_is_refused_is_named_with_its_folder(tmp_path):
+    files = sorted(write_place(tmp_path / "place").iterdir())
+    for scales, got in (([2e-4] * 12, "got uint16 and scale 0.0002;"), ([1e-4] * 11 + [1], "got 0.0001 with 0, 1 with 0;")):
+        with rasterio.open(files[1], "r+") as raster:
+            raster.scales = scales
+        error = one_line(collect(tmp_path, tmp_path / "store"))
+        assert f"{files[1]}: expected" in error
+        assert got in error
+
+
 def test_a_disk_that_went_away_is_no_fault_of_the_scenes(tmp_path):
     write_place(tmp_path / "scenes/31TDG")
     source = LocalSource(tmp_path / "scenes", patch_size=SIZE)

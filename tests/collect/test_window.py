@@ -87,6 +87,33 @@ def test_nodata_of_the_file_and_negative_numbers_become_zero(tmp_path):
     assert only_band(file, at(WEST - 60, NORTH), 12)[0].tolist() == [0] * 8 + [9, 5, 5, 5]
 
 
+@pytest.mark.parametrize("epsg", [32631, 32630])
+def test_masked_pixels_become_zero(tmp_path, epsg):
+    file = write(tmp_path / "a.tif", np.full((600, 600), 5, np.uint16))
+    (x,), (y,) = transform("EPSG:32631", f"EPSG:{epsg}", [WEST + 3_000], [NORTH - 3_000])
+    place = at(60 * round(x / 60), 60 * round(y / 60), epsg=epsg)
+    assert (only_band(file, place, 24) == 5).all()
+    mask = np.full((600, 600), 255, np.uint8)
+    mask[:308] = 0
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(file, "r+") as raster:
+        raster.write_mask(mask)
+    patch = only_band(file, place, 24)
+    assert not patch[:4].any()
+    assert (patch[14:] == 5).all()
+
+
+@pytest.mark.parametrize("epsg", [32631, 32630])
+def test_damaged_pixels_have_a_cause(tmp_path, epsg):
+    file = tmp_path / "a.tif"
+    write(file, numbers(10))
+    file.write_bytes(file.read_bytes()[:2_000])
+    (x,), (y,) = transform("EPSG:32631", f"EPSG:{epsg}", [WEST + 3_000], [NORTH - 3_000])
+    with pytest.raises(
+        SceneError, match=r"^a\.tif: expected a raster that can be read, got .*(IReadBlock|TIFFRead).*; check"
+    ):
+        only_band(str(file), at(60 * round(x / 60), 60 * round(y / 60), epsg=epsg), 12)
+
+
 def test_errors_are_one_line_and_quiet(tmp_path, capfd):
     (tmp_path / "b.tif").write_text("no raster")
     for name in ("a.tif", "b.tif"):

@@ -16,23 +16,32 @@ NAMES = ("B02", "B03", "B04")
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_649_970)
 
 
-def write_raster(path, pixels=None, *, names=NAMES, transform=TRANSFORM, crs="EPSG:32631", nodata=None):
+def write_raster(
+    path, pixels=None, *, names=NAMES, transform=TRANSFORM, crs="EPSG:32631", nodata=None, units=None, mask=None, **options
+):
     pixels = clear() if pixels is None else pixels
     count, height, width = pixels.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype=pixels.dtype.name,
-        count=count,
-        height=height,
-        width=width,
-        crs=crs,
-        transform=transform,
-        nodata=nodata,
-        photometric="minisblack",
-    ) as dataset:
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            dtype=pixels.dtype.name,
+            count=count,
+            height=height,
+            width=width,
+            crs=crs,
+            transform=transform,
+            nodata=nodata,
+            **{"photometric": "minisblack", **options},
+        ) as dataset,
+    ):
         dataset.write(pixels)
+        if mask is not None:
+            dataset.write_mask(mask)
+        if units:
+            dataset.scales, dataset.offsets = ([number] * count if np.isscalar(number) else number for number in units)
         if names:
             dataset.descriptions = names
 
@@ -151,6 +160,68 @@ def test_names_of_bands_may_be_given(series, tmp_path):
     assert open_store(tmp_path / "store").band_names == ("B08", "B11", "B12")
 
 
+def test_order_of_bands_may_be_given_and_need_not_be_described(series, tmp_path):
+    write_raster(series / "place_2019-01-01.tif", names=("B04", "B03", "B02"))
+    import_dated(series, tmp_path / "given", patch_size=10, band_names=NAMES)
+    write_raster(series / "place_2019-01-01.tif", names=("b2", "B3", "B04"))  # alike, spelt otherwise
+    for silent in (None, ("B02", "", "")):
+        write_raster(series / "place_2022-01-01.tif", names=silent)
+        import_dated(series, tmp_path / f"described {silent}", patch_size=10)
+    for file in series.iterdir():
+        write_raster(file, names=None)
+    write_raster(series / "place_2021-03-08.tif")
+    with pytest.raises(DataError, match="got 3 without descriptions; name them with --bands"):
+        import_dated(series, tmp_path / "silent", patch_size=10)
+
+
+def test_scale_and_offset_have_to_say_what_is_stated(series, tmp_path):
+    file = series / "place_2020-06-21.tif"  # the other dates say nothing
+    write_raster(file, units=(1e-4, -0.1))
+    message = (
+        f"^{file}: expected scale and offset as --quantification 10000 --offset 0 say, "
+        "got scale 0.0001 and offset -0.1; give --quantification 10000 --offset -1000$"
+    )
+    with pytest.raises(DataError, match=message):
+        import_dated(series, tmp_path / "store", patch_size=8)
+    import_dated(series, tmp_path / "store", patch_size=8, offset=-1000)
+    write_raster(file, units=(2.75e-5, -0.2))
+    with pytest.raises(DataError, match=r"; give --quantification 36363\.6 --offset -7272\.73$"):
+        import_dated(series, tmp_path / "other", patch_size=8)
+    import_dated(series, tmp_path / "other", patch_size=8, quantification=36363.6, offset=-7272.73)
+    write_raster(file, units=(1, -1000))  # nothing of the quantification
+    with pytest.raises(DataError, match=r"got scale 1 and offset -1000; give --quantification 5000 --offset -1000$"):
+        import_dated(series, tmp_path / "third", patch_size=8, quantification=5000)
+
+
+def test_dates_of_other_scale_or_offset_are_refused(series, tmp_path):
+    early, late = series / "place_2020-06-21.tif", series / "place_2021-03-08.tif"
+    write_raster(early, units=(1e-4, 0))
+    write_raster(late, units=(1e-4, -0.1))
+    message = (
+        f"^{late}: expected scale 0.0001 and offset 0 like {early}, got scale 0.0001 and offset -0.1; bring them to one"
+    )
+    with pytest.raises(DataError, match=message):
+        import_dated(series, tmp_path / "store", patch_size=8, offset=-1000)
+
+
+def test_masked_pixels_are_nodata(series, tmp_path):
+    mask = np.full((20, 30), 255, np.uint8)
+    mask[3, 4] = 0
+    for date in ("2020-06-21", "2021-03-08"):
+        write_raster(series / f"place_{date}.tif", clear(), mask=mask, nodata=-1)
+    report = import_dated(series, tmp_path / "store", patch_size=10, cloud_rule=CloudRule())
+    assert (report.dropped_locations, report.dropped_patches) == (1, 3)
+    assert "000000" not in open_store(tmp_path / "store").locations["id"].tolist()
+
+
+def test_a_fourth_band_that_gdal_takes_for_alpha_is_a_band(tmp_path):
+    for seed, date in enumerate(("2020-01-01", "2020-06-01")):
+        pixels = clear(seed, bands=4).astype(np.uint8)
+        pixels[3, 0, 0] = 0
+        write_raster(tmp_path / f"{date}.tif", pixels, names=(*NAMES, "B08"), photometric="rgb", alpha="yes")
+    assert import_dated(tmp_path, tmp_path / "store", patch_size=10).dropped_patches == 0
+
+
 @pytest.mark.parametrize(
     ("odd", "message"),
     [
@@ -159,11 +230,12 @@ def test_names_of_bands_may_be_given(series, tmp_path):
         ({"transform": Affine(10, 0, 500_010, 0, -10, 4_649_970)}, "expected transform"),
         ({"pixels": clear(bands=2), "names": NAMES[:2]}, "expected band count 3 like the others, got 2"),
         ({"pixels": clear().astype(np.uint16)}, "expected type int16 like the others, got uint16"),
+        ({"names": ("B04", "B03", "B02")}, "expected bands B02,B03,B04 like the others, got B04,B03,B02; bring"),
     ],
 )
 def test_raster_that_does_not_fit_is_named(series, tmp_path, odd, message):
     write_raster(series / "place_2019-01-01.tif", **odd)  # odd although it is the first
-    with pytest.raises(DataError, match=f"^place_2019-01-01.tif: {message}"):
+    with pytest.raises(DataError, match=f"^{series}/place_2019-01-01.tif: {message}"):
         import_dated(series, tmp_path / "store", patch_size=8)
     assert not (tmp_path / "store").exists()
 
@@ -175,6 +247,9 @@ def test_raster_that_does_not_fit_is_named(series, tmp_path, odd, message):
         ({"crs": None}, "expected a CRS with an EPSG code, got None"),
         ({"names": None}, "got 3 without descriptions; name them with --bands"),
         ({"names": ("B02", "B03", "NIR")}, "expected 3 names of Sentinel-2 bands, got 'NIR'"),
+        ({"pixels": clear(bands=13), "names": None, "alpha": "yes"}, r"/2020-01-01.tif: .*, got an alpha channel; make it"),
+        ({"units": ([1e-4, 1e-4, 2e-4], 0)}, r"/2020-01-01.tif: .*, got 0.0001 with 0, 0.0002 with 0; convert it"),
+        ({"units": (-1, 0)}, r"expected one scale above 0 and one offset of all bands, got -1 with 0; convert it"),
     ],
 )
 def test_rasters_that_cannot_be_told_are_refused(tmp_path, raster, message):
@@ -196,19 +271,23 @@ def test_folder_must_hold_dated_rasters(series, tmp_path):
     with pytest.raises(DataError, match="expected two or more dated GeoTIFFs, got 0"):
         import_dated(tmp_path / "empty", tmp_path / "store", patch_size=8)
     write_raster(series / "again_20200621.tif")
-    with pytest.raises(DataError, match=r"place_2020-06-21.tif: expected one raster a date, got again_2"):
+    with pytest.raises(DataError, match=rf"^{series}/place_2020-06-21.tif: expected one raster a date, got again_2"):
         import_dated(series, tmp_path / "store", patch_size=8)
     write_raster(series / "mosaic.tif")
-    with pytest.raises(DataError, match=r"mosaic.tif: expected a date in the name"):
+    with pytest.raises(DataError, match=rf"^{series}/mosaic.tif: expected a date in the name"):
         import_dated(series, tmp_path / "store", patch_size=8)
 
 
 def test_unreadable_raster_is_named_and_nothing_stays(series, tmp_path):
     file = series / "place_2021-03-08.tif"
+    write_raster(file, clear(2), compress="deflate")
     content = file.read_bytes()
-    for damaged in (b"no raster", content[: len(content) - 900]):  # not opened, opened but short
+    middle = len(content) // 2
+    spoilt = content[: middle - 300] + b"U" * 600 + content[middle + 300 :]
+    # Not opened, opened in vain as it is short, and opened.
+    for damaged, why in ((b"no raster", "not recog"), (content[:-900], "directory"), (spoilt, "band 1: IReadBlock failed")):
         file.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"^place_2021-03-08.tif: expected a readable GeoTIFF[^\n]*$"):
+        with pytest.raises(DataError, match=rf"^{file}: expected a readable GeoTIFF, got [^\n]*{why}[^\n]*$"):
             import_dated(series, tmp_path / "store", patch_size=8)
         assert list(tmp_path.glob("store/*")) == []
 

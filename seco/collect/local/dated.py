@@ -12,7 +12,7 @@ from seco.bands import Band
 from seco.collect.local.found import FoundScene
 from seco.collect.scene_files import QUANTIFICATION, SceneFiles
 from seco.collect.source import Scene
-from seco.data.dated_rasters import find_dated_files, open_dated_rasters
+from seco.data.dated_rasters import find_dated_files, open_dated_rasters, units_of
 from seco.errors import DataError
 
 
@@ -31,12 +31,11 @@ def read_place(folder: Path) -> list[FoundScene]:
 
 def _scene(time: np.datetime64, file: Path, bands: tuple[Band, ...]) -> FoundScene:
     with rasterio.open(file) as raster:
-        bounds, crs, dtype, scale = raster.bounds, raster.crs, raster.dtypes[0], raster.scales[0]
-        offset = raster.offsets[0] / scale
-    if dtype == "uint8" or scale not in (1.0, 1.0 / QUANTIFICATION):
+        bounds, crs, dtype, units = raster.bounds, raster.crs, raster.dtypes[0], units_of(raster)
+    if dtype == "uint8" or not any(math.isclose(units.quantification, usual) for usual in (1, QUANTIFICATION)):
         raise DataError(
-            f"{file.name}: expected 16 bits and reflectance × {QUANTIFICATION:.0f}, got {dtype} and scale {scale:g}; "
-            "seco import dated takes others"
+            f"{file}: expected 16 bits and reflectance × {QUANTIFICATION:.0f}, got {dtype} and scale "
+            f"{1 / units.quantification:g}; seco import dated takes others"
         )
     numbers = {band.name: (str(file), number) for number, band in enumerate(bands, start=1)}
     corners = transform_geom(crs, "EPSG:4326", box(*bounds).__geo_interface__)
@@ -47,7 +46,7 @@ def _scene(time: np.datetime64, file: Path, bands: tuple[Band, ...]) -> FoundSce
             tile=file.parent.name,
             cloud_percent=math.nan,
             baseline=math.nan,
-            handle=SceneFiles(numbers, round(offset)),
+            handle=SceneFiles(numbers, round(units.offset)),
         ),
         "L1C" if "B10" in numbers else "L2A",  # level 2A has none
         bands,

@@ -11,8 +11,9 @@ from seco.collect.local.dated import read_place
 from seco.collect.local.found import FoundScene
 from seco.collect.local.safe import METADATA, read_product
 from seco.collect.locations import Location, footprint_of
-from seco.collect.scene_files import RasterSource, in_windows
+from seco.collect.scene_files import RasterSource, SceneFiles, in_windows
 from seco.collect.source import Scene, Window
+from seco.data.dated_rasters import SUFFIXES
 from seco.errors import DataError, SceneError, SourceError
 
 
@@ -43,7 +44,8 @@ class LocalSource(RasterSource):
         bands = self._found[0].bands
         other = next((scene for scene in self._found if scene.bands != bands), None)
         if other:
-            raise DataError(f"{other.scene.id}: expected the bands of {self._found[0].scene.id}, got others; move it away")
+            first, expected = _file(self._found[0]), _names(self._found[0])
+            raise DataError(f"{_file(other)}: expected the bands {expected} of {first}, got {_names(other)}; move it away")
         super().__init__(patch_size, self._found[0].level, bands)
         self.collection = f"{folder.resolve().name}, {self.product_level}"
         self.outlines = [scene.footprint for scene in self._found]
@@ -82,7 +84,17 @@ def find_scenes(folder: Path) -> list[FoundScene]:
     products = sorted(folder.rglob(METADATA))
     if products:
         return [read_product(file) for file in products]
-    places = sorted({file.parent for pattern in ("*.tif", "*.tiff") for file in folder.rglob(pattern)})
+    places = sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES})
     if not places:
         raise DataError(f"{folder}: expected SAFE products or dated GeoTIFFs, got none; check --catalog")
     return [scene for place in places for scene in read_place(place)]
+
+
+def _file(scene: FoundScene) -> str:
+    """Of its first band."""
+    files: SceneFiles = scene.scene.handle
+    return next(iter(files.bands.values()))[0]
+
+
+def _names(scene: FoundScene) -> str:
+    return ",".join(band.name for band in scene.bands)
