@@ -31,13 +31,12 @@ x = (pixels * scale + offset).clip(0, 1)  # pixels float32 [N, {bands}, {size}, 
 features = model.eval()((x - mean) / std)"""
 
 
-def write_model_card(subject: Subject, form: str, folder: Path, results: str) -> None:
-    """Write ``README.md``.
+def make_model_card(subject: Subject, form: str, results: str) -> str:
+    """Text of ``README.md``.
 
     Args:
         subject: What was exported.
         form: Name of the format.
-        folder: Where the weights are.
         results: Of :func:`results_table`.
     """
     encoder, settings = subject.encoder, subject.settings
@@ -48,9 +47,9 @@ def write_model_card(subject: Subject, form: str, folder: Path, results: str) ->
         "## Loading\n\n```python\n" + _loading(subject, form) + "\n```",
         "## Training\n\n" + _training(subject),
         "## Results\n\n" + results,
-        f"SHA-256 of the weights (names, shapes and numbers): `{subject.describe()['weights_sha256']}`",
+        f"SHA-256 of the weights (names, shapes and numbers): `{subject.weights_sha256}`",
     ]
-    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    return "\n\n".join(sections) + "\n"
 
 
 def _origin(settings: dict[str, Any]) -> str:
@@ -103,22 +102,42 @@ def _data(subject: Subject) -> str:
     )
 
 
-def results_table(files: Sequence[Path]) -> str:
+def results_table(files: Sequence[Path], weights_sha256: str) -> str:
     """Metrics of files of ``seco evaluate --json`` as Markdown.
 
+    Args:
+        files: The results.
+        weights_sha256: Of the weights that they have to be of; where the encoder was trained on, that it began with.
+
     Raises:
-        DataError: If one cannot be read.
+        DataError: If one cannot be read, or is of other weights.
     """
     if not files:
         return "None were given (`seco export --metrics RESULT.json`)."
-    rows = [row for file in files for row in _result(file)]
+    rows = [row for file in files for row in _result(file, weights_sha256)]
     return "| protocol | data | metric | |\n|---|---|---|---|\n" + "\n".join(rows)
 
 
-def _result(file: Path) -> list[str]:
+def _result(file: Path, weights_sha256: str) -> list[str]:
     try:
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         data = Path(result["data"]["path"]).name
-        return [f"| {result['protocol']} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
+        rows = [f"| {result['protocol']} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{file}: expected a result of `seco evaluate --json`, got another file: {error}") from error
+    _check_weights(file, result.get("encoder"), weights_sha256)
+    return rows
+
+
+def _check_weights(file: Path, encoder: Any, expected: str) -> None:  # noqa: ANN401 - whatever is in the file
+    """Compare the weights that a result is of with those that are exported."""
+    encoder = encoder if isinstance(encoder, dict) else {}
+    found = encoder.get("weights_sha256")
+    if found == expected:
+        return
+    whose = f"one of {encoder.get('kind')} {encoder.get('name')}, SHA-256 {str(found)[:12]}…"
+    raise DataError(
+        f"{file}: expected a result of the exported weights, SHA-256 {expected[:12]}…, got "
+        f"{whose if found else 'one that does not say of which (encoder.weights_sha256)'}; evaluate this checkpoint and "
+        "give that result"
+    )

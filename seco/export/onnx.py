@@ -5,7 +5,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +34,7 @@ class NormalizedEncoder(nn.Module):
         return features
 
 
-def export_onnx(subject: Subject, folder: Path) -> Path:
+def export_onnx(subject: Subject) -> dict[str, bytes]:
     """``model.onnx``: input ``digital_numbers`` of any batch size, output ``features``; checked with onnxruntime.
 
     Raises:
@@ -51,7 +50,6 @@ def export_onnx(subject: Subject, folder: Path) -> Path:
     shape = (2, len(encoder.normalization.bands), encoder.size, encoder.size)
     white = (1.0 - model.numbers["offset"]) / model.numbers["scale"]
     numbers = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * white
-    file = folder / "model.onnx"
     with _quiet():
         try:
             program = torch.onnx.export(
@@ -71,19 +69,19 @@ def export_onnx(subject: Subject, folder: Path) -> Path:
     for key, value in subject.describe_in_words().items():
         proto.metadata_props.add(key=key, value=value)
     onnx.checker.check_model(proto, full_check=True)
-    onnx.save(proto, file)
-    _run(file, model, numbers)
-    return file
+    content: bytes = proto.SerializeToString()
+    _run(content, model, numbers)
+    return {"model.onnx": content}
 
 
-def _run(file: Path, model: nn.Module, numbers: Tensor) -> None:
+def _run(content: bytes, model: nn.Module, numbers: Tensor) -> None:
     """Compare with onnxruntime, where it is installed, at another batch size than that of the export."""
     try:
         import onnxruntime
     except ImportError:
         return
     batch = torch.cat([numbers, numbers.flip(3)])[:3]
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {"digital_numbers": batch.numpy()})
     with torch.inference_mode():
         check_features(torch.from_numpy(found), model(batch), "onnxruntime")

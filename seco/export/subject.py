@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ class Subject:
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         return cls(load_encoder(file), dict(content["config"]), int(content.get("step", 0)), sha256)
 
+    @cached_property
+    def weights_sha256(self) -> str:
+        """Of the backbone's names, shapes and numbers, hexadecimal: the one in results of ``seco evaluate``."""
+        return weights_fingerprint(self.encoder.backbone)
+
     def describe(self) -> dict[str, Any]:
         """Plain values: what a user of the weights has to know."""
         from seco import __version__
@@ -52,7 +58,7 @@ class Subject:
             "formula": "x = clamp(dn * scale + offset, 0, 1); input = (x - mean) / std; band by band",
             "size": self.encoder.size,
             "normalization": self.encoder.normalization.to_dict(),
-            "weights_sha256": weights_fingerprint(self.encoder.backbone),
+            "weights_sha256": self.weights_sha256,
             "checkpoint_sha256": self.checkpoint_sha256,
             "training": self.settings | {"steps": self.steps},
             "seco_version": __version__,

@@ -1,7 +1,9 @@
 """Weights that stock torchvision, timm and torchgeo load with ``strict=True``, and safetensors for anyone."""
 
-import json
+import io
+from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
@@ -14,7 +16,7 @@ _TORCHGEO = ("resnet18", "resnet50", "resnet152")
 TOLERANCE = 1e-5  # of features, relative to the greatest
 
 
-def export_torchvision(subject: Subject, folder: Path) -> Path:
+def export_torchvision(subject: Subject) -> dict[str, bytes]:
     """``weights.pth`` for the model of the same name, whose ``fc`` is set to ``nn.Identity()``.
 
     Raises:
@@ -33,10 +35,10 @@ def export_torchvision(subject: Subject, folder: Path) -> Path:
         first = model.conv1
         shape = {"kernel_size": first.kernel_size, "stride": first.stride, "padding": first.padding}
         model.conv1 = nn.Conv2d(bands, first.out_channels, bias=False, **shape)
-    return _save(subject, model, folder, f"torchvision's {name}")
+    return _save(subject, model, f"torchvision's {name}")
 
 
-def export_torchgeo(subject: Subject, folder: Path) -> Path:
+def export_torchgeo(subject: Subject) -> dict[str, bytes]:
     """``weights.pth`` for ``torchgeo.models.NAME(in_chans=…, num_classes=0)``.
 
     Raises:
@@ -48,12 +50,16 @@ def export_torchgeo(subject: Subject, folder: Path) -> Path:
     if name not in _TORCHGEO:
         raise _no_such_model("torchgeo", name)
     model = timm.create_model(name, in_chans=len(subject.encoder.normalization.bands), num_classes=0)
-    return _save(subject, model, folder, f"torchgeo's {name}")
+    return _save(subject, model, f"torchgeo's {name}")
 
 
-def export_timm(subject: Subject, folder: Path) -> Path:
-    """A folder for ``timm.create_model("local-dir:FOLDER", pretrained=True)``: ``model.safetensors`` and ``config.json``."""
-    from timm.models import save_for_hf
+def export_timm(subject: Subject) -> dict[str, bytes]:
+    """A folder for ``timm.create_model("local-dir:FOLDER", pretrained=True)``: ``model.safetensors`` and ``config.json``.
+
+    Raises:
+        ConfigError: If safetensors cannot hold the weights.
+    """
+    from timm.models._hub import save_config_for_hf  # of what timm publishes, all writes the weights, too
 
     encoder = subject.encoder
     normalization = encoder.normalization
@@ -67,24 +73,26 @@ def export_timm(subject: Subject, folder: Path) -> Path:
     }
     said = {"tag": "seco", "license": "other", "origin_url": "", "paper_ids": "arXiv:2103.16607"}
     arguments = {"in_chans": len(normalization.bands), "num_classes": 0}
-    save_for_hf(
-        encoder.backbone,
-        str(folder),
-        model_config={"pretrained_cfg": said},
-        model_args=arguments,
-        data_config=preprocessing,
-        safe_serialization=True,
-    )
-    return folder / "model.safetensors"
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "config.json"
+        save_config_for_hf(
+            encoder.backbone,
+            file,
+            model_config={"pretrained_cfg": said},
+            model_args=arguments,
+            data_config=preprocessing,
+        )
+        return {"model.safetensors": _safetensors(encoder.backbone), "config.json": file.read_bytes()}
 
 
-def export_safetensors(subject: Subject, folder: Path) -> Path:
-    """``model.safetensors``: the backbone's weights by their names in timm, and in its metadata all of ``seco.json``."""
-    from safetensors.torch import save_file
+def export_safetensors(subject: Subject) -> dict[str, bytes]:
+    """``model.safetensors``: the backbone's weights by their names in timm, and in its metadata all of ``seco.json``.
 
-    tensors = {name: tensor.contiguous() for name, tensor in subject.encoder.backbone.state_dict().items()}
-    save_file(tensors, folder / "model.safetensors", metadata=subject.describe_in_words() | {"format": "pt"})
-    return folder / "model.safetensors"
+    Raises:
+        ConfigError: If safetensors cannot hold the weights.
+    """
+    metadata = subject.describe_in_words() | {"format": "pt"}
+    return {"model.safetensors": _safetensors(subject.encoder.backbone, metadata)}
 
 
 def check_features(found: torch.Tensor, expected: torch.Tensor, what: str) -> None:
@@ -100,8 +108,8 @@ def check_features(found: torch.Tensor, expected: torch.Tensor, what: str) -> No
         )
 
 
-def _save(subject: Subject, model: nn.Module, folder: Path, what: str) -> Path:
-    """Load the weights into a stock model, compare its features, and write what it calls its own."""
+def _save(subject: Subject, model: nn.Module, what: str) -> dict[str, bytes]:
+    """Load the weights into a stock model, compare its features, and give ``weights.pth`` of what it calls its own."""
     batch = subject.probe()
     try:
         model.load_state_dict(subject.encoder.backbone.state_dict(), strict=True)
@@ -110,14 +118,25 @@ def _save(subject: Subject, model: nn.Module, folder: Path, what: str) -> Path:
         raise ConfigError(f"format: expected weights that fit {what}, got: {reason}; take --format timm") from error
     with torch.inference_mode():
         check_features(model.eval()(batch), subject.features(batch), what)
-    torch.save(model.state_dict(), folder / "weights.pth")
-    return folder / "weights.pth"
+    buffer = io.BytesIO()
+    torch.save(model.state_dict(), buffer)
+    return {"weights.pth": buffer.getvalue()}
+
+
+def _safetensors(model: nn.Module, metadata: Mapping[str, str] | None = None) -> bytes:
+    """A network's weights by their names, and words about them."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save
+
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    try:
+        return save(tensors, metadata=dict(metadata) if metadata else None)
+    except (SafetensorError, RuntimeError) as error:  # such as of tensors that share their memory
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigError(
+            f"format: expected weights that safetensors can hold, got: {reason}; take --format onnx"
+        ) from error
 
 
 def _no_such_model(library: str, name: str) -> ConfigError:
     return ConfigError(f"format: expected a residual network that {library} has, got {name}; take --format timm or onnx")
-
-
-def write_description(subject: Subject, folder: Path) -> None:
-    """``seco.json``: bands, units, normalisation, size, training, and hashes."""
-    (folder / "seco.json").write_text(json.dumps(subject.describe(), indent=1) + "\n", encoding="utf-8")

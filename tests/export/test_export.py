@@ -1,6 +1,10 @@
 """Exports are loaded by the libraries they are for, and give the features of the checkpoint."""
 
+import errno
 import json
+import os
+import resource
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -45,11 +49,14 @@ def make_checkpoint(make_store, tmp_path):
     return make
 
 
-def export(checkpoint, form, folder, *more, code=0):
-    words = ["export", checkpoint, "--format", form, "--out", folder, *more]
+def seco(*words, code=0):
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == code, result.output
     return result
+
+
+def export(checkpoint, form, folder, *more, code=0):
+    return seco("export", checkpoint, "--format", form, "--out", folder, *more, code=code)
 
 
 def digital_numbers(bands):
@@ -143,11 +150,21 @@ def test_onnx_takes_digital_numbers(backbone, bands, make_checkpoint, tmp_path):
     assert json.loads(metadata["seco.normalization"])["bands"] == list(bands)
 
 
-def test_the_card_says_what_a_user_has_to_know(make_checkpoint, tmp_path):
+def weights_of(checkpoint):
+    return Subject.of_run(checkpoint).describe()["weights_sha256"]
+
+
+def write_result(file, **encoder):
+    """A result of evaluation, in so far as the card needs one."""
     result = {"protocol": "retrieval", "data": {"path": "/data/places"}, "metrics": {"recall@1": 0.51234}}
-    (tmp_path / "result.json").write_text(json.dumps(result))
-    folder = tmp_path / "out"
-    export(make_checkpoint(), "timm", folder, "--metrics", tmp_path / "result.json")
+    file.write_text(json.dumps(result | {"encoder": {"kind": "checkpoint", "name": "resnet18"} | encoder}))
+    return file
+
+
+def test_the_card_says_what_a_user_has_to_know(make_checkpoint, tmp_path):
+    checkpoint, folder = make_checkpoint(), tmp_path / "out"
+    result = write_result(tmp_path / "result.json", weights_sha256=weights_of(checkpoint))
+    export(checkpoint, "timm", folder, "--metrics", result)
     card = (folder / "README.md").read_text()
     for text in ("B04", "CC0-1.0", "Reflectance = (DN + -1000) / 10000", "| retrieval | places | recall@1 | 0.5123 |"):
         assert text in card
@@ -171,3 +188,89 @@ def test_what_cannot_be_exported(make_checkpoint, tmp_path):
     assert "result.json: expected a result of `seco evaluate --json`" in wrong.stderr
     assert not (tmp_path / "b").exists()
     assert set(FORMATS) == {*LOADERS, "onnx"}
+
+
+@pytest.mark.parametrize(
+    "words", [("retrieval",), ("finetune", "--epochs", 1, "--batch-size", 8)], ids=lambda words: words[0]
+)
+def test_the_card_takes_results_of_the_checkpoint(words, make_checkpoint, make_store, tmp_path):
+    """Fine-tuning changes the encoder, but its result is of the weights that it began with."""
+    checkpoint, names = make_checkpoint("test_resnet"), tuple("abcdefgh")
+    store = make_store(locations=names, labels={name: "xy"[i % 2] for i, name in enumerate(names)})
+    common = ("--data", store, "--checkpoint", checkpoint, "--bootstrap", 0, "--threads", 1)
+    seco("evaluate", *words, *common, "--json", tmp_path / "result.json")
+    export(checkpoint, "safetensors", tmp_path / "out", "--metrics", tmp_path / "result.json")
+    assert f"| {words[0]} | store |" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_the_card_refuses_results_of_other_weights(make_checkpoint, tmp_path):
+    checkpoint, out = make_checkpoint(), tmp_path / "out"
+    good = write_result(tmp_path / "good.json", weights_sha256=weights_of(checkpoint))
+    other = write_result(tmp_path / "other.json", weights_sha256="0123456789abcdef" * 4, name="resnet50")
+    line = export(checkpoint, "timm", out, "--metrics", good, "--metrics", other, code=1).stderr
+    assert line == (
+        f"Error: {other}: expected a result of the exported weights, SHA-256 "
+        f"{weights_of(checkpoint)[:12]}…, got one of checkpoint resnet50, SHA-256 0123456789ab…; "
+        "evaluate this checkpoint and give that result\n"
+    )
+    for encoder in ({}, {"weights_sha256": None}):
+        line = export(checkpoint, "timm", out, "--metrics", write_result(other, **encoder), code=1).stderr
+        assert f"{other}: expected a result of the exported weights" in line
+        assert "does not say of which" in line
+    assert not out.exists()
+
+
+@contextmanager
+def files_no_longer_than(size):
+    """Writing more fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["empty folder", "no folder"])
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_a_full_disk_is_one_line_and_leaves_nothing(form, there, make_checkpoint, tmp_path):
+    if form == "onnx":
+        pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    checkpoint, out = make_checkpoint(), tmp_path / "new" / "out"
+    if there:
+        out.mkdir(parents=True)
+    with files_no_longer_than(1 << 20):
+        line = export(checkpoint, form, out, code=1).stderr
+    assert line.startswith(f"Error: {out}/")
+    assert line.endswith("got: File too large; free some space or choose another --out\n")
+    assert line.count("\n") == 1
+    assert list(out.iterdir()) == [] if there else not out.parent.exists()
+
+
+def test_what_was_written_before_the_disk_was_full_is_removed(make_checkpoint, tmp_path, monkeypatch):
+    checkpoint, out = make_checkpoint(), tmp_path / "out"
+    fsync, calls = os.fsync, []
+
+    def full_at_last(descriptor):
+        calls.append(descriptor)
+        if len(calls) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full_at_last)
+        line = export(checkpoint, "timm", out, code=1).stderr
+    assert line.startswith(f"Error: {out / 'README.md'}: expected a place to write, got: No space left on device; free")
+    assert not out.exists()
+    export(checkpoint, "timm", out)
+    assert {file.name for file in out.iterdir()} == {"model.safetensors", "config.json", "seco.json", "README.md"}
+
+
+def test_weights_that_safetensors_cannot_hold(make_checkpoint, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("\n            Some tensors share memory: a, b.\n            More of it.")
+
+    monkeypatch.setattr("safetensors.torch.save", refuse)
+    line = export(make_checkpoint(), "timm", tmp_path / "out", code=1).stderr
+    assert "got: Some tensors share memory: a, b.; take --format onnx" in line
+    assert not (tmp_path / "out").exists()
