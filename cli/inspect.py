@@ -32,11 +32,12 @@ def command(store: Path, as_json: bool, figures: Path | None) -> None:
         _print_bands(summary)
     if figures is not None:
         from seco.report.contact_sheet import contact_sheet
+        from seco.report.figure_file import save_figure
         from seco.report.world_map import world_map
 
         figures.mkdir(parents=True, exist_ok=True)
         for name, draw in zip(FIGURES, (contact_sheet, world_map), strict=True):
-            draw(opened).savefig(figures / name)
+            save_figure(draw(opened), figures / name)
             click.echo(f"Wrote {figures / name}", err=True)
 
 

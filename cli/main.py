@@ -1,6 +1,11 @@
 """The group of commands. Each is loaded when it is called, so that ``seco --help`` answers at once."""
 
 import errno
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -44,7 +49,8 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command; an error that the user can mend becomes one line and exit code 1."""
         try:
-            return super().invoke(ctx)
+            with _ended_in_order():
+                return super().invoke(ctx)
         except SecoError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:  # a full disk, a folder that may not be written, a file that went away
@@ -53,6 +59,19 @@ class LazyGroup(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             remedy = "free some space or choose another place" if error.errno == errno.ENOSPC else "choose another place"
             raise click.ClickException(f"{place}{error.strerror or error}; {remedy}") from error
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM, as at a scheduler's time limit, ends the command as an error would: what is half made is taken back."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -277,7 +277,9 @@ def _make_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"{path}: expected a folder that can be made, got {error.strerror}") from error
+        raise StoreError(
+            f"{path}: expected a folder that can be made, got {error.strerror}; choose another place"
+        ) from error
 
 
 def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, quantification: float) -> None:

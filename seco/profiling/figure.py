@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from seco.report.figure_file import save_figure
+
 from .loader import LoaderProfile
 
 
@@ -27,4 +29,4 @@ def draw_profiles(profiles: Sequence[LoaderProfile], path: Path) -> None:
         left += width
     cost.set(title="Time of threads", xlabel="ms for a location")
     figure.legend(loc="outside right upper", title="stage")
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)

@@ -15,6 +15,7 @@ from seco.data.spread import spread_evenly
 from seco.errors import ConfigError
 from seco.evaluate.embed import Embeddings
 from seco.evaluate.similarity import unit_vectors
+from seco.report.figure_file import save_figure
 from seco.report.store_summary import MONTHS, months_of
 
 _COLUMNS = {"class": "class", "place": "location", "month": "date"}  # that colours are made from
@@ -117,7 +118,7 @@ def draw_embedding_map(embeddings: Embeddings, path: Path, *, colour: str, proje
     axes.set(xlabel=names[0], ylabel=names[1], xticks=[], yticks=[])
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", fontsize=8, frameon=False, markerscale=1.5)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)
 
 
 def _draw_classes(axes: Axes, points: np.ndarray, columns: dict[str, np.ndarray]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from seco.report.figure_file import save_figure
+
 
 def draw_training_curves(metrics: Sequence[dict[str, Any]], path: Path, *, probes: Sequence[dict[str, Any]] = ()) -> None:
     """Write a PNG with the loss, the accuracy of each sub-space and the results of probes over optimiser steps.
@@ -32,7 +34,7 @@ def draw_training_curves(metrics: Sequence[dict[str, Any]], path: Path, *, probe
         axes.set_xlim(loss.get_xlim())
     for axes in (loss, accuracy, *rest):
         axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, dpi=120)
 
 
 def _draw_probes(axes: Axes, probes: Sequence[dict[str, Any]]) -> None:

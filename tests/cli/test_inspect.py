@@ -24,6 +24,12 @@ def test_tables_name_what_is_there(make_store):
         assert text in result.stdout
 
 
+def test_names_in_letters_that_the_font_lacks_bring_no_warning(make_store, tmp_path):
+    result = run(make_store("日本", labels={"a": "森林"}), "--figures", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "Glyph" not in result.output
+
+
 def test_json_is_the_only_thing_on_stdout(make_store, tmp_path):
     store = make_store(labels={"a": "wood", "c": "crops"})
     result = run(store, "--json", "--figures", tmp_path / "figures")

@@ -2,6 +2,10 @@
 
 import hashlib
 import multiprocessing
+import signal
+import subprocess
+import sys
+from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -288,6 +292,25 @@ def test_interrupted_collection_leaves_nothing_and_can_be_tried_again(tmp_path):
     assert list((tmp_path / "store").iterdir()) == []
     collect(request, tmp_path / "store")
     assert len(open_store(tmp_path / "store")) == 3
+
+
+def test_a_time_limit_leaves_nothing_and_no_chatter(tmp_path):
+    words = ["collect", "--source", "synthetic", "--out", tmp_path / "store", "--locations", "100000", "--seed", "0"]
+    words += ["--dates", "2", "--patch-size", "16", "--workers", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "seco.cli", *map(str, words)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        deadline = monotonic() + 60
+        while not list(tmp_path.glob("store/patches/*/*.tif")):
+            assert process.poll() is None
+            assert monotonic() < deadline
+            sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert list((tmp_path / "store").iterdir()) == []
+    assert "resource_tracker" not in told
+    assert "Traceback" not in told
 
 
 @pytest.mark.parametrize(

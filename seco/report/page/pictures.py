@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from seco.data.store import Store
+from seco.report.figure_file import save_figure
 from seco.report.true_colour import stretch, visible_bands
 
 _QUALITY = 80
@@ -17,7 +18,7 @@ _QUALITY = 80
 def picture_of_figure(figure: Figure) -> str:
     """A figure of matplotlib."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="webp", pil_kwargs={"quality": _QUALITY})
+    save_figure(figure, buffer, format="webp", pil_kwargs={"quality": _QUALITY})
     return _data_uri(buffer)
 
 
