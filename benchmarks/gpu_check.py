@@ -82,7 +82,7 @@ def main() -> int:
     for name, what in TOOLS.items():
         if shutil.which(name) is None:
             print(f"skipped: {what} ({name} is not on the PATH)")
-    if _run("build", _build_command(site, arguments.architectures), os.environ.copy(), log) != "passed":
+    if _run("build", Step(_build_command(site, arguments.architectures)), os.environ.copy(), log) != "passed":
         return 1
     link = site / "benchmarks"  # -P keeps the checkout, whose seco/ has no native module, off the path
     link.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ def main() -> int:
     if "store" in steps:
         for folder in (LOOSE, STORE):  # of an earlier run
             shutil.rmtree(folder, ignore_errors=True)
-    ends = {name: _run(name, step.command, environment, log) for name, step in steps.items() if step.can_run()}
+    ends = {name: _run(name, step, environment, log) for name, step in steps.items() if step.can_run()}
     failed = [name for name, end in ends.items() if end not in {"passed", "skipped"}]
     skipped = [name for name, end in ends.items() if end == "skipped"]
     passed = len(ends) - len(failed) - len(skipped)
@@ -125,9 +125,6 @@ def _steps(records: Path) -> dict[str, Step]:
     profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
     steps["views"] = Step(benchmark("views"))
-    for tool, cases in {"racecheck": gpu_tools.CASES, "memcheck": gpu_tools.OUTSIDE}.items():
-        steps[tool] = Step(gpu_tools.sanitizer_command(tool, cases, _pytest_options()), tool="compute-sanitizer")
-    steps["counters"] = Step(gpu_tools.counters_command(records / "views-counters.csv"), tool="ncu")
     if all(map(is_installed, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
@@ -139,6 +136,10 @@ def _steps(records: Path) -> dict[str, Step]:
     else:
         steps["step"] = Step(benchmark("step"), ("pyarrow", "timm"))
     steps["step-compiled"] = Step(benchmark("step", "--compile", out="step-compiled"), ("pyarrow", "timm"))
+    # Last: they may take minutes.
+    for tool, cases in {"racecheck": gpu_tools.CASES, "memcheck": gpu_tools.OUTSIDE}.items():
+        steps[tool] = Step(gpu_tools.sanitizer_command(tool, cases, _pytest_options()), tool="compute-sanitizer")
+    steps["counters"] = Step(gpu_tools.counters_command(records / "views-counters.csv"), tool="ncu")
     return steps
 
 
@@ -170,23 +171,29 @@ def _build_command(site: Path, architectures: str) -> list[str]:
     return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
 
 
-def _run(name: str, command: list[str], environment: dict[str, str], log: Path) -> str:
+def _run(name: str, step: Step, environment: dict[str, str], log: Path) -> str:
     """How the step ended, in a word; its output goes to the log, its end to the terminal."""
     print(f"== {name}", flush=True)
     start = time.perf_counter()
     with log.open("a+", encoding="utf-8", errors="replace") as output:
-        print(f"== {name}: {' '.join(command)}", file=output, flush=True)
+        print(f"== {name}: {' '.join(step.command)}", file=output, flush=True)
         begin = output.tell()
         try:
             status = subprocess.run(
-                command, env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False, timeout=LIMIT_S
+                step.command,
+                env=environment,
+                cwd=ROOT,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=LIMIT_S,
             ).returncode
-            end = {0: "passed", NO_TESTS: "skipped" if "pytest" in command else "failed"}.get(status, "failed")
+            end = {0: "passed", NO_TESTS: "skipped" if "pytest" in step.command else "failed"}.get(status, "failed")
         except subprocess.TimeoutExpired:
             end = f"stopped after {LIMIT_S} s"
         output.seek(begin)
         lines = output.read().splitlines()
-    if end == "failed" and any(refusal in line for refusal in gpu_tools.REFUSALS for line in lines):
+    if end == "failed" and step.tool and any(refusal in line for refusal in gpu_tools.REFUSALS for line in lines):
         end = "skipped"  # this machine lets nobody do that
     print("\n".join(lines[-(40 if end == "failed" else 12) :]))
     print(f"-- {name}: {end} in {time.perf_counter() - start:.0f} s", flush=True)

@@ -6,13 +6,12 @@ from typing import Any
 import click
 
 from .options import with_options
-from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder
+from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder
 
 
 @click.command()
-@with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE))
+@with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE, SKIP_BAD))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.parquet or FILE.npy.")
-@click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them.")
 @click.option("--map", "map_file", type=click.Path(path_type=Path), help="Draw a map in two dimensions to this PNG.")
 @click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
 @click.option("--projection", type=click.Choice(["pca", "umap"]), default="pca", show_default=True, help="Of the map.")
@@ -47,12 +46,11 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
         colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
     ((_, subject),) = evaluation.subjects(images, luck=[])
     settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
-    settings["unreadable"] = (
-        find_unreadable(images, threads=evaluation.threads, progress=True) if evaluation.skip_bad else {}
-    )
-    for reason in settings["unreadable"].values():
+    unreadable = find_unreadable(images, threads=evaluation.threads, progress=True) if evaluation.skip_bad else {}
+    for reason in unreadable.values():
         click.echo(f"Left out: {reason}", err=True)
-    embeddings = write_embeddings(subject, images, out, device=resolve_device(evaluation.device), progress=True, **settings)
+    settings |= {"unreadable": unreadable, "device": resolve_device(evaluation.device), "progress": True}
+    embeddings = write_embeddings(subject, images, out, **settings)
     origin = subject.origin
     click.echo(
         f"{embeddings.total:,} vectors of {embeddings.vectors.shape[1]} numbers, {origin['kind']} {origin['name']} at "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import with_options
-from .sources import ENCODED_AT_ONCE, SOURCE_OPTIONS, check_encoder
+from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder
 
 if TYPE_CHECKING:
     from seco.evaluate.run import Evaluation
@@ -25,7 +25,7 @@ _OPTIONS = (
         show_default=True,
         help="Resamples of the test images for the interval; 0: none.",
     ),
-    click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them in the result."),
+    SKIP_BAD,
     click.option("--verify", is_flag=True, help="Compare archives and checksum files in or beside the data with it, first."),
     click.option("--with-untrained", is_flag=True, help="Also evaluate the same network untrained."),
     click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),

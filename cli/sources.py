@@ -27,6 +27,7 @@ SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
 ENCODED_AT_ONCE = click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images encoded at once."
 )
+SKIP_BAD = click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them.")
 
 
 def check_encoder(options: dict[str, Any]) -> None:

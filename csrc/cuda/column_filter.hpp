@@ -28,7 +28,11 @@ class ColumnFilter {
 
     // Column j of the rows from y on that are made between the same barriers.
     SECO_HOST_DEVICE void filter(int j, int y) const {
-        kBands == kSlideBands&& tables_.slides() ? slide_column(j, y) : filter_column(j, y);
+        constexpr bool kFits = kBands == kSlideBands;
+        if (kFits && tables_.slides())
+            slide_column(j, y);
+        else
+            filter_column(j, y);
     }
 
   private:

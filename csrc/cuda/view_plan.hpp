@@ -54,8 +54,9 @@ struct ViewPlan {
     int ring_at, between_at, blurred_at, staged_at, blur_at, normal_blur_at, tall_at, rows_at, down_at,
         groups_at, across_at, columns_at, pole_at;
 
-    // Throws ArrayError where not even one column fits.
+    // Throws ArrayError where not even one column fits, or 32 bits do not count what there is.
     ViewPlan(const AugmentBatch& batch, int blur_radius, int64_t shared_limit) : radius(blur_radius) {
+        check_sizes(batch);
         strips = (batch.size + kStripRows - 1) / kStripRows;
         strip_rows = (batch.size + strips - 1) / strips;
         tall = most_taps(batch.height, batch.size);
@@ -126,8 +127,7 @@ struct ViewPlan {
         return shared_bytes = 4 * floats;
     }
 
-    // Rows of a tile begin at multiples of `unit`, in the view and in shared memory.
-    void arrange_copies(const AugmentBatch& batch) {
+    static void check_sizes(const AugmentBatch& batch) {
         // Kernels count pixels of a patch and units of a view in 32 bits.
         const int64_t most =
             std::max(int64_t{batch.height} * batch.width,
@@ -135,6 +135,10 @@ struct ViewPlan {
         if (most > std::numeric_limits<int32_t>::max())
             throw ArrayError("pixels: expected patches and views of fewer than 2^31 values, got " +
                              std::to_string(most) + "; make them smaller");
+    }
+
+    // Rows of a tile begin at multiples of `unit`, in the view and in shared memory.
+    void arrange_copies(const AugmentBatch& batch) {
         planes = batch.channels_last ? 1 : batch.bands;
         const int pixel = value_bytes(batch) * (batch.bands / planes);
         const auto fits = [&](int bytes) {

@@ -186,7 +186,7 @@ def units_of(raster: Any) -> Reflectance:  # noqa: ANN401
     if others or not scale > 0:
         got = ", ".join(f"{scale:g} with {offset:g}" for scale, offset in [(scale, offset), *others])
         raise DataError(f"{raster.name}: expected one scale above 0 and one offset of all bands, got {got}; convert it")
-    return Reflectance(1 / scale, offset / scale)
+    return Reflectance.of_gdal(scale, offset)
 
 
 def reason_of(error: RasterioError) -> str:

@@ -17,6 +17,11 @@ class Reflectance:
     quantification: float
     offset: float
 
+    @classmethod
+    def of_gdal(cls, scale: float, offset: float) -> "Reflectance":
+        """From GDAL's scale, above 0, and offset of a band: ``reflectance = dn * scale + offset``."""
+        return cls(1 / scale, offset / scale)
+
 
 def without_offset(pixels: np.ndarray, offset: float) -> np.ndarray:
     """Digital numbers of any shape as such whose offset is 0, same type; nodata stays 0, and nothing else becomes it."""

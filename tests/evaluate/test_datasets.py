@@ -1,7 +1,9 @@
 """Class folders: real EuroSAT files, and folders that are wrong."""
 
 import hashlib
+import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, open_images
 from seco.evaluate.datasets.class_folder import EUROSAT_BANDS
+from seco.evaluate.datasets.raster_header import open_raster
 
 
 def write_picture(file, *, seed=0, size=(8, 8), mode="RGB"):
@@ -52,6 +55,18 @@ def test_pictures_are_read_in_the_order_of_names(folder):
     expected = write_picture(folder / "b" / "1.png", seed=11)
     np.testing.assert_array_equal(images.read(slice(6, 7), images.band_names)[0], expected.transpose(2, 0, 1))
     np.testing.assert_array_equal(images.labels, [0] * 5 + [1] * 5)
+
+
+def test_threads_that_open_files_swap_no_filters_of_warnings(tmp_path):
+    Image.new("L", (4, 4)).save(tmp_path / "nowhere.png")  # rasterio warns of a file that lies nowhere
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for raster in pool.map(open_raster, [tmp_path / "nowhere.png"] * 2000):
+                raster.close()
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_split_is_half_of_each_class_by_hash(folder):

@@ -12,7 +12,11 @@ from benchmarks import gpu_check, gpu_tools
 @pytest.fixture
 def run(tmp_path):
     log = tmp_path / "gpu-check.log"
-    return lambda code, name="x", *words: gpu_check._run(name, [sys.executable, "-c", code, *words], {}, log), log
+
+    def run(code, name="x", *words, tool=""):
+        return gpu_check._run(name, gpu_check.Step([sys.executable, "-c", code, *words], tool=tool), {}, log)
+
+    return run, log
 
 
 def test_ends_are_told_apart_and_logged(run, capsys):
@@ -21,7 +25,9 @@ def test_ends_are_told_apart_and_logged(run, capsys):
     assert ends("raise SystemExit(3)") == "failed"
     assert ends("raise SystemExit(5)") == "failed"
     assert ends("raise SystemExit(5)", "tests", "pytest") == "skipped"  # of such a file all tests are
-    assert ends("print('==ERROR== Device not supported'); raise SystemExit(1)") == "skipped"
+    refused = "print('==ERROR== Device not supported'); raise SystemExit(1)"
+    assert ends(refused, tool="ncu") == "skipped"
+    assert ends(refused) == "failed"  # what a test prints is no excuse
     assert "fine" in log.read_text()
     assert "-- tests: skipped in" in capsys.readouterr().out
 

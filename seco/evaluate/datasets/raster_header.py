@@ -66,7 +66,7 @@ def reflectance_of(raster: Any) -> Reflectance | None:  # noqa: ANN401
     alike = set(raster.scales) == {scale} and set(raster.offsets) == {offset}
     if not alike or scale == 1 or scale <= 0 or not {str(unit).lower() for unit in raster.units} <= _NO_UNITS:
         return None
-    return Reflectance(1 / scale, offset / scale)
+    return Reflectance.of_gdal(scale, offset)
 
 
 def centres_of(files: Sequence[Path]) -> np.ndarray:
