@@ -1,14 +1,15 @@
 """Class folders: real EuroSAT files, and folders that are wrong."""
 
 import hashlib
-import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import numpy as np
 import pytest
 import rasterio
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
 
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, open_images
@@ -57,16 +58,14 @@ def test_pictures_are_read_in_the_order_of_names(folder):
     np.testing.assert_array_equal(images.labels, [0] * 5 + [1] * 5)
 
 
-def test_threads_that_open_files_swap_no_filters_of_warnings(tmp_path):
-    Image.new("L", (4, 4)).save(tmp_path / "nowhere.png")  # rasterio warns of a file that lies nowhere
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)
-    try:
-        with ThreadPoolExecutor(8) as pool:
-            for raster in pool.map(open_raster, [tmp_path / "nowhere.png"] * 2000):
-                raster.close()
-    finally:
-        sys.setswitchinterval(before)
+def test_threads_that_open_files_swap_no_filters_of_warnings(monkeypatch):
+    def open_slowly(milliseconds):
+        sleep(milliseconds / 1000)
+        warnings.warn("it lies nowhere", NotGeoreferencedWarning, stacklevel=2)
+
+    monkeypatch.setattr(rasterio, "open", open_slowly)
+    with ThreadPoolExecutor(8) as pool:  # who ends first would give the others back what an error is
+        list(pool.map(open_raster, [5, 1, 10, 3, 20, 7] * 4))
 
 
 def test_split_is_half_of_each_class_by_hash(folder):
