@@ -67,8 +67,8 @@ def write_index(folder: Path, locations: int) -> None:
     statistics = {band.name: BandStatistics(mean=1000, std=500, q02=100, q98=3000) for band in SENTINEL2_L2A}
     words = {"sensor": "Sentinel-2", "product_level": "L2A", "source": "none", "licence": "CC0-1.0"}
     description = StoreDescription(
-        bands=SENTINEL2_L2A, dtype="uint16", quantification=1e4, offset=-1000, patch_size=264, statistics=statistics,
-        seed=0, **words,
+        bands=SENTINEL2_L2A, dtype="uint16", quantification=1e4, offset=-1000, patch_size=264, resolution_m=10,
+        statistics=statistics, seed=0, **words,
     )  # fmt: skip
     (folder / DATASET_FILE).write_text(description.to_json())
     rows = np.arange(locations * DATES)

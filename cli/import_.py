@@ -50,6 +50,7 @@ for archive in ("seco2021", "ssl4eo"):
     show_default=True,
     help="Blue reflectance above the place's own median that makes a pixel cloudy.",
 )
+@click.option("--product-level", "level", help="L1C or L2A, for dataset.json.  [default: L1C with B10, else L2A]")
 @click.option("--licence", default="not stated", show_default=True, help="Licence of the pixels, for dataset.json.")
 def dated(  # noqa: PLR0917 - click passes them by name
     source: Path,
@@ -61,6 +62,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
     offset: float,
     cloud: float,
     cloud_excess: float,
+    level: str | None,
     licence: str,
 ) -> None:
     """Dated rasters of one place.
@@ -84,6 +86,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
         offset=offset,
         cloud_rule=rule,
         licence=licence,
+        level=level,
         track=track,
     )
     _print_dates(report, rule)

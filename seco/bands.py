@@ -45,6 +45,16 @@ SENTINEL2_L2A: tuple[Band, ...] = tuple(band for band in SENTINEL2_L1C if band.n
 RGB = ("B04", "B03", "B02")
 
 
+def finest_m(bands: Sequence[Band]) -> int:
+    """Native ground sampling distance of the finest band, metres."""
+    return min(band.resolution_m for band in bands)
+
+
+def product_level(bands: Sequence[Band]) -> str:
+    """Level of Sentinel-2 that the bands are likely of: ``"L1C"`` with B10, else ``"L2A"``, which has none."""
+    return "L1C" if "B10" in {band.name for band in bands} else "L2A"
+
+
 def canonical_name(name: str) -> str:
     """Spell a Sentinel-2 band with two digits: ``b4`` and ``B4`` become ``B04``; other names stay."""
     name = name.strip()

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from seco.bands import finest_m
 from seco.collect.fetch import Candidate, Patches, fetch_patches
 from seco.collect.gate import RequestGate
 from seco.collect.journal import JOURNAL_FILE, Journal
@@ -84,6 +85,7 @@ class Ledger:
             quantification=10_000.0,
             offset=0.0,
             patch_size=settings.patch_size,
+            resolution_m=finest_m(source.bands),
             statistics=self._histogram.by_band(source.bands),
             seed=settings.seed,
             source=f"{settings.source}, {settings.collection}",

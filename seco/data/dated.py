@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from seco.bands import Band
+from seco.bands import Band, product_level
 from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
 from seco.data.dated_rasters import DatedRasters, open_dated_rasters
 from seco.data.reflectance import Reflectance
-from seco.data.writer import StoreWriter, check_new_folder
+from seco.data.writer import StoreWriter, check_new_folder, check_quantification
 from seco.errors import ConfigError, DataError
 
 MIN_DATES = 2  # fewer have no season to contrast
@@ -73,6 +73,7 @@ def import_dated(
     offset: float = 0.0,
     cloud_rule: CloudRule | None = None,
     licence: str = "not stated",
+    level: str | None = None,
     track: Track = lambda items, _: items,
 ) -> ImportReport:
     """Cut dated rasters of one place into patches and write them as a store.
@@ -88,6 +89,7 @@ def import_dated(
         offset: ``reflectance = (dn + offset) / quantification``.
         cloud_rule: Which dates to reject; None keeps all and stores NaN cloud fractions.
         licence: Licence of the pixels, in words.
+        level: Processing level of the pixels, such as ``"L2A"``; None: as the bands say.
         track: Called with a sequence and a caption, yields its items: a progress bar.
 
     Raises:
@@ -96,6 +98,7 @@ def import_dated(
         StoreError: If the folder of the store is in use.
     """
     check_new_folder(store)
+    check_quantification(quantification)
     with open_dated_rasters(source, band_names) as rasters:
         rasters.check_units(Reflectance(quantification, offset))
         windows = _cut(rasters, patch_size, patch_size if stride is None else stride)
@@ -108,11 +111,12 @@ def import_dated(
             dtype="uint16",
             quantification=quantification,
             offset=offset,
-            product_level="L1C" if "B10" in {band.name for band in rasters.bands} else "L2A",
+            product_level=level or product_level(rasters.bands),
             sensor="Sentinel-2",
             seed=None,
             source=f"dated rasters of the folder {source.resolve().name}",
             licence=licence,
+            resolution_m=rasters.resolution_m,
         )
         with writer:
             written = [

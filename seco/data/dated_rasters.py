@@ -24,6 +24,7 @@ from seco.errors import DataError
 DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2}))?(?!\d)")
 DTYPES = ("uint8", "int16", "uint16")
 SUFFIXES = (".tif", ".tiff")  # in lower case
+EARTH_RADIUS_M = 6_371_000
 UNITS_RTOL, OFFSET_ATOL = 1e-5, 1e-2  # units agree that differ by less: six printed digits, and a hundredth of a DN
 
 
@@ -91,6 +92,14 @@ class DatedRasters:
                 f"{file}: expected scale and offset as {_options(stated)} say, got {_scale_and_offset(units)}; "
                 f"give {_options(units, stated)}"
             )
+
+    @property
+    def resolution_m(self) -> float:
+        """Side of a pixel from north to south, metres."""
+        *_, across, down = self._rasters[0].transform.to_gdal()
+        crs = self._rasters[0].crs
+        _, factor = crs.units_factor  # to metres or radians
+        return math.hypot(across, down) * float(factor) * (EARTH_RADIUS_M if crs.is_geographic else 1)
 
     def geotransform(self, window: Window) -> tuple[float, ...]:
         """GDAL geotransform of a window."""

@@ -20,6 +20,7 @@ HISTOGRAM_FILE = "histogram.npz"  # counts of every digital number: stores with 
 SETTINGS_FILE = "collection.json"  # what `seco collect` was asked for
 REJECTED_FILE = "rejected.parquet"
 PATCH_FOLDER = "patches"
+LABEL_FOLDER = "labels"  # class of every pixel, a raster a location, of synthetic stores
 SHARD_FOLDER = "shards"
 SHARD_COLUMNS = ("shard", "offset", "length")  # of the index of a packed store
 
@@ -36,6 +37,7 @@ class StoreDescription:
         quantification: Digital numbers per unit reflectance.
         offset: Added to digital numbers first: ``reflectance = (dn + offset) / quantification``.
         patch_size: Height and width of every patch, pixels.
+        resolution_m: Side of a pixel of the files, metres: of collected patches that of the finest band.
         statistics: Statistics of each band, by name.
         seed: Seed of whatever was drawn, or None.
         source: Where the pixels come from, in words.
@@ -49,20 +51,16 @@ class StoreDescription:
     quantification: float
     offset: float
     patch_size: int
+    resolution_m: float
     statistics: dict[str, BandStatistics]
     seed: int | None
     source: str
     licence: str
 
-    @property
-    def resolution_m(self) -> int:
-        """Pixel size of the files: every band lies on the grid of the finest, metres."""
-        return min(band.resolution_m for band in self.bands)
-
     def to_json(self) -> str:
         """Text of ``dataset.json``."""
         versions = {"format_version": FORMAT_VERSION, "tool_version": f"seco {seco.__version__}"}
-        return json.dumps(versions | asdict(self) | {"resolution_m": self.resolution_m}, indent=2) + "\n"
+        return json.dumps(versions | asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str, *, origin: str) -> "StoreDescription":
@@ -98,6 +96,7 @@ class StoreDescription:
             quantification=float(content["quantification"]),
             offset=float(content["offset"]),
             patch_size=int(content["patch_size"]),
+            resolution_m=metres if isinstance(metres := content["resolution_m"], int) else float(metres),
             statistics=statistics,
             seed=None if seed is None else int(seed),
             source=str(content["source"]),

@@ -17,6 +17,7 @@ from seco.data.atomic import write_atomic
 from seco.data.description import (
     HISTOGRAM_FILE,
     INDEX_FILE,
+    LABEL_FOLDER,
     LABELS_FILE,
     REJECTED_FILE,
     SETTINGS_FILE,
@@ -60,6 +61,8 @@ def merge_stores(
         patches = [(store.path, file) for store in stores for file in store.sources_of_rows(np.arange(len(store.times)))]
         for folder, file in track(patches, "Linking patches"):
             _link(file, out / file.relative_to(folder))
+        for file in (file for store in stores for file in (store.path / LABEL_FOLDER).glob("*.tif")):
+            _link(file, out / LABEL_FOLDER / file.name)
         if settings:
             write_atomic(out / SETTINGS_FILE, (json.dumps(settings, indent=2) + "\n").encode())
         _merge_rejected(stores, out)

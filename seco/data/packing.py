@@ -14,12 +14,23 @@ import pyarrow
 import pyarrow.parquet
 
 from seco.data.atomic import sync_directory, write_atomic
-from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, SHARD_FOLDER
+from seco.data.description import (
+    DATASET_FILE,
+    HISTOGRAM_FILE,
+    INDEX_FILE,
+    LABEL_FOLDER,
+    LABELS_FILE,
+    REJECTED_FILE,
+    SETTINGS_FILE,
+    SHARD_COLUMNS,
+    SHARD_FOLDER,
+)
 from seco.data.store import Store
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
 # Takes names of any length; USTAR does not, and DALI does not read PAX headers.
+BESIDE_PATCHES = (LABELS_FILE, HISTOGRAM_FILE, SETTINGS_FILE, REJECTED_FILE, DATASET_FILE)
 FORMAT: Literal[1] = tarfile.GNU_FORMAT
 
 
@@ -33,8 +44,8 @@ def pack_store(
     """Copy a store, its patches as members of ``shards/000000.tar`` and so on.
 
     Members keep the path and the bytes of the loose patches, in the order of the index: unpacking all shards gives the
-    loose store's patches. Every patch is compared with its checksum on the way. The index comes last; an error takes the
-    shards back.
+    loose store's patches. Every patch is compared with its checksum on the way. Labels and the books of a collection are
+    copied. The index comes last; an error takes everything back.
 
     Args:
         store: Store to copy, loose or packed.
@@ -57,19 +68,21 @@ def pack_store(
     try:
         (out / SHARD_FOLDER).mkdir(parents=True)
         index = _place(store, _write_shards(store, out, shard_size, track))
-        for name in (LABELS_FILE, DATASET_FILE):
+        for name in BESIDE_PATCHES:
             if (store.path / name).is_file():
                 write_atomic(out / name, (store.path / name).read_bytes())
+        if (store.path / LABEL_FOLDER).is_dir():
+            shutil.copytree(store.path / LABEL_FOLDER, out / LABEL_FOLDER)
         sync_directory(out)
         write_atomic(out / INDEX_FILE, _encode(index))
         sync_directory(out)
     except OSError as error:
-        shutil.rmtree(out / SHARD_FOLDER, ignore_errors=True)
+        shutil.rmtree(out, ignore_errors=True)
         raise StoreError(
             f"{out}: expected a place to write to, got {error.strerror or error}; choose another or free some space"
         ) from error
     except BaseException:
-        shutil.rmtree(out / SHARD_FOLDER, ignore_errors=True)
+        shutil.rmtree(out, ignore_errors=True)
         raise
     return len(index["shard"].unique())
 

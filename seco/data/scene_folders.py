@@ -22,7 +22,7 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name
+from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name, finest_m, product_level
 from seco.data.atomic import write_atomic
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
@@ -172,12 +172,13 @@ def describe(folder: Path, scenes: Sequence[Scene], archive: Archive | None = No
         )
     description = StoreDescription(
         sensor="Sentinel-2",
-        product_level="L1C" if "B10" in {band.name for band in bands} else "L2A",  # level 2A has none
+        product_level=product_level(bands),
         bands=bands,
         dtype=archive.dtype,
         quantification=archive.quantification,
         offset=offsets.pop(),
         patch_size=info.height,
+        resolution_m=finest_m(bands),
         statistics={},
         seed=None,
         source=archive.source,
@@ -195,7 +196,7 @@ def decode_scenes(
         return decode_readable(files, bands=bands, total_bands=len(description.bands), threads=threads, out=out)
     wrong: dict[int, GeoTiffError] = {}
     for i, band in enumerate(bands):
-        repeats = description.bands[band].resolution_m // description.resolution_m
+        repeats = description.bands[band].resolution_m // finest_m(description.bands)
         side = description.patch_size // repeats
         pixels = np.empty((len(scenes), 1, side, side), out.dtype)
         files = [file_of(scene, description.bands[band]) for scene in scenes]

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seco.bands import Band
+from seco.bands import Band, finest_m
 from seco.data.atomic import sync_directory, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import NODATA, encode_geotiff
@@ -41,6 +41,7 @@ class StoreWriter:
         seed: Seed of whatever was drawn, or None.
         source: Where the pixels come from, in words.
         licence: Licence of the pixels, in words.
+        resolution_m: Side of a pixel, metres; None: that of the finest band.
 
     Raises:
         ConfigError: If a setting is out of range.
@@ -61,6 +62,7 @@ class StoreWriter:
         seed: int | None,
         source: str,
         licence: str,
+        resolution_m: float | None = None,
     ) -> None:
         self.path = Path(path)
         self._dtype = np.dtype(dtype)
@@ -74,6 +76,7 @@ class StoreWriter:
             "seed": seed,
             "source": source,
             "licence": licence,
+            "resolution_m": finest_m(bands) if resolution_m is None else resolution_m,
         }
         self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype, nodata=NODATA)
         self._rows: list[Row] = []
@@ -272,6 +275,16 @@ def check_new_folder(path: Path) -> None:
         raise StoreError(f"{path}: expected a new or empty folder, got one in use; choose another or delete it")
 
 
+def check_quantification(quantification: float) -> None:
+    """Check that digital numbers can be divided by it.
+
+    Raises:
+        ConfigError: If it is not a positive number.
+    """
+    if not 0 < quantification < math.inf:
+        raise ConfigError(f"quantification: expected a positive number, got {quantification}; see the product")
+
+
 def _make_folder(path: Path) -> None:
     check_new_folder(path)
     try:
@@ -290,8 +303,7 @@ def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, qua
         raise ConfigError(f"patch_size: expected a positive number of pixels, got {patch_size}; raise it")
     if dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
         raise ConfigError(f"dtype: expected uint8 or uint16, got {dtype.name}; convert the pixels")
-    if not quantification > 0:
-        raise ConfigError(f"quantification: expected a positive number, got {quantification}; see the product")
+    check_quantification(quantification)
 
 
 def _check_position(cloud_fraction: float, longitude: float, latitude: float) -> None:

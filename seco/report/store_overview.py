@@ -13,7 +13,7 @@ def describe_store(summary: dict[str, Any]) -> dict[str, str]:
         "source": summary["source"],
         "licence": summary["licence"],
         "locations": f"{summary['locations']:,}",
-        "patches": f"{summary['patches']:,} of {size} x {size} px at {metres} m, {summary['dtype']}",
+        "patches": f"{summary['patches']:,} of {size} x {size} px at {metres:g} m, {summary['dtype']}",
         "reflectance": f"(DN + {summary['offset']:g}) / {summary['quantification']:g}",
         "dates per location": _spread(summary["dates_per_location"], ".3g"),
         "first, last date": f"{summary['first_date'][:10]}, {summary['last_date'][:10]}",

@@ -29,8 +29,11 @@ def world_map(store: Store) -> Figure:
     """
     figure = Figure(figsize=(10, 6.4), dpi=DPI, layout="constrained")
     panels = figure.subplot_mosaic([["map"] * 3, ["dates", "cloud", "gaps"]], height_ratios=[2.6, 1])
-    figure.suptitle(f"{store.path.name}: {len(store):,} locations, {len(store.times):,} patches", fontsize=10)
     known = np.isfinite(store.locations["longitude"])
+    title = f"{store.path.name}: {len(store):,} locations, {len(store.times):,} patches"
+    if not known.all():
+        title += f"; {(~known).sum():,} without a known position"
+    figure.suptitle(title, fontsize=10)
     draw_locations(panels["map"], store.locations["longitude"][known], store.locations["latitude"][known])
     _draw_dates(panels["dates"], store.times)
     _draw_histogram(panels["cloud"], 100.0 * cloud_fractions(store), "cloud over the patch, %")

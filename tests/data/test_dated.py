@@ -160,6 +160,23 @@ def test_names_of_bands_may_be_given(series, tmp_path):
     assert open_store(tmp_path / "store").band_names == ("B08", "B11", "B12")
 
 
+@pytest.mark.parametrize(
+    ("crs", "pixel", "metres"), [("EPSG:32631", 30, 30), ("EPSG:2263", 100, 30.48006), ("EPSG:4326", 2.5e-4, 27.8)]
+)
+def test_a_store_knows_the_size_of_a_pixel_and_the_level(tmp_path, crs, pixel, metres):
+    for date in ("2020-01-01", "2020-06-01"):
+        write_raster(tmp_path / f"{date}.tif", crs=crs, transform=Affine(pixel, 0, 10, 0, -pixel, 40))
+    import_dated(tmp_path, tmp_path / "store", patch_size=10, level="L1C")
+    description = open_store(tmp_path / "store").description
+    assert description.resolution_m == pytest.approx(metres, rel=1e-3)
+    assert (description.product_level, description.patch_size) == ("L1C", 10)
+
+
+def test_units_are_looked_at_before_pixels(tmp_path):
+    with pytest.raises(ConfigError, match="quantification: expected a positive number, got 0"):
+        import_dated(tmp_path / "not there", tmp_path / "store", patch_size=10, quantification=0)
+
+
 def test_order_of_bands_may_be_given_and_need_not_be_described(series, tmp_path):
     write_raster(series / "place_2019-01-01.tif", names=("B04", "B03", "B02"))
     import_dated(series, tmp_path / "given", patch_size=10, band_names=NAMES)

@@ -28,8 +28,11 @@ def test_statistics_and_index_are_those_of_one_store(tmp_path, make_store):
 
 def test_labels_are_merged(tmp_path, make_store):
     parts = [make_store(name, locations=(name,), labels={name: f"class {name}"}, seed=0) for name in "ab"]
+    (parts[0] / "labels").mkdir()
+    (parts[0] / "labels" / "a.tif").write_bytes(b"a map of classes")
     merge_stores([open_store(part) for part in parts], tmp_path / "merged")
     assert open_store(tmp_path / "merged").labels()[0] == ["class a", "class b"]
+    assert (tmp_path / "merged/labels/a.tif").samefile(parts[0] / "labels/a.tif")
 
 
 def test_other_settings_are_refused_by_name(tmp_path, make_store):

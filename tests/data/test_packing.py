@@ -137,7 +137,17 @@ def test_a_changed_patch_is_named_and_nothing_is_left(loose, tmp_path):
     file.write_bytes(content)
     with pytest.raises(StoreError, match=rf"{file.name}: expected the patch of the index, got other bytes"):
         pack_store(loose, tmp_path / "p")
-    assert not list((tmp_path / "p").iterdir())
+    assert not (tmp_path / "p").exists()
+
+
+def test_what_lies_beside_the_patches_is_packed_too(loose, packed, tmp_path):
+    beside = {"histogram.npz": b"counts", "collection.json": b"{}", "rejected.parquet": b"reasons", "labels/b.tif": b"map"}
+    (loose.path / "labels").mkdir()
+    for name, content in beside.items():
+        (loose.path / name).write_bytes(content)
+    pack_store(loose, tmp_path / "p")
+    assert {name: (tmp_path / "p" / name).read_bytes() for name in beside} == beside
+    assert open_store(tmp_path / "p").description == packed.description
 
 
 def test_a_shard_that_was_cut_is_named(packed):

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+from seco.data.store import open_store
 from seco.report import world_map
 
 
@@ -37,6 +38,13 @@ def test_any_span_of_dates_gets_a_readable_axis(axes, months):
     world_map._draw_dates(axes, np.array(["2020-01-13", last.astype("M8[D]") + 20], "M8[s]"))
     axes.figure.draw_without_rendering()  # matplotlib warns where it finds no good step
     assert 2 <= len(axes.get_xticks()) <= 10
+
+
+def test_locations_of_an_archive_that_says_nothing_of_positions_are_counted(make_store, monkeypatch):
+    store = open_store(make_store())
+    assert "position" not in world_map.world_map(store).get_suptitle()
+    store.locations["longitude"][1] = np.nan
+    assert world_map.world_map(store).get_suptitle().endswith("; 1 without a known position")
 
 
 def test_every_panel_of_a_store_that_knows_little(axes):

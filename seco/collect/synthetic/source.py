@@ -20,10 +20,10 @@ from seco.collect.stream import Stream
 from seco.collect.synthetic.classes import CLASSES
 from seco.collect.synthetic.scene import LOCATION, Scene, draw_place, render_scene
 from seco.collect.synthetic.sensor import QUANTIFICATION
+from seco.data.description import LABEL_FOLDER
 from seco.data.writer import StoreWriter
 from seco.errors import ConfigError, RunError
 
-LABEL_FOLDER = "labels"
 # A fixed day, so that a seed means the same pixels in any year; before processing baseline 04.00: offset 0.
 UNTIL = np.datetime64("2021-12-31")
 
