@@ -13,7 +13,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
 
     Args:
         folder: The folder; it and what is above it are made where they are missing.
-        contents: Of each file, by name.
+        contents: Of each file, by its path in the folder.
 
     Raises:
         RunError: If something cannot be written, as on a full disk; the folder is then as it was found.
@@ -21,11 +21,11 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     made: list[Path] = []
     place = folder
     try:
-        for missing in _missing(folder):
-            missing.mkdir(exist_ok=True)
-            made.append(missing)
         for name, content in contents.items():
             place = folder / name
+            for missing in _missing(place.parent):
+                missing.mkdir(exist_ok=True)
+                made.append(missing)
             write_atomic(place, content)
             made.append(place)
     except BaseException as error:  # an interruption, too, would leave a folder that a second try is refused for

@@ -113,6 +113,8 @@ def _tensors(file: Path) -> dict[str, Tensor]:
         raise
     except UNLOADABLE as error:
         raise DataError(f"{file}: expected a checkpoint of torch, got a file that {why_unloadable(error)}") from error
+    if isinstance(content, Mapping) and "format_version" in content:
+        raise DataError(f"{file}: expected a checkpoint of others, got one of seco; use it, or its run, as it is")
     state = content.get("state_dict", content) if isinstance(content, Mapping) else {}
     found = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
     if not found:

@@ -4,10 +4,10 @@ import hashlib
 import json
 from pathlib import Path
 
-from seco.data.atomic import write_atomic
 from seco.errors import RunError
+from seco.export.folder import write_folder
 from seco.export.foreign import ForeignEncoder, read_foreign
-from seco.pretrain.checkpoint import LAST, save_checkpoint
+from seco.pretrain.checkpoint import LAST, encode_checkpoint
 from seco.pretrain.encoder import build_backbone
 
 
@@ -24,7 +24,7 @@ def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = 
         What was read.
 
     Raises:
-        SecoError: If the file is none of these, holds code, or the directory is in use.
+        SecoError: If the file is none of these, holds code, or the directory is in use or cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise RunError(f"{out}: expected a new or empty directory, got one in use; choose another --out")
@@ -39,13 +39,12 @@ def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = 
         "imported": file.name,
         "imported_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
-    (out / "checkpoints").mkdir(parents=True)
     content = {
         "config": settings,
         "normalization": found.normalization.to_dict(),
         "model": {f"query.backbone.{name}": value for name, value in backbone.state_dict().items()},
         "step": 0,
     }
-    save_checkpoint(out / "checkpoints" / LAST, content)
-    write_atomic(out / "config.json", (json.dumps(settings, indent=1) + "\n").encode())
+    config = (json.dumps(settings, indent=1) + "\n").encode()
+    write_folder(out, {f"checkpoints/{LAST}": encode_checkpoint(content), "config.json": config})
     return found

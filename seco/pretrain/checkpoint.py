@@ -44,9 +44,14 @@ class Encoder:
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write plain values and tensors; an interrupted write leaves the old file."""
+    write_atomic(path, encode_checkpoint(content))
+
+
+def encode_checkpoint(content: dict[str, Any]) -> bytes:
+    """The file of a checkpoint of plain values and tensors."""
     buffer = io.BytesIO()
     torch.save(content | {"format_version": FORMAT_VERSION}, buffer)
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -90,7 +95,9 @@ def why_unloadable(error: BaseException) -> str:
         return f"would run {found[1]}; do not trust it"
     if "weights_only" in text:
         return "does not load: it is none of torch's, or holds more than numbers and text, perhaps code; do not trust it"
-    return f"does not load, for it is damaged or none of torch's ({text.splitlines()[0] if text else type(error).__name__})"
+    if isinstance(error, PermissionError):
+        return "may not be read; change its permissions"
+    return "does not load: it is damaged or none of torch's; fetch or write it again"
 
 
 def find_checkpoint(path: str | Path) -> Path:

@@ -3,13 +3,12 @@
 import errno
 import json
 import os
-import resource
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from full_disk import files_no_longer_than
 from seco.cli.main import main
 
 from seco.bands import RGB
@@ -218,17 +217,6 @@ def test_the_card_refuses_results_of_other_weights(make_checkpoint, tmp_path):
         assert f"{other}: expected a result of the exported weights" in line
         assert "does not say of which" in line
     assert not out.exists()
-
-
-@contextmanager
-def files_no_longer_than(size):
-    """Writing more fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["empty folder", "no folder"])

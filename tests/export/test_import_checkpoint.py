@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from commands import seco
+from full_disk import files_no_longer_than
 from PIL import Image
 from torch import nn
 
@@ -150,6 +151,23 @@ def test_code_is_named_and_not_run(tmp_path, monkeypatch):
         assert line.endswith("do not trust it")
         assert "weights_only" not in errors  # torch's advice is to run it all the same
     assert not (tmp_path / "was-here").exists()
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    torch.save(build_backbone("resnet18", 3).state_dict(), tmp_path / "weights.pth")
+    out = tmp_path / "runs" / "of-others"
+    with files_no_longer_than(1 << 20):
+        line = seco("import-checkpoint", tmp_path / "weights.pth", "--out", out, code=1).stderr
+    assert line.startswith(f"Error: {out}/checkpoints/last.pt: expected a place to write, got: File too large; free")
+    assert not out.parent.exists()
+
+
+def test_an_own_checkpoint_needs_no_import(tmp_path):
+    torch.save(build_backbone("resnet18", 3).state_dict(), tmp_path / "weights.pth")
+    seco("import-checkpoint", tmp_path / "weights.pth", "--out", tmp_path / "run")
+    words = ("import-checkpoint", tmp_path / "run" / "checkpoints" / "last.pt", "--out", tmp_path / "again")
+    assert "expected a checkpoint of others, got one of seco; use it, or its run, as it is" in seco(*words, code=1).stderr
+    assert not (tmp_path / "again").exists()
 
 
 def test_files_that_are_no_such_checkpoints(tmp_path):
