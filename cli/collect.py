@@ -1,7 +1,6 @@
 """``seco collect``: make or fetch a patch store."""
 
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -138,8 +137,9 @@ def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: in
         with report_progress(locations) as progress:
             collect(request, out, workers=workers or min(cpus, locations), progress=progress)
     except KeyboardInterrupt:
-        click.echo("Interrupted. A synthetic store is made whole or not at all: the same command begins anew.", err=True)
-        raise click.exceptions.Exit(128 + signal.SIGINT) from None
+        raise KeyboardInterrupt(
+            "A synthetic store is made whole or not at all: run the same command again to begin anew."
+        ) from None
     click.echo(f"{out}: {locations} locations, {dates} dates each, 12 bands of {patch_size} x {patch_size} px")
 
 

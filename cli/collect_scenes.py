@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seco.errors import ConfigError, RunError
+from seco.errors import ConfigError
 
 if TYPE_CHECKING:
     from seco.collect.collector import Progress
@@ -40,7 +40,7 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
         with _reporting() as report:
             progress = collect(out, settings, source, sampler, report=report)
     except KeyboardInterrupt:
-        raise RunError(f"{out}: interrupted; what was collected is kept: run the same command again to go on") from None
+        raise KeyboardInterrupt("What was collected is kept: run the same command again to go on.") from None
     if progress is None:
         click.echo(f"{out}: complete already")
         return

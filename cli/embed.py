@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from .options import with_options
-from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder
+from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
 
 
 @click.command()
@@ -50,7 +50,8 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
     for reason in unreadable.values():
         click.echo(f"Left out: {reason}", err=True)
     settings |= {"unreadable": unreadable, "device": resolve_device(evaluation.device), "progress": True}
-    embeddings = write_embeddings(subject, images, out, **settings)
+    with offering_skip_bad(given=evaluation.skip_bad):
+        embeddings = write_embeddings(subject, images, out, **settings)
     origin = subject.origin
     click.echo(
         f"{embeddings.total:,} vectors of {embeddings.vectors.shape[1]} numbers, {origin['kind']} {origin['name']} at "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import with_options
-from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder
+from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
 
 if TYPE_CHECKING:
     from seco.evaluate.run import Evaluation
@@ -183,7 +183,8 @@ def _run(
     from seco.evaluate import run as protocols
 
     run = partial(getattr(protocols, name), **settings)
-    result = run(evaluation)
+    with offering_skip_bad(given=evaluation.skip_bad):
+        result = run(evaluation)
     if compare:
         result = protocols.add_untrained(result, run, evaluation)
     _report(result, json_file)

@@ -47,10 +47,13 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
-        """Run the command; an error that the user can mend becomes one line and exit code 1."""
+        """Run the command; an error that the user can mend becomes one line and exit code 1, Ctrl-C one and 130."""
         try:
             with _ended_in_order():
                 return super().invoke(ctx)
+        except KeyboardInterrupt as error:  # its text is what becomes of the work
+            click.echo(f"Interrupted. {error}".rstrip(), err=True)
+            raise click.exceptions.Exit(128 + signal.SIGINT) from None
         except SecoError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:  # a full disk, a folder that may not be written, a file that went away

@@ -18,7 +18,7 @@ def command() -> None:
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="Store to load from.")
 @click.option("--loader", type=click.Choice(["native", "dali"]), multiple=True, default=("native",), show_default=True)
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--method", default="seco", show_default=True, help="Whose views: seco, moco or moco_tp.")
+@click.option("--method", type=click.Choice(["seco", "moco", "moco_tp"]), default="seco", show_default=True)
 @click.option("--bands", default="rgb", show_default=True, help="rgb, all, or a list such as B08,B04,B03.")
 @click.option("--size", type=click.IntRange(1), default=224, show_default=True, help="Of a view, px.")
 @click.option(

@@ -1,11 +1,14 @@
 """Options of commands that run an encoder over images, once for all of them."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+
+from seco.errors import DataError, UnreadableError
 
 SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option("--data", type=click.Path(path_type=Path), required=True, help="Images, of a kind that is named above."),
@@ -28,6 +31,17 @@ ENCODED_AT_ONCE = click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images encoded at once."
 )
 SKIP_BAD = click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them.")
+
+
+@contextmanager
+def offering_skip_bad(*, given: bool) -> Iterator[None]:
+    """Say of an image that cannot be read that there is an option for it, unless it was given."""
+    try:
+        yield
+    except UnreadableError as error:
+        if given:
+            raise
+        raise DataError(f"{error}; --skip-bad leaves such images out") from error
 
 
 def check_encoder(options: dict[str, Any]) -> None:

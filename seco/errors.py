@@ -21,7 +21,11 @@ class DeviceError(SecoError, RuntimeError):
     """The device asked for is not there, or a call on it failed."""
 
 
-class GeoTiffError(DataError):
+class UnreadableError(DataError):
+    """An image cannot be read, others may be; the text names it."""
+
+
+class GeoTiffError(UnreadableError):
     """A GeoTIFF is truncated, corrupt or of a kind that nothing here can read; the text names the file."""
 
 

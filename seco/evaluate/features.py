@@ -125,7 +125,7 @@ def check_bands(encoder: Encoder, band_names: Sequence[str]) -> None:
     if missing:
         raise DataError(
             f"data: expected the bands that the encoder takes, got none named {', '.join(missing)}; "
-            f"there are {', '.join(band_names)}"
+            f"there are {', '.join(band_names)}; --band-names names those of a folder's rasters"
         )
 
 

@@ -40,7 +40,7 @@ def test_interrupting_a_synthetic_collection_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("seco.collect.synthetic.source.collect", interrupted)
     result = synthetic(tmp_path / "store")
     assert result.exit_code == 130
-    assert "the same command begins anew" in result.stderr
+    assert "run the same command again to begin anew" in result.stderr
 
 
 def test_existing_folder_is_one_line_and_exit_code_1(tmp_path):

@@ -150,7 +150,9 @@ def test_what_cannot_be_read_is_left_out_only_if_asked_to(labelled_store, tmp_pa
     bad.write_bytes(bad.read_bytes()[:40])
     words = ("--data", labelled_store, "--random", BACKBONE, "--size", 32, "--bootstrap", 0)
     for protocol in ("retrieval", "knn", "linear"):
-        assert bad.name in one_line_error(seco(protocol, *words))
+        error = one_line_error(seco(protocol, *words))
+        assert bad.name in error
+        assert error.endswith("; --skip-bad leaves such images out")
         file = tmp_path / f"{protocol}.json"
         result = seco(protocol, *words, "--skip-bad", "--json", file)
         assert result.exit_code == 0, result.output
@@ -204,7 +206,7 @@ def test_data_that_cannot_be_used(make_store, tmp_path):
 
 def test_classes_are_no_places(shared_data):
     classes = shared_data("eurosat") / "rgb"
-    assert "evaluate knn" in one_line_error(seco("retrieval", "--data", classes, "--random", BACKBONE))
+    assert "evaluate linear" in one_line_error(seco("retrieval", "--data", classes, "--random", BACKBONE))
 
 
 def test_encoders_that_cannot_be_used(store_path, tmp_path):

@@ -24,6 +24,15 @@ def test_tables_name_what_is_there(make_store):
         assert text in result.stdout
 
 
+def test_interrupted_anywhere_a_command_says_so(make_store, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seco.data.store.open_store", interrupted)
+    result = run(make_store())
+    assert (result.exit_code, result.output) == (130, "Interrupted.\n")
+
+
 def test_names_in_letters_that_the_font_lacks_bring_no_warning(make_store, tmp_path):
     result = run(make_store("日本", labels={"a": "森林"}), "--figures", tmp_path)
     assert result.exit_code == 0, result.output

@@ -83,6 +83,9 @@ def test_dry_run_writes_nothing(tmp_path, stub):
     assert not (tmp_path / "store").exists()
 
 
+LAST_WORDS = "Interrupted. What was collected is kept: run the same command again to go on."
+
+
 def test_interruption_is_one_line_and_the_same_command_goes_on(tmp_path, stub, monkeypatch):
     def interrupt(_clock):
         def report(now):
@@ -93,7 +96,8 @@ def test_interruption_is_one_line_and_the_same_command_goes_on(tmp_path, stub, m
 
     with monkeypatch.context() as patch:
         patch.setattr("seco.cli.collect_scenes.plain_progress", interrupt)
-        assert "run the same command again" in one_line(collect(stub, tmp_path / "store"))
+        result = collect(stub, tmp_path / "store")
+        assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, LAST_WORDS)
     assert collect(stub, tmp_path / "store").exit_code == 0
     assert len(open_store(tmp_path / "store")) == 8
 

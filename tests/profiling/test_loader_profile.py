@@ -56,7 +56,7 @@ def test_bytes_are_counted(store, tmp_path):
 
 
 def test_bad_input_is_one_line(store):
-    assert "recipe: expected one of seco, moco" in run("--data", store, "--method", "x", code=1).output
+    assert "'--method': 'x' is not one of 'seco', 'moco', 'moco_tp'" in run("--data", store, "--method", "x", code=2).output
     assert "choose a smaller --batch-size" in run("--data", store, "--batch-size", 100, code=1).output
 
 

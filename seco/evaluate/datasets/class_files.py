@@ -9,7 +9,7 @@ import numpy as np
 
 from seco.bands import RGB
 from seco.data.reflectance import Reflectance
-from seco.errors import DataError
+from seco.errors import DataError, UnreadableError
 from seco.ops.geotiff import decode_geotiff, decode_readable
 
 from .raster_header import band_names_of, open_raster, reflectance_of
@@ -120,4 +120,4 @@ def _read_picture(file: Path) -> np.ndarray:
             return np.asarray(image).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{file}: expected a readable picture, got {reason}; fetch it again") from error
+        raise UnreadableError(f"{file}: expected a readable picture, got {reason}; fetch it again") from error

@@ -15,7 +15,7 @@ from rasterio.warp import transform as transform_points
 
 from seco.bands import RGB, canonical_name
 from seco.data.reflectance import Reflectance
-from seco.errors import ConfigError, DataError
+from seco.errors import ConfigError, DataError, UnreadableError
 
 _OPENED_AT_ONCE = 8
 _NO_UNITS = {"", "none", "1", "reflectance", "unitless", "dimensionless"}
@@ -28,14 +28,14 @@ def open_raster(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no type
     """A raster that GDAL reads, to be closed by the caller.
 
     Raises:
-        DataError: If it is none.
+        UnreadableError: If it is none.
     """
     try:
         with _FILTERS, warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # who asks where it lies finds out
             return rasterio.open(file)
     except RasterioError as error:
-        raise DataError(f"{file}: expected a raster that GDAL reads, got: {error}; fetch it again") from error
+        raise UnreadableError(f"{file}: expected a raster that GDAL reads, got: {error}; fetch it again") from error
 
 
 def band_names_of(raster: Any) -> tuple[str, ...]:  # noqa: ANN401

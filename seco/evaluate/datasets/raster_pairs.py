@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
-from seco.errors import DataError
+from seco.errors import DataError, UnreadableError
 
 from .published import fingerprint
 from .raster_header import band_names_of, given_band_names, open_raster, reflectance_of
@@ -149,7 +149,7 @@ def _read_raster(file: Path, bands: list[int], shape: tuple[int, int] | None = N
         try:
             found: np.ndarray = raster.read(bands, window=window, out_shape=(len(bands), height, width))
         except RasterioError as error:
-            raise DataError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
+            raise UnreadableError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
         return found
 
 
@@ -160,6 +160,6 @@ def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:
             values = raster.read()
             known = raster.dataset_mask() > 0
         except RasterioError as error:
-            raise DataError(f"{file}: expected a readable mask, got: {error}; fetch it again") from error
+            raise UnreadableError(f"{file}: expected a readable mask, got: {error}; fetch it again") from error
         colours = values[:3] if raster.count >= 3 else values[:1]  # a fourth is how opaque it is
         return (colours > 0).any(axis=0), known

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -56,6 +56,7 @@ def run_change(
     """
     start = time.perf_counter()
     recipe = change_recipe(protocol, train_encoder=train_encoder, epochs=epochs, lr=lr, batch_size=batch_size)
+    evaluation = replace(evaluation, batch_size=recipe.batch_size)
     verified = {"verified": verify(evaluation.data)} if evaluation.verify else {}
     data = open_change_pairs(evaluation.data, band_names=evaluation.band_names)
     unreadable = find_unreadable_pairs(data, progress=evaluation.progress) if evaluation.skip_bad else {}

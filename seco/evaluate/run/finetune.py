@@ -42,7 +42,7 @@ def run_finetune(
     images, training = data.images, data.split("train")
     several = images.labels.ndim == 2
     recipe = finetune_recipe(protocol, multi_label=several, epochs=epochs, lr=lr, batch_size=batch_size)
-    tested_on = "test"
+    evaluation, tested_on = replace(evaluation, batch_size=recipe.batch_size), "test"
     if protocol == "seco2021":
         evaluation = replace(evaluation, size=evaluation.size or images.patch_size)
         tested_on = data.tested_2021

@@ -38,8 +38,8 @@ def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[
     data = Data.open(evaluation)
     if not data.in_store:
         raise DataError(
-            f"{evaluation.data}: expected a patch store, for retrieval needs several dates of a place, got a "
-            "folder of classes; use `evaluate knn` on it"
+            f"{evaluation.data}: expected a patch store, for retrieval needs several dates of a place, got "
+            "images without dates; use `evaluate linear` on them"
         )
     images = cast(StorePatches, data.images)
     rows, luck, trials = data.rows, evaluation.luck(), []
