@@ -7,7 +7,7 @@ import click
 import torch
 
 from benchmarks.compare import command as compare
-from benchmarks.record import write_records
+from benchmarks.record import Record, write_records
 from seco.errors import SecoError
 
 # Modules of this package, imported when they are asked for: the views of a GPU need no rasterio.
@@ -30,23 +30,28 @@ def _benchmark(name: str, summary: str) -> click.Command:
     def measure(out: Path, device: str, quick: bool, **options: Path | bool | None) -> None:
         if device == "cuda" and not torch.cuda.is_available():
             raise click.ClickException("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
+        records = []
         try:
-            records = import_module(f"benchmarks.{name}").run(device=device, quick=quick, **options)
+            for record in import_module(f"benchmarks.{name}").run(device=device, quick=quick, **options):
+                records.append(record)
+                write_records(out, records)  # what is measured is kept, whatever becomes of the rest
+                _print(record)
         except SecoError as error:
             raise click.ClickException(str(error)) from error
-        write_records(out, records)
-        for record in records:
-            click.echo(
-                f"{record['benchmark']:8} {record['case']:28} {record['implementation']:12} {record['device']:5}"
-                f" {record['threads']:2} {record['items_per_s']:12.1f} {record['unit']}/s"
-                f"  (iqr {100 * record['iqr_s'] / record['median_s']:.0f} %)"
-            )
 
     if name == "step":
         data = click.option("--data", type=click.Path(path_type=Path), help="Store for steps that loaders feed.")
         compiled = click.option("--compile", "compiled", is_flag=True, help="Steps with compiled encoders instead.")
         measure = data(compiled(measure))
     return click.command(name, help=summary)(measure)
+
+
+def _print(record: Record) -> None:
+    click.echo(
+        f"{record['benchmark']:8} {record['case']:28} {record['implementation']:12} {record['device']:5}"
+        f" {record['threads']:2} {record['items_per_s']:12.1f} {record['unit']}/s"
+        f"  (iqr {100 * record['iqr_s'] / record['median_s']:.0f} %)"
+    )
 
 
 @click.group(commands=[compare, *(_benchmark(name, summary) for name, summary in BENCHMARKS.items())])

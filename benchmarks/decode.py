@@ -3,7 +3,7 @@
 Every answer is compared with the pixels that went into the files. A missing peer is left out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,23 +34,22 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 Decoder = Callable[[Sequence[Path]], Any]
 
 
-def run(*, device: str, quick: bool) -> list[Record]:
+def run(*, device: str, quick: bool) -> Iterator[Record]:
     """Records of all layouts and implementations; on CUDA those of DALI."""
     if device == "cuda" and not _core.dali_version:
         raise ConfigError("device: expected DALI and seco's plugin for decoding on a GPU, got none; see `seco doctor`")
-    records = []
     with patch_store(quick=quick) as (store, origin):
         rgb = [store.band_names.index(name) for name in select_bands(store.band_names, "rgb")]
         every = list(range(len(store.bands)))
+        cases: dict[str, tuple[list[Path], list[int]]] = {}
         for layout, options in LAYOUTS.items():
             files = _write_layout(store, layout, options, count=4 if quick else 20)
-            for case, bands in (("all", every), ("rgb", rgb)):
-                name = f"{layout}-{case}"
-                if device == "cuda":
-                    records += decode_cuda.measure(files, bands, case=name, origin=origin, quick=quick)
-                else:
-                    records += _measure(files, bands, case=name, origin=origin, runs=2 if quick else 15)
-    return records
+            cases |= {f"{layout}-all": (files, every), f"{layout}-rgb": (files, rgb)}
+        if device == "cuda":
+            yield from decode_cuda.measure(cases, origin=origin, quick=quick)
+            return
+        for name, (files, bands) in cases.items():
+            yield from _measure(files, bands, case=name, origin=origin, runs=2 if quick else 15)
 
 
 def _write_layout(store: Store, layout: str, options: dict[str, Any], *, count: int) -> list[Path]:

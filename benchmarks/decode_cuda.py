@@ -5,7 +5,7 @@ The batch is that of a training step: 256 locations and three dates. Pixels are 
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +18,42 @@ from seco.ops.geotiff import decode_geotiff
 _AHEAD = 2  # batches in the making, as in training
 
 
-def measure(files: list[Path], bands: list[int], *, case: str, origin: str, quick: bool) -> list[Record]:
-    """Records of all decoders that read ``files``; the batch goes through them again and again."""
+def measure(cases: Mapping[str, tuple[list[Path], list[int]]], *, origin: str, quick: bool) -> Iterator[Record]:
+    """Records of all decoders, for each case's files and bands: ours first, for a peer may take the process with it."""
+    for name in ("seco", "nvidia.dali", "nvidia.dali-mixed"):
+        for case, (files, bands) in cases.items():
+            if name == "seco" or len(bands) == len(decode_geotiff(files[:1])[0]):  # DALI's own decoders know no bands
+                yield from _measure(name, files, bands, case=case, origin=origin, quick=quick)
+
+
+def _measure(name: str, files: list[Path], bands: list[int], *, case: str, origin: str, quick: bool) -> Iterator[Record]:
+    """One record if the decoder reads ``files``; the batch goes through it again and again."""
     threads, runs, batch = os.cpu_count() or 1, 3 if quick else 21, 8 if quick else 768
     encoded = [np.fromfile(files[i % len(files)], np.uint8) for i in range(batch)]
     expected = decode_geotiff(files, bands=bands)
-    records = []
-    for name in ("seco", "nvidia.dali", "nvidia.dali-mixed"):
-        if name != "seco" and len(bands) != len(decode_geotiff(files[:1])[0]):
-            continue  # DALI's own decoders know no bands
-        try:
-            work = _pipeline(name, encoded, bands, threads)
-            for i, pixels in enumerate(_on_host(work(), bands_last=name != "seco")[: len(files)]):
-                np.testing.assert_array_equal(pixels, expected[i])
-        except (RuntimeError, AssertionError) as error:
-            if name == "seco":
-                raise
-            print(f"{name} does not read {case}: {str(error).strip().splitlines()[0]}", file=sys.stderr)
-            continue
-        records.append(
-            make_record(
-                benchmark="decode",
-                case=case,
-                implementation=name,
-                device="cuda",
-                threads=threads,
-                items=expected[0].nbytes * batch / 1e9,
-                unit="GB",
-                seconds=time_runs(work, runs=runs),
-                pixels=origin,
-                patches=batch,
-                shape=list(expected[0].shape),
-                bytes_read=sum(file.nbytes for file in encoded),
-            )
-        )
-    return records
+    try:
+        work = _pipeline(name, encoded, bands, threads)
+        for i, pixels in enumerate(_on_host(work(), bands_last=name != "seco")[: len(files)]):
+            np.testing.assert_array_equal(pixels, expected[i])
+    except (RuntimeError, AssertionError) as error:
+        if name == "seco":
+            raise
+        print(f"{name} does not read {case}: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        return
+    yield make_record(
+        benchmark="decode",
+        case=case,
+        implementation=name,
+        device="cuda",
+        threads=threads,
+        items=expected[0].nbytes * batch / 1e9,
+        unit="GB",
+        seconds=time_runs(work, runs=runs),
+        pixels=origin,
+        patches=batch,
+        shape=list(expected[0].shape),
+        bytes_read=sum(file.nbytes for file in encoded),
+    )
 
 
 def _pipeline(name: str, encoded: list[NDArray[np.uint8]], bands: list[int], threads: int) -> Callable[[], Any]:

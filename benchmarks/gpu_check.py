@@ -11,11 +11,12 @@ On a machine without a GPU ``--architectures 90`` rehearses it: all that must fa
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, Any, NamedTuple
 
 from benchmarks import gpu_tools, gpu_wheels
 from benchmarks.installed import is_installed
@@ -45,11 +46,21 @@ NO_TESTS = 5  # exit status of pytest where all of a file is skipped
 
 
 class Step(NamedTuple):
-    """What is run, and what it needs of :data:`OPTIONAL` and of :data:`TOOLS`."""
+    """What is run, and what it needs of :data:`OPTIONAL` and of :data:`TOOLS`.
+
+    Attributes:
+        command: To run.
+        needs: Packages.
+        tool: Of :data:`TOOLS`; where it is refused, the step is skipped.
+        proof: What has to be in the output of a step that passes.
+        report: File that the tool writes instead of its output.
+    """
 
     command: list[str]
     needs: tuple[str, ...] = ()
     tool: str = ""
+    proof: str = ""
+    report: Path | None = None
 
     def can_run(self) -> bool:
         """Whether the packages and the tool are here."""
@@ -128,18 +139,20 @@ def _steps(records: Path) -> dict[str, Step]:
     if all(map(is_installed, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
-        steps["step"] = Step(benchmark("step", "--data", str(STORE)), ("timm",))
+        steps["step"] = Step(benchmark("step", "--data", str(STORE)), ("timm", "lightning"))
         for loader in ("native", "dali"):
             out = ["--loader", loader, "--json", str(records / f"profile-{loader}.json")]
             steps[f"profile-{loader}"] = Step([*python, "seco.cli", *profile, *out], ("nvidia.dali",) * (loader == "dali"))
         steps["decode"] = Step(benchmark("decode"), ("nvidia.dali",))
     else:
-        steps["step"] = Step(benchmark("step"), ("pyarrow", "timm"))
-    steps["step-compiled"] = Step(benchmark("step", "--compile", out="step-compiled"), ("pyarrow", "timm"))
+        steps["step"] = Step(benchmark("step"), ("pyarrow", "timm", "lightning"))
+    steps["step-compiled"] = Step(benchmark("step", "--compile", out="step-compiled"), ("pyarrow", "timm", "lightning"))
     # Last: they may take minutes.
     for tool, cases in {"racecheck": gpu_tools.CASES, "memcheck": gpu_tools.OUTSIDE}.items():
-        steps[tool] = Step(gpu_tools.sanitizer_command(tool, cases, _pytest_options()), tool="compute-sanitizer")
-    steps["counters"] = Step(gpu_tools.counters_command(records / "views-counters.csv"), tool="ncu")
+        command = gpu_tools.sanitizer_command(tool, cases, _pytest_options())
+        steps[tool] = Step(command, tool="compute-sanitizer", proof=gpu_tools.NOTHING_FOUND)
+    counters = records / "views-counters.csv"
+    steps["counters"] = Step(gpu_tools.counters_command(counters), tool="ncu", report=counters)
     return steps
 
 
@@ -179,25 +192,33 @@ def _run(name: str, step: Step, environment: dict[str, str], log: Path) -> str:
         print(f"== {name}: {' '.join(step.command)}", file=output, flush=True)
         begin = output.tell()
         try:
-            status = subprocess.run(
-                step.command,
-                env=environment,
-                cwd=ROOT,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                check=False,
-                timeout=LIMIT_S,
-            ).returncode
+            status = _status_of(step.command, environment, output)
             end = {0: "passed", NO_TESTS: "skipped" if "pytest" in step.command else "failed"}.get(status, "failed")
         except subprocess.TimeoutExpired:
             end = f"stopped after {LIMIT_S} s"
         output.seek(begin)
         lines = output.read().splitlines()
+    if step.report is not None and step.report.is_file():
+        lines += step.report.read_text(encoding="utf-8", errors="replace").splitlines()
+    if end == "passed" and not any(step.proof in line for line in ["", *lines]):
+        lines.append(f"expected {step.proof!r} in the output, got none")
+        end = "failed"
     if end == "failed" and step.tool and any(refusal in line for refusal in gpu_tools.REFUSALS for line in lines):
         end = "skipped"  # this machine lets nobody do that
     print("\n".join(lines[-(40 if end == "failed" else 12) :]))
     print(f"-- {name}: {end} in {time.perf_counter() - start:.0f} s", flush=True)
     return end
+
+
+def _status_of(command: list[str], environment: dict[str, str], output: IO[str]) -> int:
+    """Exit status of a command; at the limit, or when we are interrupted, all that it has started is killed."""
+    settings: dict[str, Any] = {"env": environment, "cwd": ROOT, "stdout": output, "stderr": subprocess.STDOUT}
+    with subprocess.Popen(command, start_new_session=True, **settings) as process:
+        try:
+            return process.wait(LIMIT_S)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # a tool's own child would go on working on the card
+            raise
 
 
 if __name__ == "__main__":

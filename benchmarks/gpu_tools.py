@@ -14,6 +14,8 @@ REFUSALS = ("Device not supported", "Failed to initialize the profiler", "ERR_NV
 CASES = ("half_precision", "30x30_130", "42x42_50", "3x3x12x31", "5x30_12_uint8_sigma-2.0", "20x700")
 OUTSIDE = (*CASES, "wild", "box-0-0-1-1", "box-12-0-1-15")
 
+NOTHING_FOUND = "SUMMARY: 0 "  # in the last line of a sanitizer that has watched: of errors, or of hazards
+
 METRICS = (
     "gpu__time_duration.sum",
     "smsp__inst_executed.sum",  # by warps: times 32 over the pixels of all views is the table of docs/decisions/0008
@@ -28,6 +30,10 @@ def sanitizer_command(tool: str, cases: tuple[str, ...], pytest_options: list[st
     """``compute-sanitizer`` over ``cases`` of the tests of the views; what it reports makes the step fail."""
     # Each tensor gets memory of its own, so that one byte too far is outside.
     sanitizer = ["env", "PYTORCH_NO_CUDA_MEMORY_CACHING=1", "compute-sanitizer", "--tool", tool, "--error-exitcode", "1"]
+    # Importing torch takes longer than it waits for a first call of CUDA by itself; then it watches nothing.
+    sanitizer += ["--launch-timeout", "120"]
+    if tool == "memcheck":
+        sanitizer += ["--report-api-errors", "no"]  # torch asks for what may not be there
     tests = ["pytest", *pytest_options, "tests/kernels/test_views.py", "-k", " or ".join(cases)]
     return [*sanitizer, sys.executable, "-P", "-m", *tests]
 

@@ -7,7 +7,7 @@ on a GPU ours begins with pixels that lie on the card. The times of the parts of
 
 import copy
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +36,7 @@ _LOADERS = {"end-to-end": "native", "end-to-end-dali": "dali"}  # by the end of 
 Lap = Callable[[str], None]
 
 
-def run(*, device: str, quick: bool, data: Path | None = None, compiled: bool = False) -> list[Record]:
+def run(*, device: str, quick: bool, data: Path | None = None, compiled: bool = False) -> Iterator[Record]:
     """Records of a step on ``device``: on a GPU with the sizes of the paper, on a CPU with small ones.
 
     ``data`` is a store to feed steps from; ``compiled`` says to time steps with compiled encoders instead.
@@ -47,17 +47,15 @@ def run(*, device: str, quick: bool, data: Path | None = None, compiled: bool = 
     if quick:
         size, queue, runs, cases = 32, 64, 2, [("test_resnet", 4)]
     torch.backends.cudnn.benchmark = True  # as in training
-    records = []
     for backbone, batch in cases:
         work = Work(backbone, device, batch=batch, size=size, queue=queue)
         work.check()
         if compiled:
             work.compile()
-        records += _measure(work, f"{backbone}-{size}px-batch-{batch}", runs=runs, data=data, compiled=compiled)
-    return records
+        yield from _measure(work, f"{backbone}-{size}px-batch-{batch}", runs=runs, data=data, compiled=compiled)
 
 
-def _measure(work: "Work", case: str, *, runs: int, data: Path | None, compiled: bool) -> list[Record]:
+def _measure(work: "Work", case: str, *, runs: int, data: Path | None, compiled: bool) -> Iterator[Record]:
     device = work.device.type
     ours = case, "seco-compiled" if compiled else "seco"
     views = None if device == "cuda" else work.views
@@ -77,11 +75,9 @@ def _measure(work: "Work", case: str, *, runs: int, data: Path | None, compiled:
     seconds = time_in_turns(works, runs=runs, synchronise=wait)
     common = {"benchmark": "step", "device": device, "items": work.batch, "unit": "locations"}
     common["threads"] = 0 if device == "cuda" else torch.get_num_threads()
-    records = []
     for (of_case, name), taken in seconds.items():
         extra = {"parts_s": work.time_parts(parts[of_case, name], runs=runs)} if (of_case, name) in parts else {}
-        records.append(make_record(case=of_case, implementation=name, seconds=taken, **common, **extra))  # type: ignore[arg-type]
-    return records
+        yield make_record(case=of_case, implementation=name, seconds=taken, **common, **extra)  # type: ignore[arg-type]
 
 
 class Work:

@@ -7,7 +7,7 @@ Peers draw their own parameters, so the answers are compared on parameters that 
 torchvision, within the tolerance of the tests. A missing peer is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ SEED = 0
 CALLS = 8  # of seco in a run: one alone is so short that waking a thread would show
 
 
-def run(*, device: str, quick: bool) -> list[Record]:
+def run(*, device: str, quick: bool) -> Iterable[Record]:
     """Records of all implementations that are installed and run on ``device``."""
     return _run_cuda(quick=quick) if device == "cuda" else _run_cpu(quick=quick)
 
@@ -54,7 +54,7 @@ def _run_cpu(*, quick: bool) -> list[Record]:
     ]
 
 
-def _run_cuda(*, quick: bool) -> list[Record]:
+def _run_cuda(*, quick: bool) -> Iterator[Record]:
     """On the card: the four views of SeCo beside a copy of the bytes that they must move; one view beside the peers'."""
     locations, runs = (8, 3) if quick else (256, 31)
     pixels = torch.from_numpy(_pixels(locations, channels=3, dtype=np.uint8, dates=3)).cuda()
@@ -82,14 +82,12 @@ def _run_cuda(*, quick: bool) -> list[Record]:
     moved = add("moco-rgb-uint8-float32", pixels[:, :1].contiguous(), moco, "float32")
     for name, peer in view_peers.on_cuda(images).items():
         works["moco-rgb-uint8-float32", name] = peer, moco.size, moved
-    records = []
     for (case, name), (work, items, moved) in works.items():
         if name == "torchvision":  # one image after the other: seconds a run
             seconds = time_runs(work, runs=min(runs, 10), synchronise=torch.cuda.synchronize)
         else:
             seconds = _time_queued(work, runs=runs)
-        records.append(_record(case, name, "cuda", 0, items, seconds, bytes_moved=moved))
-    return records
+        yield _record(case, name, "cuda", 0, items, seconds, bytes_moved=moved)
 
 
 def make_once() -> None:

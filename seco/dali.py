@@ -11,6 +11,7 @@ They are ordinary operators of DALI and need nothing else of this package::
         return fn.seco.decode_geotiff(encoded, bands=[3, 2, 1])
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from seco import _core
@@ -35,6 +36,12 @@ def _load() -> None:
             f"DALI: expected {_core.dali_version}, for which seco's plugin is built, got {dali.__version__}; "
             f"pip install nvidia-dali-cuda130=={_core.dali_version}"
         )
+    if _core.built_with_cuda:
+        # From then on the plugin finds nvCOMP by name, wherever it is installed; where it is not, decoding on a GPU says so.
+        with suppress(ImportError, OSError):
+            from nvidia.libnvcomp import load_library
+
+            load_library()
     plugin_manager.load_library(str(PLUGIN))
 
 

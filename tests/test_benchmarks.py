@@ -2,16 +2,22 @@
 
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import charts
+from benchmarks import charts, decode_cuda
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.compare import compare
+from benchmarks.record import make_record
 from benchmarks.tables import README, cpu_table, gpu_table, with_tables
 from benchmarks.view_peers import SIZE, check
+from seco.data.store import open_store
+from seco.errors import DeviceError
+from seco.ops.geotiff import decode_geotiff
 
 FIELDS = {
     "benchmark", "case", "implementation", "device", "threads", "items_per_s", "unit", "median_s", "iqr_s", "runs",
@@ -42,6 +48,41 @@ def test_benchmark_writes_records(name, tmp_path):
     records = json.loads(out.read_text())
     assert all(set(record) >= FIELDS for record in records)
     assert {record["implementation"] for record in records} >= {"seco"} | PEERS.get(name, set())
+
+
+def test_what_was_measured_before_an_error_is_kept(tmp_path, monkeypatch):
+    record = make_record(
+        benchmark="views", case="x", implementation="seco", device="cpu", threads=1, items=1, unit="view", seconds=[1.0]
+    )
+
+    def measure(**_):
+        yield record
+        raise DeviceError("the card is gone")
+
+    monkeypatch.setattr("benchmarks.views.run", measure)
+    result = CliRunner().invoke(main, ["views", "--out", str(tmp_path / "records.json")])
+    assert (result.exit_code, result.stderr) == (1, "Error: the card is gone\n")
+    assert json.loads((tmp_path / "records.json").read_text()) == [record]
+
+
+def test_on_a_gpu_ours_is_decoded_first_and_a_peer_that_cannot_is_left_out(make_store, monkeypatch, capsys):
+    files = [Path(file) for file in open_store(make_store()).sources(0)]
+    pixels = [np.array(sample) for sample in decode_geotiff(files)]
+
+    def pipeline(name, encoded, _bands, _threads):
+        if name == "nvidia.dali-mixed":
+            raise RuntimeError("planar files\nand more")
+        each = [pixels[i % len(files)] for i in range(len(encoded))]
+        batch = each if name == "seco" else [np.moveaxis(sample, 0, -1) for sample in each]
+        return lambda: SimpleNamespace(as_cpu=lambda: batch)
+
+    monkeypatch.setattr(decode_cuda, "_pipeline", pipeline)
+    monkeypatch.setattr("benchmarks.record.machine", lambda _: "a card")
+    cases = {name: (files, list(range(len(pixels[0])))) for name in ("one", "two")}
+    records = list(decode_cuda.measure(cases, origin="random numbers", quick=True))
+    ours = [("seco", "one"), ("seco", "two")]
+    assert [(r["implementation"], r["case"]) for r in records] == [*ours, ("nvidia.dali", "one"), ("nvidia.dali", "two")]
+    assert "nvidia.dali-mixed does not read one: planar files\n" in capsys.readouterr().err
 
 
 def test_make_bench_runs_all():

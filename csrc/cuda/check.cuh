@@ -11,6 +11,7 @@ namespace seco::cuda {
 
 inline void check(cudaError_t status, const char* call, const char* file, int line) {
     if (status == cudaSuccess) return;
+    cudaGetLastError();  // or the next kernel's launch would be blamed for it
     throw DeviceError(std::string(call) + ": expected CUDA to succeed, got " + cudaGetErrorString(status) +
                       " (" + file + ":" + std::to_string(line) + ")");
 }

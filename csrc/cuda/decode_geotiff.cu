@@ -1,9 +1,6 @@
-#include <algorithm>
-
 #include "cuda/check.cuh"
 #include "cuda/decode_geotiff.hpp"
 #include "cuda/layout.hpp"
-#include "cuda/nvcomp.hpp"
 #include "cuda/unpack.hpp"
 
 namespace seco::cuda {
@@ -83,21 +80,12 @@ void launch_unpack(const Staging& staging, const Tables& tables, const Planes& p
     SECO_CUDA_CHECK(cudaGetLastError());
 }
 
-size_t temporary_bytes_of(const Staging& staging) {
-    size_t most = 0;
-    for (const Group group : {kDeflateGroup, kZstdGroup})
-        if (staging.count(group)) most = std::max(most, nvcomp_temporary_bytes(staging, group));
-    return most;
-}
-
 size_t lay_out(DecodeScratch& scratch, const Staging& staging, uint8_t* base) {
     Layout layout(base);
     scratch.decoded = layout.take<uint8_t>(staging.decoded_bytes);
     scratch.written = layout.take<size_t>(staging.compressed());
     scratch.statuses = layout.take<int>(staging.compressed());
     scratch.whole = layout.take<bool>(staging.compressed());
-    scratch.temporary_bytes = temporary_bytes_of(staging);
-    scratch.temporary = layout.take<uint8_t>(scratch.temporary_bytes);
     return layout.used();
 }
 
@@ -111,7 +99,7 @@ size_t DecodeScratch::bytes(const Staging& staging) {
 }
 
 void decode_geotiff(const Staging& staging, const Tables& tables, const DecodeScratch& scratch,
-                    const Planes& planes, void* stream) {
+                    const Temporary& temporary, const Planes& planes, void* stream) {
     if (staging.chunks.empty()) return;
     auto* on = static_cast<cudaStream_t>(stream);
     // What is not written counts as failed, whatever was there before.
@@ -119,8 +107,7 @@ void decode_geotiff(const Staging& staging, const Tables& tables, const DecodeSc
     SECO_CUDA_CHECK(cudaMemsetAsync(scratch.statuses, 0xff, staging.compressed() * sizeof(int), on));
     for (const Group group : {kDeflateGroup, kZstdGroup})
         if (staging.count(group))
-            nvcomp_decompress(staging, group, tables, scratch.temporary, scratch.temporary_bytes,
-                              scratch.written, scratch.statuses, stream);
+            nvcomp_decompress(staging, group, tables, temporary, scratch.written, scratch.statuses, stream);
     if (staging.compressed()) {
         const auto blocks = static_cast<unsigned>(staging.compressed());
         check_kernel<<<blocks, kUnpackThreads, 0, on>>>(tables, staging.count(kDeflateGroup), scratch.written,

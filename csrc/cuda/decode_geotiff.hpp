@@ -1,6 +1,7 @@
 // A staged batch of GeoTIFFs to planes of pixels: nvCOMP, one kernel that checks, one that puts in place.
 #pragma once
 
+#include "cuda/nvcomp.hpp"
 #include "cuda/staging.hpp"
 
 namespace seco::cuda {
@@ -14,8 +15,6 @@ struct DecodeScratch {
     size_t* written;   // bytes of each chunk that nvCOMP decompresses
     int* statuses;     // of nvCOMP
     bool* whole;       // whether the chunk is what its file says
-    uint8_t* temporary;
-    size_t temporary_bytes;
 };
 
 // Planes of one band in the output.
@@ -28,6 +27,6 @@ struct Planes {
 // `scratch.whole` then says which chunks decompressed to what their files say: by nvCOMP's status, the size,
 // and the checksum where there is one.
 void decode_geotiff(const Staging& staging, const Tables& tables, const DecodeScratch& scratch,
-                    const Planes& planes, void* stream);
+                    const Temporary& temporary, const Planes& planes, void* stream);
 
 }  // namespace seco::cuda

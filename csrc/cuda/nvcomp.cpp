@@ -5,6 +5,7 @@
 #include <nvcomp/version.h>
 #include <nvcomp/zstd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "common/error.hpp"
@@ -14,6 +15,10 @@
 
 namespace seco::cuda {
 namespace {
+
+// Room in nvCOMP's tables grows by a block for so many bytes that it is told of, as its answers show (5.3).
+// Most frames have larger blocks; those of high levels may have many small ones.
+constexpr uint64_t kBytesToAZstdBlock = 64 << 10;
 
 static_assert(sizeof(nvcompStatus_t) == sizeof(int), "statuses are read as int");
 
@@ -60,29 +65,34 @@ void check(nvcompStatus_t status, const char* what) {
 
 }  // namespace
 
-size_t nvcomp_temporary_bytes(const Staging& staging, Group group) {
+size_t nvcomp_temporary_bytes(const Staging& staging, uint64_t zstd_blocks) {
+    if (staging.compressed() == 0) return 0;
+    size_t most = 0;
+    const auto ask = [&](Group group, const auto& size_of, const auto& options, uint64_t total) {
+        if (staging.count(group) == 0) return;
+        size_t bytes = 0;
+        check(size_of(staging.count(group), staging.largest[group], options, &bytes, total),
+              "say what memory it needs");
+        most = std::max(most, bytes);
+    };
     const NvComp& nvcomp = NvComp::get();
-    const size_t count = staging.count(group), largest = staging.largest[group];
-    size_t bytes = 0;
-    const auto status = group == kDeflateGroup
-                            ? nvcomp.deflate_size(count, largest, nvcompBatchedDeflateDecompressDefaultOpts,
-                                                  &bytes, staging.total[group])
-                            : nvcomp.zstd_size(count, largest, nvcompBatchedZstdDecompressDefaultOpts, &bytes,
-                                               staging.total[group]);
-    check(status, "say what memory it needs");
-    return bytes;
+    ask(kDeflateGroup, nvcomp.deflate_size, nvcompBatchedDeflateDecompressDefaultOpts,
+        staging.total[kDeflateGroup]);
+    ask(kZstdGroup, nvcomp.zstd_size, nvcompBatchedZstdDecompressDefaultOpts,
+        std::max(staging.total[kZstdGroup], zstd_blocks * kBytesToAZstdBlock));
+    return most;
 }
 
-void nvcomp_decompress(const Staging& staging, Group group, const Tables& tables, void* temporary,
-                       size_t temporary_bytes, size_t* written, int* statuses, void* stream) {
+void nvcomp_decompress(const Staging& staging, Group group, const Tables& tables, const Temporary& temporary,
+                       size_t* written, int* statuses, void* stream) {
     const NvComp& nvcomp = NvComp::get();
     const size_t first = staging.first[group], count = staging.count(group);
     auto* result = reinterpret_cast<nvcompStatus_t*>(statuses + first);
     auto* on = static_cast<cudaStream_t>(stream);
     const auto launch = [&](const auto& decompress, const auto& options) {
         return decompress(tables.compressed + first, tables.compressed_bytes + first, tables.room + first,
-                          written + first, count, temporary, temporary_bytes, tables.decoded + first, options,
-                          result, on);
+                          written + first, count, temporary.memory, temporary.bytes, tables.decoded + first,
+                          options, result, on);
     };
     check(group == kDeflateGroup ? launch(nvcomp.deflate, nvcompBatchedDeflateDecompressDefaultOpts)
                                  : launch(nvcomp.zstd, nvcompBatchedZstdDecompressDefaultOpts),

@@ -8,6 +8,7 @@
 #include "common/stages.hpp"
 #include "cpu/decompress.hpp"
 #include "cuda/layout.hpp"
+#include "cuda/zstd_frame.hpp"
 #include "geotiff/tile.hpp"
 
 namespace seco::cuda {
@@ -151,16 +152,24 @@ void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint
     }
 }
 
-void stage(const geotiff::Source& source, const Staging& staging, size_t index, uint8_t* staged,
-           const Tables& tables) {
+uint64_t stage(const geotiff::Source& source, const Staging& staging, size_t index, uint8_t* staged,
+               const Tables& tables) {
     const Chunk& chunk = staging.chunks[index];
     stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(chunk.needed), std::memory_order_relaxed);
     uint8_t* to = staged + chunk.staged;
-    if (index >= staging.compressed()) return stage_plain(source, *staging.images[chunk.file], chunk, to);
+    if (index >= staging.compressed()) {
+        stage_plain(source, *staging.images[chunk.file], chunk, to);
+        return 0;
+    }
     const StageTimer timer(Stage::kRead);
-    if (index < staging.first[kZstdGroup])
-        tables.checksums[index] = read_zlib(source, staging.images[chunk.file]->blocks[chunk.block]);
     source.read(chunk.offset, chunk.bytes, to);
+    if (index < staging.first[kZstdGroup]) {
+        tables.checksums[index] = read_zlib(source, staging.images[chunk.file]->blocks[chunk.block]);
+        return 0;
+    }
+    const uint64_t blocks = zstd_blocks(to, chunk.bytes);
+    if (blocks == 0) throw GeoTiffError("has damaged ZSTD data");
+    return blocks;
 }
 
 }  // namespace seco::cuda

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <optional>
 
 #include "common/stages.hpp"
 #include "cpu/parallel_for.hpp"
@@ -95,11 +96,16 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
         const cuda::DecodeScratch scratch(staging, on_device(memory, scratch_bytes));
         const cuda::Tables tables(host, chunks, bands);
         fill_tables(staging, batch_.bands(), device + head, scratch.decoded, places_, tables);
-        if (!stage_files(staging, host + head, tables)) return false;
+        const std::optional<uint64_t> zstd_blocks = stage_files(staging, host + head, tables);
+        if (!zstd_blocks) return false;
 
+        const size_t temporary_bytes = cuda::nvcomp_temporary_bytes(staging, *zstd_blocks);
+        Memory more(dali::AccessOrder(stream), {}, {}, sizes(0, temporary_bytes));
+        const cuda::Temporary temporary{on_device(more, temporary_bytes), temporary_bytes};
         const cuda::Planes planes{batch_.sample_bytes(), batch_.shape().height, batch_.shape().width};
         SECO_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
-        cuda::decode_geotiff(staging, cuda::Tables(device, chunks, bands), scratch, planes, stream);
+        cuda::decode_geotiff(staging, cuda::Tables(device, chunks, bands), scratch, temporary, planes,
+                             stream);
         auto* whole = on_host<bool>(memory, staging.compressed());
         if (staging.compressed())
             SECO_CUDA_CHECK(
@@ -109,8 +115,11 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
         return true;
     }
 
-    bool stage_files(const cuda::Staging& staging, uint8_t* staged, const cuda::Tables& tables) {
+    // Blocks of all ZSTD frames; nothing if a file turned out wrong.
+    std::optional<uint64_t> stage_files(const cuda::Staging& staging, uint8_t* staged,
+                                        const cuda::Tables& tables) {
         std::atomic<bool> all{true};
+        std::atomic<uint64_t> zstd_blocks{0};
         cpu::parallel_for(static_cast<int64_t>(staging.images.size()), num_threads_, [&](int64_t f) {
             File& file = batch_.files()[static_cast<size_t>(f)];
             const geotiff::Source source(file.bytes, file.size);
@@ -118,13 +127,13 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
                          count = staging.chunks_of_file[static_cast<size_t>(f)];
             try {
                 for (size_t c = first; c < first + count; ++c)
-                    cuda::stage(source, staging, c, staged, tables);
+                    zstd_blocks += cuda::stage(source, staging, c, staged, tables);
             } catch (const GeoTiffError& error) {
                 file.wrong = error.what();
                 all = false;
             }
         });
-        return all;
+        return all ? std::optional<uint64_t>(zstd_blocks) : std::nullopt;
     }
 
     // The CPU has the last word on files that failed on the GPU: it says why, or decodes them.

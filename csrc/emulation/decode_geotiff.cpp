@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "cuda/zstd_frame.hpp"
 #include "emulation/host_warp.hpp"
 
 namespace seco::cuda {
@@ -75,6 +76,10 @@ void decode(const std::vector<const geotiff::Source*>& sources, const std::vecto
 
 }  // namespace
 }  // namespace seco::cuda
+
+extern "C" uint64_t seco_zstd_blocks(const uint8_t* data, uint64_t size) {
+    return seco::cuda::zstd_blocks(data, size);
+}
 
 // Files of one shape to [files, bands, height, width] at `out`, and for each whether it is whole. Returns
 // null, or what went wrong; valid until the next call.

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 import seco.dali  # noqa: F401 - adds the operators
-from seco import _core
 from seco.data.loader import Batch, Loader, _Made
-from seco.errors import ConfigError, DeviceError, StoreError
+from seco.errors import ConfigError, StoreError
 from seco.ops.geotiff import FileSlice
 from seco.ops.random import VIEW_DTYPE
 
@@ -27,8 +27,8 @@ class DaliLoader(Loader):
     loader, which finds the same stand-ins as ever.
 
     Raises:
-        ConfigError: If DALI or seco's plugin for it is missing, or ``verify`` is asked for.
-        DeviceError: If the device is CUDA and seco was built without it.
+        ConfigError: If DALI or seco's plugin for it is missing, or ``verify`` or a ``table`` is asked for.
+        DeviceError: As the native loader.
         StoreError: As the native loader, and for archives that are read in place, which have no files of patches.
     """
 
@@ -36,8 +36,8 @@ class DaliLoader(Loader):
         super().__init__(*args, **settings)
         if self.verify:
             raise ConfigError("loader: expected no verify for DALI, got it; take --loader native")
-        if self.device.type == "cuda" and not _core.built_with_cuda:
-            raise DeviceError("loader: expected seco built with CUDA for DALI on a GPU, got one without; see `seco doctor`")
+        if self.table is not None:
+            raise ConfigError("loader: expected no table of digital numbers for DALI, got one; take --loader native")
         if not hasattr(self.store, "sources_of_rows") or not self.store.has_checksums:
             raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
         self.inputs: deque[list[Any]] = deque()
@@ -62,9 +62,12 @@ class DaliLoader(Loader):
                 while self.inputs:  # the first call takes several
                     self._pipeline.schedule_run()
                 start = time.perf_counter()
+                locations = running.popleft()
                 views, whole = self._pipeline.share_outputs()
-                made = _Made(self._as_torch(views), running.popleft(), None)
-                self._pipeline.release_outputs()  # to their owners, which are here
+                try:
+                    made = _Made(self._as_torch(views), locations, None)
+                finally:
+                    self._pipeline.release_outputs()  # to their owners, which are here
                 if not np.asarray(whole.as_cpu().as_tensor()).all():
                     made = self._make(epoch, order, step)
                 waited = time.perf_counter() - start
@@ -74,8 +77,9 @@ class DaliLoader(Loader):
         finally:
             self.inputs.clear()  # nothing of this epoch is left for the next
             for _ in running:
-                self._pipeline.share_outputs()
-                self._pipeline.release_outputs()
+                with suppress(RuntimeError):  # the first error is the one to tell
+                    self._pipeline.share_outputs()
+                    self._pipeline.release_outputs()
             if self._stream is not None:  # DALI takes its memory back, and does not know torch's streams
                 torch.cuda.current_stream(self.device).synchronize()
 

@@ -8,15 +8,17 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from seco import _core
 from seco.data.normalization import Normalization
 from seco.data.store import Store
-from seco.errors import DataError, StoreError
+from seco.errors import DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import permutation, sample_view_params, substitute
 from seco.ops.recipe import ViewRecipe
@@ -77,6 +79,7 @@ class Loader:
         steps_per_epoch: Whole batches of an epoch; the rest of the shuffle is left out.
 
     Raises:
+        DeviceError: If the device is CUDA and seco was built without it.
         StoreError: If fewer usable locations remain than one batch takes, or there are no checksums to verify.
     """
 
@@ -104,11 +107,21 @@ class Loader:
         self.rank, self.world_size = rank, world_size
         self.max_bad_fraction, self.verify, self.table = max_bad_fraction, verify, table
         self.device, self.dtype = torch.device(device), dtype
+        if self.device.type == "cuda" and not _core.built_with_cuda:
+            raise DeviceError(
+                "device: expected seco built with CUDA to make views on a GPU, got one without; build it where nvcc is, or "
+                "choose --device cpu"
+            )
         self._stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.bad_patches: dict[str, str] = {}
         self._lock, self._buffers = threading.Lock(), threading.local()
         # For all epochs: what its threads keep in memory is kept once.
-        self._pool = ThreadPoolExecutor(min(_AHEAD, self.threads), thread_name_prefix="seco-loader")
+        self._pool = ThreadPoolExecutor(
+            min(_AHEAD, self.threads),
+            thread_name_prefix="seco-loader",
+            # Else all threads wake the first GPU.
+            initializer=None if self._stream is None else partial(torch.cuda.set_device, self._stream.device),
+        )
         if verify and not store.has_checksums:
             raise StoreError(f"{store.path}: expected checksums to verify, got an archive read in place; import it first")
         needed = recipe.num_dates if recipe.distinct_dates else 1

@@ -112,7 +112,11 @@ class MomentumContrast(nn.Module):
 
         One pass a view, as in the 2021 code: batch-norm statistics are those of one kind of view.
         """
-        return torch.stack([self._encode_view(view, step) for view in views], dim=1)
+        if ranks.count() == 1:
+            return torch.stack([self.key(view) for view in views], dim=1)
+        samples = ranks.count() * views.shape[1]
+        order, back = ranks.shuffle(samples, seed=self.seed, step=step, device=views.device)
+        return torch.stack([self._encode_mixed(view, order, back) for view in views], dim=1)
 
     def compare(self, query: Tensor, keys: Tensor) -> ContrastOutput:
         """Loss of queries ``[M, n, D]`` of this rank among the keys ``[M, V, N, D]`` of all ranks."""
@@ -126,20 +130,14 @@ class MomentumContrast(nn.Module):
         pushed = torch.stack([keys[i, i] for i in range(len(keys))])
         return ContrastOutput(torch.stack(losses).sum(), torch.stack(accuracies).detach(), pushed)
 
-    def _encode_view(self, view: Tensor, step: int) -> Tensor:
-        """Keys ``[M, N, D]`` of one view of all ranks.
+    def _encode_mixed(self, view: Tensor, order: Tensor, back: Tensor) -> Tensor:
+        """Keys ``[M, N, D]`` of one view of all ranks, mixed in an ``order`` that ``back`` undoes.
 
         Each rank encodes a mixture of all ranks' samples: batch-norm statistics would give a key's own batch away (He et
         al. 2020, section 3.3).
         """
-        if ranks.count() == 1:
-            keys: Tensor = self.key(view)
-            return keys
-        everyone = ranks.gather(view)
-        order, back = ranks.shuffle(len(everyone), seed=self.seed, step=step)
-        mine = everyone[order[ranks.own_share(len(view))].to(view.device)].contiguous(memory_format=torch.channels_last)
-        mixed = ranks.gather(self.key(mine).transpose(0, 1))
-        return mixed[back.to(view.device)].transpose(0, 1)
+        mine = ranks.gather(view)[order[ranks.own_share(len(view))]].contiguous(memory_format=torch.channels_last)
+        return ranks.gather(self.key(mine).transpose(0, 1))[back].transpose(0, 1)
 
     @torch.no_grad()
     def update_key_encoder(self) -> None:

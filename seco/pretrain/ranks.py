@@ -87,10 +87,14 @@ def gather(tensor: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def shuffle(samples: int, *, seed: int, step: int) -> tuple[Tensor, Tensor]:
+def shuffle(samples: int, *, seed: int, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """An order of all ranks' samples that all ranks draw alike, and the order that undoes it: int64 ``[samples]``."""
     order = permutation(samples, seed=seed, epoch=step)
-    return torch.from_numpy(order), torch.from_numpy(np.argsort(order))
+    both = torch.from_numpy(np.stack([order, np.argsort(order)]))
+    if device.type == "cuda":  # a copy of other memory would wait for all that the GPU has to do
+        both = both.pin_memory()
+    order_there, back = both.to(device, non_blocking=True)
+    return order_there, back
 
 
 def any_of(flag: bool) -> bool:

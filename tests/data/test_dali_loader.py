@@ -87,6 +87,8 @@ def test_bad_patches_are_replaced_by_the_same_stand_ins(make_store, device):
 def test_what_it_cannot_do_is_said(store):
     with pytest.raises(ConfigError, match="take --loader native"):
         make(DaliLoader, store, verify=True)
+    with pytest.raises(ConfigError, match="take --loader native"):
+        make(DaliLoader, store, table=np.zeros((3, 1 << 16), np.uint16))
 
 
 def test_a_batch_without_a_readable_patch_is_made_of_stand_ins(make_store, device):
@@ -94,6 +96,21 @@ def test_a_batch_without_a_readable_patch_is_made_of_stand_ins(make_store, devic
     for file in store.sources(3):
         file.write_bytes(b"II*\0 and then nothing")
     compare(store, batch_size=1, max_bad_fraction=0.9, device=device)
+
+
+def test_an_error_on_the_way_to_torch_is_the_one_that_is_told(store, monkeypatch):
+    loader, whole = make(DaliLoader, store), batches(make(Loader, store))
+
+    def broken(_):
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loader, "_as_torch", broken)
+        with pytest.raises(RuntimeError, match="no memory"):
+            batches(loader)
+    for (views, places), (expected, named) in zip(batches(loader), whole, strict=True):
+        np.testing.assert_array_equal(places, named)
+        np.testing.assert_array_equal(views, expected)
 
 
 def test_an_error_leaves_nothing_for_the_next_epoch(store, monkeypatch):

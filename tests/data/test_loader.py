@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seco import _core
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.errors import DataError, StoreError
+from seco.errors import DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
@@ -106,6 +107,12 @@ def test_what_takes_the_place_of_a_bad_patch_is_the_same_on_any_number_of_ranks(
     for both, first, second in zip(together, *apart, strict=True):
         assert both.locations.tolist() == [*first.locations.tolist(), *second.locations.tolist()]
         np.testing.assert_array_equal(both.views, np.concatenate([first.views, second.views], axis=1))
+
+
+def test_views_on_a_gpu_need_a_build_with_cuda(store, monkeypatch):
+    monkeypatch.setattr(_core, "built_with_cuda", False)
+    with pytest.raises(DeviceError, match="expected seco built with CUDA"):
+        make_loader(store, device="cuda")
 
 
 def test_a_store_without_a_readable_patch_ends_the_search(store):

@@ -62,6 +62,7 @@ def _library() -> ctypes.CDLL:
     library.seco_emulate_views.restype = ctypes.c_char_p
     library.seco_emulate_views.argtypes = [ctypes.POINTER(AugmentBatch), ctypes.c_float, ctypes.c_int64, ctypes.c_bool]
     library.seco_emulate_decode.restype = ctypes.c_char_p
+    library.seco_zstd_blocks.restype = ctypes.c_uint64
     return library
 
 
@@ -131,6 +132,11 @@ def _decompress(group, data, size, out, room):
         return -1
     ctypes.memmove(out, decoded, len(decoded))
     return len(decoded)
+
+
+def zstd_blocks(data):
+    """Blocks of the ZSTD frame that ``data`` is; 0 if it is none."""
+    return _library().seco_zstd_blocks(data, ctypes.c_uint64(len(data)))
 
 
 def emulate_decode(files, *, bands, shape, dtype):

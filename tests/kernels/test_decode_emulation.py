@@ -4,11 +4,12 @@ import io
 import itertools
 
 import numpy as np
+import pyarrow
 import pytest
-from kernels.emulation import emulate_decode
+from kernels.emulation import emulate_decode, zstd_blocks
 from ops.geotiff_files import encode, pixels_of
 
-pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
+imagecodecs = pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
 tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")
 
 
@@ -55,14 +56,60 @@ def test_a_strip_that_is_not_what_its_checksum_says_is_seen_and_harms_no_neighbo
     np.testing.assert_array_equal(decoded[[0, 2]], [pixels[0], pixels[2]])
 
 
-@pytest.mark.parametrize("compress", ["deflate", "zstd"])
-def test_a_strip_that_cannot_be_decompressed_is_seen(compress):
+@pytest.mark.parametrize(("compress", "headers"), [("deflate", 2), ("zstd", 12)])
+def test_a_strip_that_cannot_be_decompressed_is_seen(compress, headers):
     pixels = pixels_of(2, "uint16")
     file = bytearray(encode(pixels, compress=compress))
     offset, length = strip_of(bytes(file))
-    file[offset + 2 : offset + length - 4] = b"\xff" * (length - 6)
+    file[offset + headers : offset + length - 4] = b"\xff" * (length - headers - 4)
     _, whole = emulate_decode([file], bands=[0, 1], shape=pixels.shape, dtype="uint16")
     assert whole.tolist() == [False]
+
+
+def zstd_at_once(content):
+    return imagecodecs.zstd_encode(content, 1)
+
+
+def zstd_with_checksum(content):
+    frame = bytearray(zstd_at_once(content))
+    frame[4] |= 4  # of the descriptor: four bytes follow
+    return bytes(frame) + b"sums"
+
+
+def zstd_streamed(content):
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(content)
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize(
+    ("content", "blocks"),
+    [
+        (b"", 1),
+        (b"seco", 1),
+        (bytes(300_000), 3),  # of 128 KiB that repeat a byte
+        (np.random.default_rng(0).bytes(300_000), 3),  # stored as they are
+        (np.random.default_rng(0).integers(0, 50, 150_000, np.uint8).tobytes(), 2),
+    ],
+    ids=["nothing", "little", "zeros", "noise", "pixels"],
+)
+@pytest.mark.parametrize("encode_frame", [zstd_at_once, zstd_with_checksum, zstd_streamed])
+def test_blocks_of_a_zstd_frame_are_counted_and_nothing_else_is_one(content, blocks, encode_frame):
+    frame = encode_frame(content)
+    assert zstd_blocks(frame) - blocks in {0, encode_frame is zstd_streamed}  # whose last block may be empty
+    cuts = {*range(min(len(frame), 40)), len(frame) // 2, len(frame) - 1}
+    assert not any(zstd_blocks(frame[:cut]) for cut in cuts)
+    assert zstd_blocks(frame + b"\0") == 0
+    assert zstd_blocks(b"\1" + frame[1:]) == 0
+
+
+def test_a_strip_that_is_no_zstd_frame_never_reaches_the_gpu():
+    file = bytearray(encode(pixels_of(1, "uint8"), compress="zstd"))
+    offset, length = strip_of(bytes(file))
+    file[offset : offset + length] = bytes(length)  # as a download that was cut short leaves it
+    with pytest.raises(RuntimeError, match="has damaged ZSTD data"):
+        emulate_decode([file], bands=[0], shape=(1, 37, 53), dtype="uint8")
 
 
 @pytest.mark.parametrize("byte", [0, 1])

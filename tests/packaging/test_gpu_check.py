@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from kernels.cases import CASES
+from waiting import until
 
 from benchmarks import gpu_check, gpu_tools
 
@@ -13,8 +14,8 @@ from benchmarks import gpu_check, gpu_tools
 def run(tmp_path):
     log = tmp_path / "gpu-check.log"
 
-    def run(code, name="x", *words, tool=""):
-        return gpu_check._run(name, gpu_check.Step([sys.executable, "-c", code, *words], tool=tool), {}, log)
+    def run(code, name="x", *words, **settings):
+        return gpu_check._run(name, gpu_check.Step([sys.executable, "-c", code, *words], **settings), {}, log)
 
     return run, log
 
@@ -32,9 +33,39 @@ def test_ends_are_told_apart_and_logged(run, capsys):
     assert "-- tests: skipped in" in capsys.readouterr().out
 
 
-def test_a_step_that_hangs_is_stopped(run, monkeypatch):
-    monkeypatch.setattr(gpu_check, "LIMIT_S", 0.5)
-    assert run[0]("import time; time.sleep(60)") == "stopped after 0.5 s"
+def test_a_tool_that_watched_nothing_has_not_passed(run, capsys):
+    ends, _ = run
+    proof = gpu_tools.NOTHING_FOUND
+    assert ends("print('== ERROR SUMMARY: 0 errors')", proof=proof) == "passed"
+    assert ends("print('== RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)')", proof=proof) == "passed"
+    capsys.readouterr()
+    assert ends("print('== RACECHECK SUMMARY: 12 hazards displayed (0 errors, 12 warnings)')", proof=proof) == "failed"
+    assert ends("print('No attachable process found')", proof=proof) == "failed"
+    assert "expected 'SUMMARY: 0 ' in the output, got none" in capsys.readouterr().out
+
+
+def test_a_refusal_is_found_where_the_tool_writes_it(run, tmp_path, capsys):
+    report = tmp_path / "counters.csv"
+    code = f"open({str(report)!r}, 'w').write('==ERROR== ERR_NVGPUCTRPERM'); raise SystemExit(1)"
+    assert run[0](code, tool="ncu", report=report) == "skipped"
+    assert "ERR_NVGPUCTRPERM" in capsys.readouterr().out
+
+
+def test_a_step_that_hangs_is_stopped_with_all_that_it_started(run, tmp_path, monkeypatch):
+    started = tmp_path / "child"
+    sleep = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
+    monkeypatch.setattr(gpu_check, "LIMIT_S", 2)
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}, {str(started)!r}])"
+    assert run[0](code) == "stopped after 2 s"
+    until(lambda: not is_running(int(started.read_text())))
+
+
+def is_running(process):
+    """Whether a process works; one that has ended stays in the table until its parent, now init, asks."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_what_needs_a_missing_package_is_left_out(monkeypatch):

@@ -1,6 +1,5 @@
 """``seco profile loader``; nothing here looks at how long anything takes."""
 
-import importlib.util
 import json
 
 import pytest
@@ -10,6 +9,7 @@ pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("rich", reason="rich is not installed")
 from seco.cli.main import main
 
+from benchmarks.installed import is_installed
 from seco.profiling.gpu import sum_stages
 from seco.profiling.loader import ADVICE, STAGES, _bottleneck
 
@@ -25,7 +25,7 @@ def run(*words, code=0):
     return result
 
 
-LOADERS = ["native"] + ["dali"] * (importlib.util.find_spec("nvidia.dali") is not None)
+LOADERS = ["native"] + ["dali"] * is_installed("nvidia.dali")
 
 
 @pytest.mark.parametrize("loader", LOADERS)
