@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from benchmarks import decode_cuda, gdal_api
 from benchmarks.installed import is_installed
 from benchmarks.patches import patch_store
-from benchmarks.record import Record, cores, make_record, time_in_turns
+from benchmarks.record import Record, make_record, time_in_turns
 from seco import _core
 from seco.bands import select_bands
 from seco.data.store import Store
+from seco.device import cores
 from seco.errors import ConfigError
 from seco.ops.geotiff import decode_geotiff
 

@@ -3,7 +3,6 @@
 The batch is that of a training step: 256 locations and three dates. Pixels are compared before anything is timed.
 """
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.record import Record, make_record, time_runs
+from seco.device import cores
 from seco.ops.geotiff import decode_geotiff
 
 _AHEAD = 2  # batches in the making, as in training
@@ -28,7 +28,7 @@ def measure(cases: Mapping[str, tuple[list[Path], list[int]]], *, origin: str, q
 
 def _measure(name: str, files: list[Path], bands: list[int], *, case: str, origin: str, quick: bool) -> Iterator[Record]:
     """One record if the decoder reads ``files``; the batch goes through it again and again."""
-    threads, runs, batch = os.cpu_count() or 1, 3 if quick else 21, 8 if quick else 768
+    threads, runs, batch = cores(), 3 if quick else 21, 8 if quick else 768
     encoded = [np.fromfile(files[i % len(files)], np.uint8) for i in range(batch)]
     expected = decode_geotiff(files, bands=bands)
     try:

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.record import PEAK_MB, Record, cores, make_record, report_of, time_in_turns
+from benchmarks.record import PEAK_MB, Record, make_record, report_of, time_in_turns
+from seco.device import cores
 from seco.evaluate.datasets import ClassFolder
 from seco.evaluate.encoders import untrained
 from seco.evaluate.features import extract_features

@@ -119,19 +119,8 @@ def _steps(records: Path) -> dict[str, Step]:
     def benchmark(name: str, *words: str, out: str = "") -> list[str]:
         return [*python, "benchmarks", name, "--device", "cuda", "--out", str(records / f"{out or name}.json"), *words]
 
-    make_store = [
-        "collect",
-        "--source",
-        "synthetic",
-        "--out",
-        str(LOOSE),
-        "--locations",
-        "512",
-        "--seed",
-        "0",
-        "--dates",
-        "4",
-    ]
+    synthetic = ["--source", "synthetic", "--locations", "512", "--seed", "0", "--dates", "4"]
+    make_store = ["collect", *synthetic, "--out", str(LOOSE)]
     pack = ["pack", str(LOOSE), "--out", str(STORE)]
     profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}

@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.loader import drain
-from benchmarks.record import Record, cores, make_record, on_cores, time_runs
+from benchmarks.record import Record, make_record, on_cores, time_runs
 from seco.bands import RGB, SENTINEL2_L1C
 from seco.collect.synthetic.source import Request, collect
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import Store, open_store
 from seco.data.writer import StoreWriter
+from seco.device import cores
 from seco.errors import ConfigError
 from seco.ops.recipe import RECIPES
 
@@ -97,7 +98,7 @@ def _l1c_store(folder: Path, size: int, locations: int) -> Store:
     """Synthetic patches of 13 bands at three dates. The synthetic sensor is L2A's, so that B10 repeats B09."""
     plain = folder / "l2a"
     request = Request(locations=locations, seed=0, patch_size=size, dates=3, cloud_percent=100.0)
-    collect(request, plain, workers=os.cpu_count() or 1, progress=lambda _: None)
+    collect(request, plain, workers=cores(), progress=lambda _: None)
     source = open_store(plain)
     index = source.read_index(["location_id", "time"]).to_pylist()
     settings = {"quantification": 1e4, "offset": 0.0, "product_level": "L1C", "sensor": "Sentinel-2", "seed": 0}

@@ -18,13 +18,14 @@ from PIL import Image
 from torchvision import transforms as t
 
 from benchmarks.patches import patch_store
-from benchmarks.record import Record, cores, make_record, on_cores, time_in_turns
+from benchmarks.record import Record, make_record, on_cores, time_in_turns
 from benchmarks.view_peers import colour_and_flip, torchvision_crop
 from seco.bands import RGB
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.packing import pack_store
 from seco.data.store import Store, open_store
+from seco.device import cores
 from seco.errors import ConfigError
 from seco.ops.geotiff import decode_geotiff
 from seco.ops.random import sample_view_params

@@ -9,6 +9,7 @@ from pathlib import Path
 from seco.collect.synthetic.source import Request, collect
 from seco.data.dated import import_dated
 from seco.data.store import Store, open_store
+from seco.device import cores
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = "boadella_s2"  # dated Sentinel-2 L2A rasters of 12 bands
@@ -30,5 +31,5 @@ def patch_store(*, quick: bool) -> Iterator[tuple[Store, str]]:
             yield open_store(out), "Sentinel-2"
             return
         request = Request(locations=4 if quick else 64, seed=0, patch_size=32 if quick else 264, dates=4)
-        collect(request, out, workers=os.cpu_count() or 1, progress=lambda _: None)
+        collect(request, out, workers=cores(), progress=lambda _: None)
         yield open_store(out), "synthetic"

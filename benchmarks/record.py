@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from seco.device import cores
 from seco.environment import package_versions
 
 Record = dict[str, Any]
@@ -56,11 +57,6 @@ def report_of(script: str, *words: object) -> dict[str, Any]:
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     report: dict[str, Any] = json.loads(done.stdout)
     return report
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def on_cores(count: int, work: Callable[[], object]) -> Callable[[], object]:

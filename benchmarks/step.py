@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from benchmarks.record import Record, make_record, time_in_turns, time_runs
 from seco import _core
 from seco.bands import select_bands
+from seco.data.loader import loader_class
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
 from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
@@ -27,7 +28,6 @@ from seco.ops.recipe import RECIPES
 from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
 from seco.pretrain.step import train_step
 from seco.profiling.clock import Mark, seconds_of_parts
-from seco.profiling.loader import loader_kind
 
 PATCH = 264
 _STEPS_PER_EPOCH = 1000
@@ -210,7 +210,7 @@ def _end_to_end(work: Work, data: Path, loader_name: str) -> Callable[..., None]
     """A step with views of a loader, from patches in the page cache on."""
     store = open_store(data)
     bands = select_bands(store.band_names, "rgb")
-    loader = loader_kind(loader_name)[0](
+    loader = loader_class(loader_name)(
         store,
         recipe=RECIPES["seco"],
         normalization=Normalization.from_store(store, bands),

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from benchmarks import view_peers
-from benchmarks.record import Record, cores, make_record, on_cores, time_in_turns, time_runs
+from benchmarks.record import Record, make_record, on_cores, time_in_turns, time_runs
 from benchmarks.view_peers import SIZE
+from seco.device import cores
 from seco.ops.augment import augment_views
 from seco.ops.augment_torch import augment_views_op, coefficients_tensor, params_tensor, view_extremes
 from seco.ops.random import sample_view_params

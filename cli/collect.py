@@ -1,6 +1,5 @@
 """``seco collect``: make or fetch a patch store."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -122,6 +121,7 @@ def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: in
     import numpy as np
 
     from seco.collect.synthetic.source import Request, collect
+    from seco.device import cores
 
     until: datetime = options["until"]
     request = Request(
@@ -132,10 +132,9 @@ def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: in
         until=np.datetime64(until.date()),
         cloud_percent=options["cloud"],
     )
-    cpus = len(os.sched_getaffinity(0))
     try:
         with report_progress(locations) as progress:
-            collect(request, out, workers=workers or min(cpus, locations), progress=progress)
+            collect(request, out, workers=workers or min(cores(), locations), progress=progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "A synthetic store is made whole or not at all: run the same command again to begin anew."

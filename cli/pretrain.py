@@ -58,6 +58,7 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
+    from seco.pretrain.checkpoint import find_checkpoint
     from seco.pretrain.config import resolve_config
     from seco.pretrain.loop import pretrain
 
@@ -73,7 +74,7 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
             _draw_curves(out)
         if config.profile:
             _show_profile(out)
-        click.echo(out / "checkpoints" / "last.pt")
+        click.echo(find_checkpoint(out))
 
 
 def _draw_curves(run: Path) -> None:

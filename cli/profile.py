@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def loader_command(
     from seco.bands import select_bands
     from seco.data.normalization import Normalization
     from seco.data.store import open_store
-    from seco.device import resolve_device
+    from seco.device import cores, resolve_device
     from seco.ops.recipe import find_recipe
     from seco.profiling.loader import profile_loader
 
@@ -68,7 +67,7 @@ def loader_command(
         "size": size,
         "seconds": seconds,
     }
-    counts = threads or tuple(sorted({1, len(os.sched_getaffinity(0))}))
+    counts = threads or tuple(sorted({1, cores()}))
     runs = list(itertools.product(loader, batch_size, counts))
     profiles = [
         profile_loader(store, loader=kind, batch_size=batch, threads=number, **common)

@@ -42,6 +42,9 @@ SENTINEL2_L1C: tuple[Band, ...] = (
 # Level 2A has no B10: the cirrus band sees no ground.
 SENTINEL2_L2A: tuple[Band, ...] = tuple(band for band in SENTINEL2_L1C if band.name != "B10")
 
+LEVELS = {"L2A": SENTINEL2_L2A, "L1C": SENTINEL2_L1C}  # bands by processing level
+BANDS_BY_COUNT = {len(bands): bands for bands in LEVELS.values()}
+
 RGB = ("B04", "B03", "B02")
 
 

@@ -67,31 +67,11 @@ def run_demo(out: Path) -> dict[str, Any]:
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     store, run = out / "store", out / "run"
-    _seco(
-        "collect",
-        "--source",
-        "synthetic",
-        "--out",
-        store,
-        "--locations",
-        LOCATIONS,
-        "--seed",
-        SEED,
-        "--patch-size",
-        64,
-    )
+    synthetic = ("--source", "synthetic", "--locations", LOCATIONS, "--seed", SEED, "--patch-size", 64)
+    _seco("collect", *synthetic, "--out", store)
     _seco("inspect", store, "--figures", out)
-    _seco(
-        "pretrain",
-        "--data",
-        store,
-        "--out",
-        run,
-        "--seed",
-        SEED,
-        "--batch-negatives",
-        *[word for pair in TRAINING.items() for word in pair],
-    )
+    training = [word for pair in TRAINING.items() for word in pair]
+    _seco("pretrain", "--data", store, "--out", run, "--seed", SEED, "--batch-negatives", *training)
     trained = _evaluate(store, out, "trained", ["--checkpoint", run])
     untrained = _evaluate(store, out, "untrained", ["--random", BACKBONE, "--size", TRAINING["--size"]])
     metrics = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

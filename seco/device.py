@@ -1,4 +1,6 @@
-"""Which device does the work."""
+"""Which device does the work, and with how many cores."""
+
+import os
 
 from seco.errors import DeviceError
 
@@ -15,3 +17,9 @@ def resolve_device(name: str) -> str:
     if name == "cuda" and not there:
         raise DeviceError("device: expected an NVIDIA GPU, got none that torch can use; `seco doctor` says why")
     return ("cuda" if there else "cpu") if name == "auto" else name
+
+
+def cores() -> int:
+    """Cores that this process may use: a scheduler, or a container, may leave it few of the machine's."""
+    affinity = getattr(os, "sched_getaffinity", None)  # of Linux only
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

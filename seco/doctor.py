@@ -1,6 +1,5 @@
 """What seco finds on this machine, and what each thing that is missing costs."""
 
-import os
 import platform
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from seco import __version__, _core
+from seco.device import cores
 from seco.environment import package_versions
 
 # distribution -> (what is not possible without it, what to install)
@@ -69,7 +69,7 @@ def diagnose() -> dict[str, Any]:
         Missing(
             f"codec {name}",
             "such GeoTIFFs are read through GDAL, several times slower",
-            "rebuild seco with the codec's sources at hand: see CONTRIBUTING.md",
+            "rebuild seco with the codec's sources at hand: see docs/decisions/0002-codecs-from-source-archives.md",
         )
         for name in CODECS
         if name not in codecs
@@ -226,9 +226,8 @@ def _cpu() -> dict[str, Any]:
     model = re.search(r"^model name\s*:\s*(.+)$", text, flags=re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", text, flags=re.MULTILINE)
     words = set(flags[1].split()) if flags else set()
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         "model": model[1] if model else platform.machine(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": cores(),
         "simd": [name for name in _SIMD if name in words],
     }

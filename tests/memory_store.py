@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import BandStatistics
 
 LOCATIONS, DATES, SIDE = 24, 4, 40
@@ -22,7 +23,7 @@ class MemoryStore:
         self.locations["first_row"], self.locations["num_dates"] = np.arange(LOCATIONS) * DATES, DATES
         self.times = np.zeros(LOCATIONS * DATES, "datetime64[s]")
         self.statistics = dict.fromkeys(self.band_names, BandStatistics(mean=2000, std=1150, q02=80, q98=3920))
-        self.description = SimpleNamespace(quantification=10_000.0, offset=0.0)
+        self.description = SimpleNamespace(reflectance=SENTINEL2)
 
     def __len__(self):
         return LOCATIONS

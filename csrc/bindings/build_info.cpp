@@ -10,13 +10,9 @@
 namespace seco::bindings {
 namespace {
 
-// Read, decompress, unpredict, views in nanoseconds; bytes read, bytes decoded; files decoded again.
 std::vector<int64_t> totals() {
-    const StageTotals& all = stage_totals();
-    std::vector<int64_t> out(all.nanoseconds.begin(), all.nanoseconds.end());
-    out.push_back(all.bytes_read);
-    out.push_back(all.bytes_decoded);
-    out.push_back(all.files_decoded_again);
+    std::vector<int64_t> out(kTotals);
+    copy_totals(out.data());
     return out;
 }
 

@@ -22,6 +22,17 @@ inline StageTotals& stage_totals() {
     return totals;
 }
 
+// Read, decompress, unpredict, views in nanoseconds; bytes read, bytes decoded; files decoded again.
+constexpr int kTotals = kStages + 3;
+
+inline void copy_totals(int64_t* out) {
+    const StageTotals& all = stage_totals();
+    for (const auto& total : all.nanoseconds) *out++ = total;
+    *out++ = all.bytes_read;
+    *out++ = all.bytes_decoded;
+    *out++ = all.files_decoded_again;
+}
+
 // Counts the time until its end.
 class StageTimer {
   public:

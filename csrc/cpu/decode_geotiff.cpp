@@ -56,11 +56,9 @@ void decompress_block(const Image& image, const geotiff::Block& block, const Win
                       uint8_t* out, size_t room) {
     const StageTimer timer(Stage::kDecompress);
     const uint8_t* data = window.data + (block.offset - window.begin);
-    const size_t written = decompress(image.compression, data, block.bytes, out, room);
+    const size_t needed = static_cast<size_t>(tile.rows * tile.row_bytes);
+    const size_t written = decompress(image.compression, data, block.bytes, out, room, needed);
     stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(written), std::memory_order_relaxed);
-    if (written < static_cast<size_t>(tile.rows * tile.row_bytes))
-        throw GeoTiffError("has a block of " + std::to_string(written) + " bytes where " +
-                           std::to_string(tile.rows * tile.row_bytes) + " are needed");
 }
 
 // Bands of a block that holds `samples_of(image)` to the planes at `out`, row by row, while a row is in the

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <memory>
+#include <string>
 
 #include "common/error.hpp"
 #ifdef SECO_WITH_DEFLATE
@@ -118,10 +119,7 @@ size_t unzstd(const uint8_t* in, size_t size, uint8_t* out, size_t room) {
 }
 #endif
 
-}  // namespace
-
-size_t decompress(geotiff::Compression compression, const uint8_t* in, size_t size, uint8_t* out,
-                  size_t room) {
+size_t decode(geotiff::Compression compression, const uint8_t* in, size_t size, uint8_t* out, size_t room) {
     switch (compression) {
         case geotiff::Compression::kNone: {
             const size_t written = size < room ? size : room;
@@ -143,6 +141,17 @@ size_t decompress(geotiff::Compression compression, const uint8_t* in, size_t si
         default:
             throw GeoTiffError("uses a codec that is not in this build");
     }
+}
+
+}  // namespace
+
+size_t decompress(geotiff::Compression compression, const uint8_t* in, size_t size, uint8_t* out, size_t room,
+                  size_t needed) {
+    const size_t written = decode(compression, in, size, out, room);
+    if (written < needed)
+        throw GeoTiffError("has a block of " + std::to_string(written) + " bytes where " +
+                           std::to_string(needed) + " are needed");
+    return written;
 }
 
 }  // namespace seco::cpu

@@ -1,6 +1,5 @@
 """Fills a store from a source of scenes: many requests at once, and nothing lost when it is interrupted."""
 
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from seco.collect.locations import Location, location_id
 from seco.collect.settings import Settings
 from seco.collect.source import Scene, SceneSource
 from seco.collect.workers import Workers
+from seco.device import cores
 from seco.errors import RunError, SourceError
 
 HOPELESS = 20  # locations without clear scenes, and no fewer than those with: the settings ask too much
@@ -128,7 +128,7 @@ class Collector:
             RunError: If hardly any place will do.
         """
         # A few threads more than requests: while some write patches, the line stays busy.
-        self._workers: Workers[_Outcome] = Workers(self._gate.most + (os.cpu_count() or 1))
+        self._workers: Workers[_Outcome] = Workers(self._gate.most + cores())
         try:
             while self._feed():
                 self._note(self._workers.result())

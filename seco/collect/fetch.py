@@ -12,7 +12,7 @@ from seco.collect.choose import Rejected, choose_scenes
 from seco.collect.gate import RequestGate
 from seco.collect.locations import Location
 from seco.collect.source import Scene, SceneSource, Window
-from seco.data.geotiff_writer import NODATA
+from seco.data.reflectance import NODATA
 from seco.data.statistics import count_numbers
 from seco.data.writer import Row, write_patch
 from seco.errors import SceneError, SourceError

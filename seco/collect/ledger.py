@@ -1,6 +1,5 @@
 """The books of a collection: what is in its folder, and how that becomes a store."""
 
-import io
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +13,8 @@ from seco.collect.gate import RequestGate
 from seco.collect.journal import JOURNAL_FILE, Journal
 from seco.collect.settings import Settings, claim_folder
 from seco.collect.source import Scene, SceneSource
-from seco.data.atomic import write_atomic
+from seco.data.atomic import write_atomic, write_parquet
 from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
-from seco.data.geotiff_writer import NODATA
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.writer import commit_store, make_index
 
@@ -86,12 +84,12 @@ class Ledger:
             offset=0.0,
             patch_size=settings.patch_size,
             resolution_m=finest_m(source.bands),
-            statistics=self._histogram.by_band(source.bands),
+            statistics=self._histogram.by_band([band.name for band in source.bands]),
             seed=settings.seed,
             source=f"{settings.source}, {settings.collection}",
             licence=source.licence,
         )
-        write_atomic(self.folder / REJECTED_FILE, _encode_rejected(self.journal.rejected()))
+        write_parquet(self.folder / REJECTED_FILE, _table_of_rejected(self.journal.rejected()))
         write_atomic(self.folder / HISTOGRAM_FILE, self._histogram.to_bytes())
         commit_store(self.folder, description, make_index(self.journal.rows()), {})
         self.finished = True
@@ -117,7 +115,7 @@ class Ledger:
                 shutil.rmtree(folder)
 
     def _restore_histogram(self) -> DigitalNumberHistogram:
-        histogram = DigitalNumberHistogram(len(self._source.bands), np.dtype(np.uint16), nodata=NODATA)
+        histogram = DigitalNumberHistogram(len(self._source.bands), np.dtype(np.uint16))
         content, uncounted = self.journal.histogram()
         if content is not None:
             histogram.add_bytes(content)
@@ -125,17 +123,14 @@ class Ledger:
         return histogram
 
 
-def _encode_rejected(records: Sequence[tuple[Any, ...]]) -> bytes:
+def _table_of_rejected(records: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a pyarrow Table
     import pyarrow
-    import pyarrow.parquet
 
     names = ("location_id", "attempt", "longitude", "latitude", "reason")
     types = (pyarrow.string(), pyarrow.int32(), pyarrow.float64(), pyarrow.float64(), pyarrow.string())
     columns = list(zip(*records, strict=True)) or [()] * len(names)
     arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(pyarrow.table(arrays, names), buffer, compression="zstd")
-    return buffer.getvalue()
+    return pyarrow.table(arrays, names)
 
 
 def _is_there(file: Path, size: int) -> bool:

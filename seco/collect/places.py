@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from seco.collect.choose import PlaceRejected
 from seco.collect.geography import land
-from seco.collect.locations import Location, draw_location, location_id, place_patch
+from seco.collect.locations import Location, location_id, place_patch
 from seco.collect.overlap import find_overlaps, reach_m
 from seco.collect.sampling import Distribution, digest
 from seco.collect.stream import Array, Stream
@@ -84,20 +84,3 @@ class GivenPlaces:
         """The place of a location, from 0, whatever the seed and the attempt."""
         longitude, latitude = self._points[number].tolist()
         return place_patch(location_id(number), longitude, latitude, self._patch_size)
-
-
-class LandRectangles:
-    """Rough rectangles of land, each degree of latitude and longitude alike: for tests, whose catalogues lie there.
-
-    Args:
-        patch_size: Height and width of a patch, px of 10 m.
-    """
-
-    name = "rectangles of land"
-
-    def __init__(self, patch_size: int) -> None:
-        self._patch_size = patch_size
-
-    def candidate(self, seed: int, number: int, attempt: int) -> Location:
-        """The place of an attempt at a location, both from 0."""
-        return draw_location(Stream(seed, number, PLACES + attempt), number, self._patch_size)

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band
+from seco.bands import LEVELS, Band
 from seco.collect.locations import Location
 from seco.collect.source import Scene, Window
 from seco.collect.window import read_window
-from seco.data.geotiff_writer import NODATA
-from seco.data.reflectance import without_offset
+from seco.data.reflectance import NODATA, without_offset
 
-BANDS: Mapping[str, tuple[Band, ...]] = {"L2A": SENTINEL2_L2A, "L1C": SENTINEL2_L1C}  # by product level
 QUANTIFICATION = 10_000.0  # digital numbers per unit reflectance
 # Scene classification: cloud shadow, cloud of medium and high probability, thin cirrus. Shadows too, as Cloud Score+ has
 # them. Source: ESA, Sentinel-2 L2A Algorithm Theoretical Basis Document, table of SCL classes.
@@ -49,7 +47,7 @@ class RasterSource:
     def __init__(self, patch_size: int, product_level: str, bands: tuple[Band, ...] | None = None) -> None:
         self._patch_size = patch_size
         self.product_level = product_level
-        self.bands = bands or BANDS[product_level]
+        self.bands = bands or LEVELS[product_level]
 
     def cloud_fractions(self, location: Location, scenes: Sequence[Scene]) -> list[float]:
         """From the scene classification, of the pixels that have one; NaN where a scene has none."""

@@ -10,7 +10,7 @@ import seco
 from seco.collect.dates import Calendar
 from seco.data.atomic import write_atomic
 from seco.data.description import SETTINGS_FILE, read_settings
-from seco.data.writer import check_new_folder
+from seco.data.writer import make_new_folder
 from seco.errors import ConfigError, StoreError
 
 # First acquisitions: Sentinel-2A's, and the first that ESA processed to level 2A as a product.
@@ -97,11 +97,7 @@ def claim_folder(path: Path, settings: Settings) -> None:
     if not written:
         if path.is_dir():
             (path / f".{SETTINGS_FILE}.part").unlink(missing_ok=True)  # of a program that was killed at once
-        check_new_folder(path)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{path}: expected a folder that can be made, got {error.strerror}; choose another") from error
+        make_new_folder(path)
         content = {"tool_version": f"seco {seco.__version__}"} | asdict(settings)
         write_atomic(file, (json.dumps(content, indent=2) + "\n").encode())
         return

@@ -1,15 +1,26 @@
 """Files that are there whole or not at all."""
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` as :func:`atomic_path` says."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_parquet(path: Path, table: Any) -> None:  # noqa: ANN401 - a pyarrow Table
+    """Write a table as :func:`atomic_path` says."""
+    import pyarrow.parquet
+
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(table, buffer, compression="zstd")
+    write_atomic(path, buffer.getvalue())
 
 
 @contextmanager
@@ -31,13 +42,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
-def sync_directory(path: Path) -> None:
-    """Force the names in a directory to disk, so that a rename survives a power cut."""
-    sync(path)
-
-
 def sync(path: Path) -> None:
-    """Force a file, or the names in a directory, to disk."""
+    """Force a file, or the names in a directory, to disk, so that a rename survives a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

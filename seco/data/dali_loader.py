@@ -15,6 +15,7 @@ from seco.data.loader import Batch, Loader, _Made
 from seco.errors import ConfigError, StoreError
 from seco.ops.geotiff import FileSlice
 from seco.ops.random import VIEW_DTYPE
+from seco.ops.recipe import is_rgb
 
 _AHEAD = 2  # batches that DALI has in the making
 
@@ -38,7 +39,7 @@ class DaliLoader(Loader):
             raise ConfigError("loader: expected no verify for DALI, got it; take --loader native")
         if self.table is not None:
             raise ConfigError("loader: expected no table of digital numbers for DALI, got one; take --loader native")
-        if not hasattr(self.store, "sources_of_rows") or not self.store.has_checksums:
+        if not self.store.has_checksums:
             raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
         self.inputs: deque[list[Any]] = deque()
         self._pipeline = _build(self)
@@ -147,7 +148,7 @@ def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
             offset=n.offset,
             mean=n.mean,
             inverse_std=np.reciprocal(np.array(n.std, np.float32)).tolist(),
-            rgb=len(n.bands) == 3,
+            rgb=is_rgb(n.bands),
             dtype=loader.dtype,
             device="gpu" if on_gpu else "cpu",
         )

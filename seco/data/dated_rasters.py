@@ -16,7 +16,7 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
-from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name
+from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name
 from seco.data.reflectance import Reflectance
 from seco.errors import DataError
 
@@ -265,13 +265,12 @@ def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  
     if names is None:
         if ColorInterp.alpha in raster.colorinterp:
             raise DataError(f"{raster.name}: expected bands of Sentinel-2, got an alpha channel; make it the file's mask")
-        by_count = {len(bands): bands for bands in (SENTINEL2_L2A, SENTINEL2_L1C)}
-        if raster.count not in by_count:
+        if raster.count not in BANDS_BY_COUNT:
             raise DataError(
                 f"bands: expected descriptions, or the 12 or 13 bands of Sentinel-2, got {raster.count} "
                 "without descriptions; name them with --bands"
             )
-        return by_count[raster.count]
+        return BANDS_BY_COUNT[raster.count]
     known = {band.name: band for band in SENTINEL2_L1C}
     unknown = [name for name in names if canonical_name(name) not in known]
     if unknown or len(names) != raster.count:

@@ -9,6 +9,7 @@ import numpy as np
 
 import seco
 from seco.bands import Band
+from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
 from seco.errors import StoreError
 
@@ -56,6 +57,11 @@ class StoreDescription:
     seed: int | None
     source: str
     licence: str
+
+    @property
+    def reflectance(self) -> Reflectance:
+        """What the digital numbers mean."""
+        return Reflectance(self.quantification, self.offset)
 
     def to_json(self) -> str:
         """Text of ``dataset.json``."""

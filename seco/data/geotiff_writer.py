@@ -9,9 +9,9 @@ from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
 from rasterio.transform import Affine
 
+from seco.data.reflectance import NODATA
 from seco.errors import DataError
 
-NODATA = 0
 # One strip a band: a reader that wants three bands of twelve inflates exactly three strips,
 # and the horizontal predictor pays best over long strips (docs of the store format have the numbers).
 PROFILE = {

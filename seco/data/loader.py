@@ -1,7 +1,6 @@
 """Turns a store into batches of views, ahead of the model, in an order that is a pure function of the seed."""
 
 import itertools
-import os
 import threading
 import time
 from collections import deque
@@ -18,10 +17,11 @@ from numpy.typing import NDArray
 from seco import _core
 from seco.data.normalization import Normalization
 from seco.data.store import Store
-from seco.errors import DataError, DeviceError, StoreError
+from seco.device import cores
+from seco.errors import ConfigError, DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import permutation, sample_view_params, substitute
-from seco.ops.recipe import ViewRecipe
+from seco.ops.recipe import ViewRecipe, is_rgb
 
 _ATTEMPTS = 100  # to find another location in place of one that cannot be read
 _LISTED = 3  # bad patches that an error names
@@ -103,7 +103,7 @@ class Loader:
     ) -> None:
         self.store, self.recipe, self.normalization = store, recipe, normalization
         self.size, self.batch_size, self.seed = size, batch_size, seed
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or cores()
         self.rank, self.world_size = rank, world_size
         self.max_bad_fraction, self.verify, self.table = max_bad_fraction, verify, table
         self.device, self.dtype = torch.device(device), dtype
@@ -182,7 +182,7 @@ class Loader:
 
     def _augment(self, pixels: torch.Tensor, params: NDArray[np.void]) -> torch.Tensor:
         n = self.normalization
-        settings = {"scale": n.scale, "offset": n.offset, "mean": n.mean, "std": n.std}
+        settings = {"scale": n.scale, "offset": n.offset, "mean": n.mean, "std": n.std, "rgb": is_rgb(n.bands)}
         views = augment_views(pixels, params, size=self.size, dtype=self.dtype, threads=self.threads, **settings)  # type: ignore[arg-type]
         return torch.as_tensor(views)
 
@@ -296,3 +296,18 @@ class Loader:
                 f"{self.store.path}: expected at most {self.max_bad_fraction:.3%} of {total} patches to be unreadable, got "
                 f"{len(known)}: {listed}{more}; mend them or raise --max-bad-fraction"
             )
+
+
+def loader_class(name: str) -> type[Loader]:
+    """The ``native`` loader, or that of ``dali``.
+
+    Raises:
+        ConfigError: If it is neither, or DALI is missing.
+    """
+    if name == "native":
+        return Loader
+    if name != "dali":
+        raise ConfigError(f"loader: expected native or dali, got {name!r}")
+    from seco.data.dali_loader import DaliLoader
+
+    return DaliLoader

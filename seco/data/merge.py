@@ -1,6 +1,5 @@
 """Joins stores of different locations, such as the shards of one collection, into one."""
 
-import io
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from seco.data.atomic import write_atomic
+from seco.data.atomic import write_atomic, write_parquet
 from seco.data.description import (
     HISTOGRAM_FILE,
     INDEX_FILE,
@@ -24,7 +23,6 @@ from seco.data.description import (
     StoreDescription,
     read_settings,
 )
-from seco.data.geotiff_writer import NODATA
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import Store
 from seco.data.writer import check_new_folder, commit_store
@@ -53,7 +51,7 @@ def merge_stores(
     check_new_folder(out)
     description, settings = _common_description(stores), _common_settings(stores)
     _check_locations(stores)
-    histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype), nodata=NODATA)
+    histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype))
     for store in stores:
         _add_histogram(histogram, store)
     try:
@@ -67,7 +65,7 @@ def merge_stores(
             write_atomic(out / SETTINGS_FILE, (json.dumps(settings, indent=2) + "\n").encode())
         _merge_rejected(stores, out)
         write_atomic(out / HISTOGRAM_FILE, histogram.to_bytes())
-        whole = replace(description, statistics=histogram.by_band(description.bands))
+        whole = replace(description, statistics=histogram.by_band([band.name for band in description.bands]))
         commit_store(out, whole, _merge_indices(stores), _merge_labels(stores))
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
@@ -157,6 +155,4 @@ def _merge_rejected(stores: Sequence[Store], out: Path) -> None:
     tables = [pyarrow.parquet.read_table(file) for store in stores if (file := store.path / REJECTED_FILE).is_file()]
     if tables:
         table = pyarrow.concat_tables(tables).sort_by([("location_id", "ascending"), ("attempt", "ascending")])
-        buffer = io.BytesIO()
-        pyarrow.parquet.write_table(table, buffer, compression="zstd")
-        write_atomic(out / REJECTED_FILE, buffer.getvalue())
+        write_parquet(out / REJECTED_FILE, table)

@@ -39,7 +39,7 @@ class Normalization:
         Raises:
             StoreError: If the store lacks a band, or a band is constant.
         """
-        said = Reflectance(store.description.quantification, store.description.offset)
+        said = store.description.reflectance
         return replace(cls.from_statistics(store.statistics, bands, origin=str(store.path)), reflectance=said)
 
     def for_reflectance(self, other: Reflectance) -> "Normalization":

@@ -1,7 +1,6 @@
 """Packs a store into WebDataset tar shards with their offsets in the index."""
 
 import io
-import os
 import shutil
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import IO, Any, Literal
 import pyarrow
 import pyarrow.parquet
 
-from seco.data.atomic import sync_directory, write_atomic
+from seco.data.atomic import atomic_path, sync, write_atomic, write_parquet
 from seco.data.description import (
     DATASET_FILE,
     HISTOGRAM_FILE,
@@ -29,8 +28,8 @@ from seco.data.store import Store
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
-# Takes names of any length; USTAR does not, and DALI does not read PAX headers.
 BESIDE_PATCHES = (LABELS_FILE, HISTOGRAM_FILE, SETTINGS_FILE, REJECTED_FILE, DATASET_FILE)
+# Takes names of any length; USTAR does not, and DALI does not read PAX headers.
 FORMAT: Literal[1] = tarfile.GNU_FORMAT
 
 
@@ -73,9 +72,9 @@ def pack_store(
                 write_atomic(out / name, (store.path / name).read_bytes())
         if (store.path / LABEL_FOLDER).is_dir():
             shutil.copytree(store.path / LABEL_FOLDER, out / LABEL_FOLDER)
-        sync_directory(out)
-        write_atomic(out / INDEX_FILE, _encode(index))
-        sync_directory(out)
+        sync(out)
+        write_parquet(out / INDEX_FILE, index)
+        sync(out)
     except OSError as error:
         shutil.rmtree(out, ignore_errors=True)
         raise StoreError(
@@ -121,13 +120,12 @@ def _shard_lengths(names: Sequence[str], sizes: Sequence[int], shard_size: int) 
 @contextmanager
 def _open_shard(path: Path) -> Iterator[tuple[IO[bytes], tarfile.TarFile]]:
     """A tar under a temporary name; it gets its own once it is whole and on disk."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        with tarfile.open(fileobj=file, mode="w", format=FORMAT) as tar:
-            yield file, tar
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("wb") as file,
+        tarfile.open(fileobj=file, mode="w", format=FORMAT) as tar,
+    ):
+        yield file, tar
 
 
 def _append(file: IO[bytes], tar: tarfile.TarFile, name: str, content: bytes) -> int:
@@ -153,9 +151,3 @@ def _place(store: Store, places: Sequence[tuple[str, int, int]]) -> Any:  # noqa
     for name, values in zip(SHARD_COLUMNS, zip(*places, strict=True), strict=True):
         index = index.append_column(name, pyarrow.array(values))
     return index
-
-
-def _encode(index: Any) -> bytes:  # noqa: ANN401 - a pyarrow Table
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(index, buffer, compression="zstd")
-    return buffer.getvalue()

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NODATA = 0  # digital number
+
 
 @dataclass(frozen=True, slots=True)
 class Reflectance:
@@ -23,10 +25,13 @@ class Reflectance:
         return cls(1 / scale, offset / scale)
 
 
+SENTINEL2 = Reflectance(10_000.0, 0.0)  # products of ESA before processing baseline 04.00, and those brought to them
+
+
 def without_offset(pixels: np.ndarray, offset: float) -> np.ndarray:
     """Digital numbers of any shape as such whose offset is 0, same type; nodata stays 0, and nothing else becomes it."""
     if offset == 0:
         return pixels
     top = np.iinfo(pixels.dtype).max
     moved: np.ndarray = (pixels.astype(np.float64) + offset).clip(1, top).round().astype(pixels.dtype)
-    return np.where(pixels == 0, 0, moved).astype(pixels.dtype)
+    return np.where(pixels == NODATA, NODATA, moved).astype(pixels.dtype)

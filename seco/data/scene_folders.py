@@ -22,8 +22,8 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A, Band, canonical_name, finest_m, product_level
-from seco.data.atomic import write_atomic
+from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, finest_m, product_level
+from seco.data.atomic import write_atomic, write_parquet
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
 from seco.data.spread import spread_evenly
@@ -107,29 +107,24 @@ def is_archive(folder: Path) -> bool:
     return next(_scene_folders(folder), None) is not None
 
 
-def open_scene_folders(folder: Path, archive: Archive | None = None) -> SceneFolders:
-    """Open an archive in place.
+def open_scene_folders(folder: Path) -> SceneFolders:
+    """Open an archive in place: SeCo's of 2021 if the files are uint8, SSL4EO-S12's if they are uint16.
 
     Args:
         folder: Of the locations.
-        archive: Its kind; None: SeCo's of 2021 if the files are uint8, SSL4EO-S12's if they are uint16.
 
     Raises:
-        DataError: If there are no scenes, their files are not of the archive's type, or offsets differ between scenes.
+        DataError: If there are no scenes, or offsets differ between them.
     """
     catalog = _cache_folder(folder)
     if not (catalog / INDEX_FILE).is_file():
         scenes = list_scenes(folder)
         try:
-            _write_catalog(catalog, scenes, describe(folder, scenes, archive))
+            _write_catalog(catalog, scenes, describe(folder, scenes))
         except OSError:  # no home, or a full one
             catalog = Path(tempfile.mkdtemp(prefix="seco-catalog-"))
-            _write_catalog(catalog, scenes, describe(folder, scenes, archive))
+            _write_catalog(catalog, scenes, describe(folder, scenes))
     description = StoreDescription.from_json((catalog / DATASET_FILE).read_text(encoding="utf-8"), origin=str(folder))
-    if archive is not None and description.source != archive.source:
-        raise DataError(
-            f"{folder}: expected {archive.dtype} scenes of {archive.name}, got {description.dtype}; name the other archive"
-        )
     return SceneFolders(folder, description, catalog=catalog)
 
 
@@ -239,9 +234,8 @@ def _bands_and_grid(folder: Path, scenes: Sequence[Scene]) -> tuple[tuple[Band, 
         try:
             if (path / ALL_BANDS).is_file():
                 info = read_info(path / ALL_BANDS)
-                by_count = {len(bands): bands for bands in (SENTINEL2_L2A, SENTINEL2_L1C)}
-                if info.bands in by_count:
-                    return by_count[info.bands], info
+                if info.bands in BANDS_BY_COUNT:
+                    return BANDS_BY_COUNT[info.bands], info
                 continue
             names = {canonical_name(file.stem) for file in path.glob("B*.tif")}
             bands = tuple(band for band in SENTINEL2_L1C if band.name in names)
@@ -252,14 +246,14 @@ def _bands_and_grid(folder: Path, scenes: Sequence[Scene]) -> tuple[tuple[Band, 
 
 
 def _statistics(folder: Path, scenes: Sequence[Scene], description: StoreDescription) -> dict[str, Any]:
-    histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype), nodata=0)
+    histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype))
     side, every = description.patch_size, list(range(len(description.bands)))
     pixels = np.empty((1, len(every), side, side), description.dtype)
     for i in spread_evenly(len(scenes), _SAMPLED_SCENES):
         source = folder / scenes[i].location / scenes[i].name
         if not decode_scenes([source], description, bands=every, threads=None, out=pixels):
             histogram.add(pixels[0])
-    return {band.name: histogram.statistics(i) for i, band in enumerate(description.bands)}
+    return histogram.by_band([band.name for band in description.bands])
 
 
 def _cache_folder(folder: Path) -> Path:
@@ -284,7 +278,5 @@ def _write_catalog(catalog: Path, scenes: Sequence[Scene], description: StoreDes
             "bytes": pyarrow.nulls(len(scenes), pyarrow.int64()),  # a look at every file would take long
         }
     )
-    buffer = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd")
     write_atomic(catalog / DATASET_FILE, description.to_json().encode())
-    write_atomic(catalog / INDEX_FILE, buffer.getvalue().to_pybytes())
+    write_parquet(catalog / INDEX_FILE, table)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from seco.bands import Band
+from seco.data.reflectance import NODATA
 from seco.errors import DataError
 from seco.ops.geotiff import FileSlice, decode_geotiff
 
@@ -50,17 +50,15 @@ def count_patches(histogram: "DigitalNumberHistogram", sources: Sequence[Path | 
 
 
 class DigitalNumberHistogram:
-    """Counts of every digital number of every band: mean, deviation and quantiles follow exactly.
+    """Counts of every digital number of every band: mean, deviation and quantiles follow exactly; nodata do not count.
 
     Args:
         num_bands: Number of bands.
         dtype: Unsigned integer type of the pixels, of at most 16 bits.
-        nodata: Digital number that is not counted.
     """
 
-    def __init__(self, num_bands: int, dtype: np.dtype, *, nodata: int) -> None:
+    def __init__(self, num_bands: int, dtype: np.dtype) -> None:
         self._counts = np.zeros((num_bands, np.iinfo(dtype).max + 1), dtype=np.int64)
-        self._nodata = nodata
 
     def add(self, pixels: np.ndarray) -> None:
         """Count the pixels of one patch, shape ``(bands, height, width)``."""
@@ -89,7 +87,7 @@ class DigitalNumberHistogram:
             DataError: If the band holds nothing but nodata.
         """
         counts = self._counts[band].copy()
-        counts[self._nodata] = 0
+        counts[NODATA] = 0
         total = int(counts.sum())
         if total == 0:
             raise DataError(f"pixels: expected data in band {band + 1}, got only nodata; drop the band")
@@ -100,10 +98,10 @@ class DigitalNumberHistogram:
         q02, q98 = (float(np.searchsorted(cumulative, share * total)) for share in (0.02, 0.98))
         return BandStatistics(mean=mean, std=float(np.sqrt(variance)), q02=q02, q98=q98)
 
-    def by_band(self, bands: Sequence[Band]) -> dict[str, BandStatistics]:
-        """Statistics of every band, by name.
+    def by_band(self, names: Sequence[str]) -> dict[str, BandStatistics]:
+        """Statistics of every band, by their ``names``.
 
         Raises:
             DataError: As :meth:`statistics`.
         """
-        return {band.name: self.statistics(i) for i, band in enumerate(bands)}
+        return {name: self.statistics(i) for i, name in enumerate(names)}

@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 
 from seco.bands import Band, finest_m
-from seco.data.atomic import sync_directory, write_atomic
+from seco.data.atomic import sync, write_atomic, write_parquet
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
-from seco.data.geotiff_writer import NODATA, encode_geotiff
+from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
 from seco.errors import ConfigError, DataError, StoreError
 
@@ -78,11 +78,11 @@ class StoreWriter:
             "licence": licence,
             "resolution_m": finest_m(bands) if resolution_m is None else resolution_m,
         }
-        self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype, nodata=NODATA)
+        self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype)
         self._rows: list[Row] = []
         self._keys: set[tuple[str, np.datetime64]] = set()
         self._labels: dict[str, str] = {}
-        _make_folder(self.path)
+        make_new_folder(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -166,7 +166,7 @@ class StoreWriter:
             bands=self._bands,
             dtype=self._dtype.name,
             patch_size=self._patch_size,
-            statistics=self._histogram.by_band(self._bands),
+            statistics=self._histogram.by_band([band.name for band in self._bands]),
             **self._settings,
         )
         commit_store(self.path, description, make_index(self._rows), self._labels)
@@ -253,11 +253,11 @@ def commit_store(folder: Path, description: StoreDescription, index: Any, labels
     buffer = io.BytesIO()
     index.sort_values(["location_id", "time"]).to_parquet(buffer, index=False, compression="zstd")
     if labels:
-        write_atomic(folder / LABELS_FILE, _encode_labels(labels))
+        write_parquet(folder / LABELS_FILE, _label_table(labels))
     write_atomic(folder / DATASET_FILE, description.to_json().encode())
-    sync_directory(folder)
+    sync(folder)
     write_atomic(folder / INDEX_FILE, buffer.getvalue())
-    sync_directory(folder)
+    sync(folder)
 
 
 def check_new_folder(path: Path) -> None:
@@ -285,7 +285,12 @@ def check_quantification(quantification: float) -> None:
         raise ConfigError(f"quantification: expected a positive number, got {quantification}; see the product")
 
 
-def _make_folder(path: Path) -> None:
+def make_new_folder(path: Path) -> None:
+    """Make the folder of a store that is to be written.
+
+    Raises:
+        StoreError: If it is there and not empty, or cannot be made.
+    """
     check_new_folder(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -313,12 +318,8 @@ def _check_position(cloud_fraction: float, longitude: float, latitude: float) ->
         raise DataError(f"longitude, latitude: expected degrees, got {longitude}, {latitude}; transform them to EPSG:4326")
 
 
-def _encode_labels(labels: dict[str, str]) -> bytes:
+def _label_table(labels: dict[str, str]) -> Any:  # noqa: ANN401 - a pyarrow Table
     import pyarrow
-    import pyarrow.parquet
 
     ids = sorted(labels)
-    buffer = io.BytesIO()
-    table = pyarrow.table({"location_id": ids, "label": [labels[name] for name in ids]})
-    pyarrow.parquet.write_table(table, buffer)
-    return buffer.getvalue()
+    return pyarrow.table({"location_id": ids, "label": [labels[name] for name in ids]})

@@ -1,20 +1,18 @@
 """The encoder under test: from a checkpoint, with weights of timm, or untrained."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from seco.bands import RGB, select_bands
 from seco.data.normalization import Normalization
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
 from seco.export.foreign import read_residual_network
-from seco.pretrain.checkpoint import Encoder, load_encoder
+from seco.pretrain.checkpoint import Encoder, load_encoder, weights_fingerprint
 from seco.pretrain.encoder import build_backbone
 from seco.pretrain.recipe2021 import IMAGENET_MEAN, IMAGENET_STD
 
@@ -42,16 +40,6 @@ class Subject:
             "size": self.encoder.size,
             "normalization": self.encoder.normalization.to_dict() | {"source": self.normalization_source},
         }
-
-
-def weights_fingerprint(backbone: nn.Module) -> str:
-    """SHA-256, hexadecimal, of all names, shapes and numbers of a network: one for equal weights in any file."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(backbone.state_dict().items()):
-        values = tensor.detach().cpu().contiguous()
-        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\0".encode())
-        digest.update(values.flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def from_checkpoint(path: Path, images: Images, *, size: int | None = None) -> Subject:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from seco.errors import ConfigError
 from seco.evaluate.datasets import LabelledImages
 from seco.evaluate.features import check_bands, read_batches
 from seco.evaluate.training import (
@@ -21,6 +22,7 @@ from seco.evaluate.training import (
     train,
 )
 from seco.pretrain.checkpoint import Encoder
+from seco.pretrain.encoder import try_input
 
 
 class Classifier(nn.Module):
@@ -60,7 +62,11 @@ def finetune_recipe(
     lr: float | None = None,
     batch_size: int | None = None,
 ) -> Recipe:
-    """The recipe of ``default`` or ``seco2021``, with what is given put in its place."""
+    """The recipe of ``default`` or ``seco2021``, with what is given put in its place.
+
+    Raises:
+        ConfigError: If the default is to train on one image at a time.
+    """
     if protocol == "seco2021":
         rate = 1e-5 if lr is None else lr
         return Recipe(
@@ -72,6 +78,8 @@ def finetune_recipe(
             batch_size=batch_size or (1024 if multi_label else 32),
             dropout=0.2 if multi_label else 0.0,
         )
+    if batch_size == 1:
+        raise ConfigError("batch_size: expected at least 2, for batch norm learns from a batch, got 1; raise it")
     rate = 1e-4 if lr is None else lr
     return Recipe(
         name=protocol,
@@ -116,9 +124,7 @@ def fine_tune(
     check_bands(encoder, images.band_names)
     truth = torch.from_numpy(images.labels).to(device)
     backbone = copy.deepcopy(encoder.backbone).eval().to(device)
-    with torch.inference_mode():
-        one = torch.zeros(1, len(encoder.normalization.bands), encoder.size, encoder.size, device=device)
-        num_features = backbone(one).shape[1]
+    num_features = try_input(backbone, len(encoder.normalization.bands), encoder.size).shape[1]
     with seeded(seed, device) as random:
         model = Classifier(backbone, num_features, len(images.class_names), recipe)
         model = model.to(device).to(memory_format=torch.channels_last).train()

@@ -48,6 +48,8 @@ def bootstrap_intervals(
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     intervals = {}
     for name in drawn[0]:
-        low, high = np.nanquantile([metrics[name] for metrics in drawn], tails)
-        intervals[name] = (float(low), float(high))
+        values = np.array([metrics[name] for metrics in drawn])
+        if not np.isnan(values).all():
+            low, high = np.nanquantile(values, tails)
+            intervals[name] = (float(low), float(high))
     return intervals

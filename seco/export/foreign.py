@@ -10,20 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seco.bands import RGB, SENTINEL2_L1C, SENTINEL2_L2A
+from seco.bands import BANDS_BY_COUNT, RGB
 from seco.data.normalization import Normalization
-from seco.data.reflectance import Reflectance
+from seco.data.reflectance import SENTINEL2, Reflectance
 from seco.errors import ConfigError, DataError
 from seco.pretrain.checkpoint import UNLOADABLE, load_inert, why_unloadable
 from seco.pretrain.encoder import build_backbone
-from seco.pretrain.recipe2021 import IMAGENET_MEAN, IMAGENET_STD, QUANTILES
+from seco.pretrain.recipe2021 import normalization
 
 # Settings that Lightning keeps beside the weights. Objects of these packages become empty ones; any other is refused.
 _HARMLESS = ("argparse.", "pytorch_lightning.", "lightning.", "omegaconf.", "collections.", "pathlib.")
 # torchvision's network as the 2021 code kept it: a Sequential of its children.
 _CHILDREN = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
 _NETWORKS = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
-_BANDS = {3: RGB, 13: tuple(band.name for band in SENTINEL2_L1C), 12: tuple(band.name for band in SENTINEL2_L2A)}
+_BANDS = {3: RGB} | {count: tuple(band.name for band in bands) for count, bands in BANDS_BY_COUNT.items()}
 
 
 class _Inert:
@@ -75,11 +75,13 @@ def read_foreign(file: Path, *, bands: tuple[str, ...] | None = None) -> Foreign
     if len(chosen) != channels:
         raise ConfigError(f"bands: expected {channels} as the network takes, got {len(chosen)}; name them in its order")
     if set(chosen) == set(RGB):
-        return ForeignEncoder(name, weights, _of_2021(chosen), "the 2021 code's quantiles, ImageNet's mean and std")
+        # The archive's 8-bit numbers, 255 times reflectance.
+        stretch = normalization(Reflectance(255.0, 0.0), chosen)
+        return ForeignEncoder(name, weights, stretch, "the 2021 code's quantiles, ImageNet's mean and std")
     zeros, ones = (0.0,) * channels, (1.0,) * channels
-    normalization = Normalization(chosen, (1e-4,) * channels, zeros, zeros, ones, Reflectance(10_000.0, 0.0))
+    reflectance = Normalization(chosen, (1e-4,) * channels, zeros, zeros, ones, SENTINEL2)
     return ForeignEncoder(
-        name, weights, normalization, "reflectance, as torchgeo feeds Sentinel-2 of all bands; over 1 it is cut"
+        name, weights, reflectance, "reflectance, as torchgeo feeds Sentinel-2 of all bands; over 1 it is cut"
     )
 
 
@@ -91,16 +93,6 @@ def read_residual_network(file: Path) -> tuple[str, dict[str, Tensor]]:
     """
     weights = _rename(_tensors(file), file)
     return _recognise(weights, file), weights
-
-
-def _of_2021(bands: tuple[str, ...]) -> Normalization:
-    """The archive's 8-bit numbers, 255 times reflectance, stretched by its quantiles."""
-    means, stds = dict(zip(RGB, IMAGENET_MEAN, strict=True)), dict(zip(RGB, IMAGENET_STD, strict=True))
-    low, high = zip(*(QUANTILES[band] for band in bands), strict=True)
-    scale = tuple(1 / (b - a) for a, b in zip(low, high, strict=True))
-    offset = tuple(-a * k for a, k in zip(low, scale, strict=True))
-    mean, std = tuple(means[band] for band in bands), tuple(stds[band] for band in bands)
-    return Normalization(bands, scale, offset, mean, std, Reflectance(255.0, 0.0))
 
 
 def _tensors(file: Path) -> dict[str, Tensor]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from seco.errors import RunError
 from seco.export.folder import write_folder
 from seco.export.foreign import ForeignEncoder, read_foreign
-from seco.pretrain.checkpoint import LAST, encode_checkpoint
+from seco.pretrain.checkpoint import CHECKPOINTS, ENCODER, LAST, encode_checkpoint
 from seco.pretrain.encoder import build_backbone
+from seco.pretrain.run_directory import CONFIG_FILE
 
 
 def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = None, size: int = 224) -> ForeignEncoder:
@@ -42,9 +43,9 @@ def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = 
     content = {
         "config": settings,
         "normalization": found.normalization.to_dict(),
-        "model": {f"query.backbone.{name}": value for name, value in backbone.state_dict().items()},
+        "model": {f"{ENCODER}{name}": value for name, value in backbone.state_dict().items()},
         "step": 0,
     }
     config = (json.dumps(settings, indent=1) + "\n").encode()
-    write_folder(out, {f"checkpoints/{LAST}": encode_checkpoint(content), "config.json": config})
+    write_folder(out, {f"{CHECKPOINTS}/{LAST}": encode_checkpoint(content), CONFIG_FILE: config})
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 from seco.data.store import open_store
 from seco.errors import DataError, SecoError
+from seco.evaluate.protocol_name import protocol_name
 from seco.export.subject import Subject
 
 LOADING = {
@@ -122,7 +123,8 @@ def _result(file: Path, weights_sha256: str) -> list[str]:
     try:
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         data = Path(result["data"]["path"]).name
-        rows = [f"| {result['protocol']} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
+        protocol = protocol_name(result)
+        rows = [f"| {protocol} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{file}: expected a result of `seco evaluate --json`, got another file: {error}") from error
     _check_weights(file, result.get("encoder"), weights_sha256)

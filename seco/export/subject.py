@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seco.evaluate.encoders import weights_fingerprint
-from seco.pretrain.checkpoint import Encoder, find_checkpoint, load_encoder, read_checkpoint
+from seco.pretrain.checkpoint import Encoder, find_checkpoint, load_encoder, read_checkpoint, weights_fingerprint
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """All views of a batch in one native call."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco import _core
+from seco.device import cores
 from seco.errors import ArrayError
 from seco.ops import recycled
 from seco.ops.random import MAX_BANDS, VIEW_DTYPE
@@ -126,7 +126,7 @@ def views_on_cpu(
         dtype,
         channels_last,
         size,
-        os.cpu_count() or 1 if threads is None else threads,
+        cores() if threads is None else threads,
     )
     return out.transpose(0, 1, 4, 2, 3) if channels_last else out
 

@@ -1,8 +1,9 @@
 """TIFFs outside the fast profile, read by GDAL without its chatter."""
 
 import logging
+import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ from seco.errors import GeoTiffError
 
 if TYPE_CHECKING:
     from seco.ops.geotiff import FileSlice, Source
+
+
+_FILTERS = threading.Lock()  # the filters of warnings are the process's: threads that open files would swap them
 
 
 def read_header(source: "Source", reason: str) -> tuple[int, int, int, str]:
@@ -34,6 +38,15 @@ def read_pixels(source: "Source", reason: str) -> NDArray[Any]:
         _check_size(dataset, source)
         pixels: NDArray[Any] = dataset.read()
         return pixels
+
+
+def open_quietly(open_raster: Callable[..., Any], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - rasterio's
+    """What ``open`` of rasterio, or of a file in memory, gives; no warning that it lies nowhere: who asks finds out."""
+    from rasterio.errors import NotGeoreferencedWarning
+
+    with _FILTERS, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return open_raster(*arguments, **options)
 
 
 def _check_size(dataset: Any, source: "Source") -> None:  # noqa: ANN401 - rasterio publishes no types
@@ -57,25 +70,23 @@ def _open(source: "Source", reason: str) -> Iterator[Any]:
     name = _name(source)
     try:
         import rasterio
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+        from rasterio.errors import RasterioError
         from rasterio.io import MemoryFile
     except ImportError as error:
         raise GeoTiffError(f"{name}: expected rasterio to read it ({reason}), got none; pip install rasterio") from error
     logging.getLogger("rasterio").addHandler(logging.NullHandler())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        try:
-            # As a TIFF and nothing else: a VRT from a stranger names other files and addresses, and GDAL opens them.
-            with rasterio.Env(CPL_DEBUG=False):
-                if isinstance(source, bytes):
-                    with MemoryFile(source) as memory, memory.open(driver="GTiff") as dataset:
-                        yield dataset
-                else:
-                    with rasterio.open(_gdal_name(source), driver="GTiff") as dataset:
-                        yield dataset
-        except RasterioError as error:
-            text = str(error).splitlines()[0]
-            raise GeoTiffError(f"{name}: expected a readable raster ({reason}), got: {text}") from error
+    try:
+        # As a TIFF and nothing else: a VRT from a stranger names other files and addresses, and GDAL opens them.
+        with rasterio.Env(CPL_DEBUG=False):
+            if isinstance(source, bytes):
+                with MemoryFile(source) as memory, open_quietly(memory.open, driver="GTiff") as dataset:
+                    yield dataset
+            else:
+                with open_quietly(rasterio.open, _gdal_name(source), driver="GTiff") as dataset:
+                    yield dataset
+    except RasterioError as error:
+        text = str(error).splitlines()[0]
+        raise GeoTiffError(f"{name}: expected a readable raster ({reason}), got: {text}") from error
 
 
 def _gdal_name(source: "str | Path | FileSlice") -> str | Path:

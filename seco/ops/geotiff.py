@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco import _core
+from seco.device import cores
 from seco.errors import ArrayError, GeoTiffError
 
 
@@ -148,7 +149,7 @@ def decode_readable(
         except GeoTiffError as error:
             damaged[i] = error
             native.append(b"")
-    workers = os.cpu_count() or 1 if threads is None else threads
+    workers = cores() if threads is None else threads
     foreign, unreadable = _core.decode_geotiff(native, list(bands), total_bands, out, workers)
     damaged = {i: GeoTiffError(reason) for i, reason in unreadable} | damaged
     for i, reason in foreign:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from seco.bands import RGB
 from seco.errors import ArrayError
 
 
@@ -70,7 +71,7 @@ class ViewRecipe:
 
 def is_rgb(bands: Sequence[str]) -> bool:
     """Whether the bands are exactly red, green, blue of Sentinel-2."""
-    return tuple(bands) == ("B04", "B03", "B02")
+    return tuple(bands) == RGB
 
 
 RECIPES: dict[str, ViewRecipe] = {

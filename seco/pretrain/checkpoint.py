@@ -1,5 +1,6 @@
 """Checkpoints: written atomically, loadable with ``weights_only=True``, complete enough to go on bit for bit."""
 
+import hashlib
 import io
 import pickle
 import re
@@ -18,6 +19,7 @@ from seco.errors import DataError, RunError
 from .encoder import build_backbone
 
 FORMAT_VERSION = 1
+CHECKPOINTS = "checkpoints"  # their folder in that of a run
 LAST, BEST = "last.pt", "best.pt"
 # What torch raises for files that it cannot load.
 # A file that was cut short makes the reader seek where there is nothing: OSError.
@@ -103,7 +105,7 @@ def why_unloadable(error: BaseException) -> str:
 def find_checkpoint(path: str | Path) -> Path:
     """The file itself, or the last checkpoint of a run directory."""
     path = Path(path)
-    return path / "checkpoints" / LAST if path.is_dir() else path
+    return path / CHECKPOINTS / LAST if path.is_dir() else path
 
 
 def load_encoder(path: str | Path) -> Encoder:
@@ -124,3 +126,13 @@ def load_encoder(path: str | Path) -> Encoder:
     except RuntimeError as error:
         raise DataError(f"{file}: expected weights of {name}, got others; was timm changed since?") from error
     return Encoder(backbone.eval(), normalization, content["config"]["size"], name)
+
+
+def weights_fingerprint(backbone: nn.Module) -> str:
+    """SHA-256, hexadecimal, of all names, shapes and numbers of a network: one for equal weights in any file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(backbone.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\0".encode())
+        digest.update(values.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

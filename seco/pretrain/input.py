@@ -40,7 +40,8 @@ class ModelInput:
         bands = select_bands(store.band_names, config.bands)
         recipe = config.views.for_bands(bands)
         if config.follows_2021:
-            said = recipe2021.normalization(store.description, bands)
-            return cls(recipe, said, recipe2021.STRETCHED, recipe2021.stretched(store.description, bands))
+            table = recipe2021.stretched(store.description, bands)
+            said = recipe2021.normalization(store.description.reflectance, bands)
+            return cls(recipe, said, recipe2021.STRETCHED, table)
         normalization = Normalization.from_store(store, bands)
         return cls(recipe, normalization, normalization, None)

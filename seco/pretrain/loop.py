@@ -1,7 +1,6 @@
 """The training loop: loader → views → momentum contrast → SGD, with metrics and checkpoints."""
 
 import math
-import os
 import signal
 import time
 import warnings
@@ -13,8 +12,9 @@ from typing import Any, Protocol
 
 import torch
 
-from seco.data.loader import Loader
+from seco.data.loader import loader_class
 from seco.data.store import open_store
+from seco.device import cores
 from seco.errors import RunError
 from seco.profiling.training import FOLDER as PROFILE_FOLDER
 from seco.profiling.training import LAST as REST
@@ -114,7 +114,7 @@ class _Trainer:
         store = open_store(config.data)
         model_input = ModelInput.of(config, store)
         self.normalization = model_input.normalization
-        self.loader = _loader_class(config.loader)(
+        self.loader = loader_class(config.loader)(
             store,
             recipe=model_input.recipe,
             normalization=model_input.of_loader,
@@ -227,6 +227,8 @@ class _Trainer:
                 self.run.log(line)
                 write_events(events, line)
                 watcher.advanced(line)
+        if ends_epoch or saves:
+            self._check_weights()
         if ends_epoch:
             self._end_epoch()
         if saves and self.fabric.is_global_zero:
@@ -324,6 +326,11 @@ class _Trainer:
             "wait_share": interval.wait_s / seconds,
         }
 
+    def _check_weights(self) -> None:
+        """The loss is of the weights before the step; what is saved are those after it."""
+        if not torch.nn.utils.get_total_norm(list(self.model.query.parameters())).isfinite():
+            raise RunError(f"weights: expected numbers, got others after step {self.step}; try a smaller --lr")
+
     def _mean(self, values: torch.Tensor) -> torch.Tensor:
         """Over the ranks."""
         mean: torch.Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="mean")
@@ -381,15 +388,7 @@ class _Trainer:
         self.step, self.epoch_loss, self.best_loss = state["step"], state["epoch_loss"], state["best_loss"]
 
 
-def _loader_class(name: str) -> type[Loader]:
-    if name == "native":
-        return Loader
-    from seco.data.dali_loader import DaliLoader
-
-    return DaliLoader
-
-
 def _own_cores() -> int:
     """Cores for one of the processes of this machine."""
     processes, nodes = ranks.started_with()
-    return max(1, len(os.sched_getaffinity(0)) // max(1, processes // nodes))
+    return max(1, cores() // max(1, processes // nodes))

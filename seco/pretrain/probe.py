@@ -104,8 +104,8 @@ class Probe:
             try:
                 save_checkpoint(self._file, snapshot.content)
                 answer = self._ask()
-            except OSError as error:
-                answer = {"error": f"{error.strerror or error}"}
+            except Exception as error:
+                answer = {"error": f"{getattr(error, 'strerror', None) or error}"}
             self._answers.put(line | answer)
 
     def _ask(self) -> dict[str, Any]:

@@ -51,18 +51,18 @@ def stretched(store: StoreDescription, bands: Sequence[str]) -> NDArray[np.gener
     return table
 
 
-def normalization(store: StoreDescription, bands: Sequence[str]) -> Normalization:
+def normalization(units: Reflectance, bands: Sequence[str]) -> Normalization:
     """What a checkpoint says of its input: the same stretch of digital numbers, without dropping digits.
 
-    Raises:
-        ConfigError: If the bands are not red, green, blue.
+    Args:
+        units: What the digital numbers mean.
+        bands: Red, green and blue in any order.
     """
-    _check_bands(bands)
     low, high = np.array([QUANTILES[band] for band in bands]).T / 255  # reflectance
-    scale = 1 / ((high - low) * store.quantification)
-    offset = store.offset * scale - low / (high - low)
-    said = Reflectance(store.quantification, store.offset)
-    return Normalization(tuple(bands), tuple(scale.tolist()), tuple(offset.tolist()), IMAGENET_MEAN, IMAGENET_STD, said)
+    scale = 1 / ((high - low) * units.quantification)
+    offset = units.offset * scale - low / (high - low)
+    mean, std = (tuple(of_rgb[RGB.index(band)] for band in bands) for of_rgb in (IMAGENET_MEAN, IMAGENET_STD))
+    return Normalization(tuple(bands), tuple(scale.tolist()), tuple(offset.tolist()), mean, std, units)
 
 
 def open_residuals(backbone: nn.Module) -> None:

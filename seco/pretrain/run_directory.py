@@ -10,7 +10,7 @@ from seco.data.atomic import write_atomic
 from seco.environment import describe_environment
 from seco.errors import RunError
 
-from .checkpoint import LAST, read_checkpoint, save_checkpoint
+from .checkpoint import CHECKPOINTS, LAST, read_checkpoint, save_checkpoint
 from .config import FREE_ON_RESUME, PretrainConfig
 
 CONFIG_FILE, ENVIRONMENT_FILE = "config.json", "environment.json"
@@ -34,7 +34,7 @@ class RunDirectory:
     def __init__(self, path: Path, config: PretrainConfig, *, resume: bool, overwrite: bool) -> None:
         self.path = path
         self.metrics_file, self.probe_file = path / METRICS_FILE, path / PROBE_FILE
-        self.checkpoints = path / "checkpoints"
+        self.checkpoints = path / CHECKPOINTS
         self.state: dict[str, Any] | None = None
         self._resumes = resume
         if resume and self._ended_before_its_first_checkpoint():  # it goes on from the beginning
@@ -49,6 +49,9 @@ class RunDirectory:
                 raise RunError(f"{path}: expected a new run, got a path that is there; say --resume or --overwrite")
             if not (path / CONFIG_FILE).is_file():
                 raise RunError(f"{path}: expected a run to overwrite, got something else; choose another --out")
+            for data in filter(None, (config.data, config.probe_data)):
+                if Path(data).resolve().is_relative_to(path.resolve()):
+                    raise RunError(f"{path}: expected a run to overwrite, got one that holds {data}; move that away")
         self._config = config
 
     def open(self) -> None:
@@ -60,8 +63,9 @@ class RunDirectory:
         if self._resumes:
             for file in (self.metrics_file, self.probe_file):
                 _cut_lines(file, self.state["step"] if self.state else 0)
-        elif self.path.exists():
-            shutil.rmtree(self.path)
+        elif self.path.exists():  # it stays itself: it may be a mount, a link, or where the user is
+            for entry in self.path.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -1,7 +1,6 @@
 """Throughput of a loader, and the time of its stages as the native code counts them while it runs."""
 
 import ctypes
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -11,10 +10,10 @@ from typing import Any
 import torch
 
 from seco import _core
-from seco.data.loader import Loader
+from seco.data.loader import Loader, loader_class
 from seco.data.normalization import Normalization
 from seco.data.store import Store
-from seco.errors import DeviceError
+from seco.device import cores
 from seco.ops.recipe import ViewRecipe
 from seco.profiling.gpu import GpuWatch
 
@@ -113,11 +112,10 @@ def profile_loader(
 
     Raises:
         SecoError: What the loader raises, such as too few locations for a batch.
-        DeviceError: If there is no such loader.
     """
-    kind, totals = loader_kind(loader)
-    settings = {"size": size, "batch_size": batch_size, "seed": 0, "threads": threads, "device": device}
-    batches = _endless(kind(store, recipe=recipe, normalization=normalization, **settings))
+    settings: dict[str, Any] = {"size": size, "batch_size": batch_size, "seed": 0, "threads": threads, "device": device}
+    made = loader_class(loader)(store, recipe=recipe, normalization=normalization, **settings)
+    batches, totals = _endless(made), totals_of(loader)
     for _ in range(_WARM_UP):
         next(batches)
     with GpuWatch(device) as gpu:
@@ -133,7 +131,7 @@ def profile_loader(
     batches.close()
     stages = {name: nanoseconds / 1e9 for name, nanoseconds in zip(STAGES, counted, strict=False)}
     stages["rest"] = max(0.0, cpu - sum(stages.values()))
-    cpu_use = min(1.0, cpu / (spent * min(threads, len(os.sched_getaffinity(0)))))
+    cpu_use = min(1.0, cpu / (spent * min(threads, cores())))
     gpu_use = min(1.0, sum(gpu.stages_s.values()) / spent)
     bottleneck = _bottleneck(stages, cpu_use, gpu.stages_s, gpu_use)
     return LoaderProfile(
@@ -167,14 +165,11 @@ def _bottleneck(stages: dict[str, float], cpu_use: float, gpu_stages: dict[str, 
     return max(stages, key=lambda name: stages[name])
 
 
-def loader_kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:
-    """The loader's class, and what asks for the counters of the module that does its work."""
+def totals_of(loader: str) -> Callable[[], list[int]]:
+    """What asks for the counters of the module that does the work of the ``native`` loader, or that of ``dali``."""
     if loader == "native":
-        return Loader, _core.stage_totals
-    if loader != "dali":
-        raise DeviceError(f"loader: expected native or dali, got {loader!r}")
+        return _core.stage_totals
     from seco.dali import PLUGIN
-    from seco.data.dali_loader import DaliLoader
 
     ask = ctypes.CDLL(str(PLUGIN)).seco_stage_totals
     ask.restype = None
@@ -184,7 +179,7 @@ def loader_kind(loader: str) -> tuple[Any, Callable[[], list[int]]]:
         ask(counters)
         return list(counters)
 
-    return DaliLoader, totals
+    return totals
 
 
 def _endless(loader: Loader) -> Any:  # noqa: ANN401 - a generator, which can be closed

@@ -3,7 +3,6 @@
 import os
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from seco.data.atomic import write_atomic
+from seco.device import cores
 from seco.errors import ConfigError
 from seco.profiling.clock import Mark, seconds_of_parts
-from seco.profiling.loader import ADVICE, STAGES, loader_kind
+from seco.profiling.loader import ADVICE, STAGES, totals_of
 
 FOLDER, TRACE_FILE, SUMMARY_FILE = "profile", "trace.json.gz", "summary.md"
 WAIT, LAST = "wait for data", "metrics and checkpoints"
@@ -129,7 +129,7 @@ class TrainingProfile:
         self._skipped = min(_SKIPPED, steps // 4)
         self._timed = min(_TIMED, (steps - self._skipped) // 2)
         self._traced = min(_TRACED, steps - self._skipped - self._timed - 1)  # the first with the profiler on warms it up
-        self._totals: Callable[[], list[int]] = loader_kind(loader)[1]
+        self._totals = totals_of(loader)
         for name in (TRACE_FILE, SUMMARY_FILE):
             (folder / name).unlink(missing_ok=True)
         self._done = 0
@@ -221,15 +221,15 @@ class TrainingProfile:
     def _times(self) -> StepTimes:
         rows = [seconds_of_parts(marks) for marks in self._steps]
         (start, cpu_start, counted_start), (end_s, cpu_end, counted_end) = self._before, self._after
-        cores = len(os.sched_getaffinity(0))
+        available = cores()
         counted = [later - earlier for later, earlier in zip(counted_end, counted_start, strict=True)]
         return StepTimes(
             stages_s={name: sum(row[name] for row in rows) / len(rows) for name in rows[0]},
             longest_s={name: max(row[name] for row in rows) for name in rows[0]},
             loader_s={name: counted[i] / 1e9 / len(rows) for i, name in enumerate(STAGES)},
             threads=self._threads,
-            cpu_use=(cpu_end - cpu_start) / (end_s - start) / cores,
-            cores=cores,
+            cpu_use=(cpu_end - cpu_start) / (end_s - start) / available,
+            cores=available,
             steps=len(rows),
             locations=self._locations,
         )

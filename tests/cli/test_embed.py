@@ -11,8 +11,9 @@ from PIL import Image
 from seco.data.store import open_store
 from seco.evaluate import embed
 from seco.evaluate.datasets import ClassFolder, StorePatches
-from seco.evaluate.encoders import untrained, weights_fingerprint
+from seco.evaluate.encoders import untrained
 from seco.evaluate.features import extract_features
+from seco.pretrain.checkpoint import weights_fingerprint
 
 BACKBONE = ["--random", "test_resnet", "--size", 32]
 

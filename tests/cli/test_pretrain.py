@@ -249,3 +249,29 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path):
     torch.save({"format_version": 99}, file)
     with pytest.raises(RunError, match="newer seco"):
         load_encoder(file)
+
+
+def test_the_folder_of_a_run_stays_itself(store, tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    run("--data", store, *SMALL, "--epochs", 1, "--out", tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "disk")
+    run("--data", store, *SMALL, "--epochs", 1, "--out", ".", "--overwrite")
+    assert (tmp_path / "out").is_symlink()
+    assert read_checkpoint(tmp_path / "disk" / "checkpoints" / "last.pt")["step"] == 3
+
+
+def test_data_inside_a_run_are_not_overwritten_with_it(store, tmp_path):
+    out = tmp_path / "run"
+    run("--data", store, *SMALL, "--epochs", 1, "--out", out)
+    store.rename(out / "store")
+    said = run("--data", out / "store", *SMALL, "--epochs", 1, "--out", out, "--overwrite", code=1).stderr
+    assert f"expected a run to overwrite, got one that holds {out / 'store'}; move that away" in said
+    assert len(open_store(out / "store")) == 13
+
+
+def test_weights_that_are_no_numbers_are_not_saved(store, tmp_path):
+    train = ["--data", store, *SMALL, "--epochs", 2, "--out", tmp_path / "run"]
+    said = run(*train, "--steps", 1, "--lr", 1e38, code=1).stderr
+    assert "weights: expected numbers, got others after step 1; try a smaller --lr" in said
+    assert not list((tmp_path / "run" / "checkpoints").iterdir())

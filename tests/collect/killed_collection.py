@@ -12,11 +12,12 @@ from pathlib import Path
 
 import ee.deprecation
 from conftest import SIZE, quick_gate, settings_of, source_of
+from land_rectangles import LandRectangles
 from scenes import points
 
 from seco.collect.collector import collect
 from seco.collect.local.source import LocalSource
-from seco.collect.places import GivenPlaces, LandRectangles
+from seco.collect.places import GivenPlaces
 from seco.collect.stac.source import StacSource
 
 LOCATIONS = {"earthengine": 80, "stac": 24, "local": 24}

@@ -14,13 +14,14 @@ import shapely
 from conftest import SIZE, files_of, quick_gate, settings_of, source_of
 from earthengine_catalogue import BANDS, pixels
 from earthengine_stub import FAULTS, EarthEngineStub, random_faults
+from land_rectangles import LandRectangles
 
 from seco.collect.choose import PlaceRejected
 from seco.collect.collector import collect
 from seco.collect.estimate import estimate
 from seco.collect.gate import RequestGate
 from seco.collect.geography import land
-from seco.collect.places import PLACES_EACH, DrawnPlaces, LandRectangles
+from seco.collect.places import PLACES_EACH, DrawnPlaces
 from seco.collect.sampling import AroundCities
 from seco.data import writer
 from seco.data.merge import merge_stores

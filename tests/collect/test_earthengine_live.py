@@ -4,10 +4,10 @@ import os
 
 import pytest
 from conftest import quick_gate, settings_of
+from land_rectangles import LandRectangles
 
 from seco.collect.collector import collect
 from seco.collect.earthengine.source import EarthEngineSource
-from seco.collect.places import LandRectangles
 from seco.data.store import open_store
 
 PROJECT = os.environ.get("SECO_LIVE_EARTHENGINE")

@@ -28,9 +28,8 @@ from seco.cli.main import main
 from shapely.geometry import box, mapping
 from stac_stub import CONFORMS, StacStub, stub_apart
 
-from seco.bands import SENTINEL2_L2A
+from seco.bands import LEVELS, SENTINEL2_L2A
 from seco.collect.locations import Location, place_patch
-from seco.collect.scene_files import BANDS
 from seco.collect.stac import tokens
 from seco.collect.stac.catalogue import anonymous
 from seco.collect.stac.items import COMMON_NAMES, scene_of
@@ -389,6 +388,6 @@ def test_live(name):
     place = place_patch("000000", 2.1, 41.8, 264)
     (scenes,) = source.list_scenes([place], [(np.datetime64("2022-06-01"), np.datetime64("2022-07-31"))])
     pixels = source.read(place, scenes[:1])
-    assert pixels.shape == (1, len(BANDS["L2A"]), 264, 264)
+    assert pixels.shape == (1, len(LEVELS["L2A"]), 264, 264)
     assert 100 < np.median(pixels[pixels > 0]) < 5_000
     assert 0.0 <= source.cloud_fractions(place, scenes[:1])[0] <= 1.0

@@ -12,9 +12,10 @@ import pytest
 import rasterio
 
 from seco.bands import SENTINEL2_L2A
-from seco.collect.locations import INTERVAL_DAYS, JITTER_DAYS, draw_location, place_patch, utm_epsg
+from seco.collect.locations import place_patch, utm_epsg
 from seco.collect.stream import Stream
 from seco.collect.synthetic.classes import CLASSES, NAMES
+from seco.collect.synthetic.itinerary import INTERVAL_DAYS, JITTER_DAYS, draw_location
 from seco.collect.synthetic.landscape import draw_landscape
 from seco.collect.synthetic.noise import top_share, value_noise
 from seco.collect.synthetic.scene import PLACE, draw_place, render_scene

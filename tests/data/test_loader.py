@@ -1,8 +1,10 @@
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from seco import _core
 from seco.data.loader import Loader
@@ -132,3 +134,19 @@ def test_memory_does_not_grow_with_batches(store):
             pass
         resident.append(int(Path("/proc/self/statm").read_text().split()[1]))
     assert resident[1] < 1.02 * resident[0]
+
+
+def test_three_bands_are_red_green_blue_only_by_name(store):
+    def views(bands):
+        settings = {"size": 6, "batch_size": 11, "seed": 9, "threads": 1}
+        recipe = replace(RECIPES["moco"].for_bands(bands), grey_probability=1.0)
+        return next(iter(Loader(store, recipe=recipe, normalization=plain(bands), **settings).epoch(0))).views
+
+    def plain(bands):
+        zeros, ones = (0.0,) * 3, (1.0,) * 3
+        return Normalization(bands, (1e-4,) * 3, zeros, zeros, ones)
+
+    same = {bands: views(bands) for bands in (("B04", "B03", "B02"), ("B02", "B03", "B04"), ("B03", "B04", "B02"))}
+    rgb, turned, mixed = same.values()
+    assert torch.allclose(turned, mixed, atol=1e-6)  # the mean, whatever the order
+    assert not torch.allclose(rgb, turned, atol=1e-2)

@@ -10,7 +10,7 @@ from seco.cli.main import main
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
 from seco.data.import_scenes import import_scenes
 from seco.data.packing import pack_store
-from seco.data.scene_folders import SECO2021, SSL4EO, open_scene_folders
+from seco.data.scene_folders import SECO2021, SSL4EO
 from seco.data.store import open_store
 from seco.errors import DataError, StoreError
 
@@ -190,8 +190,6 @@ def test_other_types_and_folders_are_one_line(tmp_path):
         assert result.stderr.count("\n") == 1
         assert text in result.stderr
         assert not (tmp_path / "store").exists()
-    with pytest.raises(DataError, match="name the other archive"):
-        open_scene_folders(root, SECO2021)
     with pytest.raises(StoreError, match="import it first"):
         pack_store(open_store(root), tmp_path / "packed")
     assert not (tmp_path / "packed").exists()

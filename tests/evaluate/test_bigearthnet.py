@@ -93,15 +93,15 @@ def test_without_lists_the_names_decide(four):
 
 @pytest.mark.parametrize("opened", ["", "BigEarthNet-S2"])
 def test_version_2(tmp_path, opened):
-    names = [f"S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP_26_{i}" for i in range(5)]
+    names = [f"S2A_MSIL2A_20170613T101031_N9999_R022_T33UUP_26_{i}" for i in range(6)]
     for seed, name in enumerate(names):
         write_patch(tmp_path / "BigEarthNet-S2" / name.rsplit("_", 2)[0] / name, seed)
     columns = {
         "patch_id": names[::-1],
-        "labels": [["Inland waters"], ["Arable land", "Pastures"], ["Pastures"], ["Pastures"], ["Arable land"]],
-        "split": ["test", "validation", "train", "train", "train"],
-        "contains_seasonal_snow": [False, False, True, False, False],
-        "contains_cloud_or_shadow": [False, False, False, False, None],
+        "labels": [[], ["Inland waters"], ["Arable land", "Pastures"], ["Pastures"], ["Pastures"], ["Arable land"]],
+        "split": ["test", "test", "validation", "train", "train", "train"],
+        "contains_seasonal_snow": [False, False, False, True, False, False],
+        "contains_cloud_or_shadow": [False, False, False, False, False, None],
     }
     pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "metadata.parquet")
     images = open_images(tmp_path / opened)
@@ -136,3 +136,12 @@ def test_what_is_wrong_is_named(four, tmp_path):
     pyarrow.parquet.write_table(pyarrow.table({"patch_id": ["a"]}), tmp_path / "metadata.parquet")
     with pytest.raises(DataError, match="got none named labels"):
         open_images(tmp_path)
+
+
+def test_what_lies_beside_the_folder_is_found_from_inside_it(four, monkeypatch):
+    (four.parent / "patches_with_seasonal_snow.csv").write_text("S2A_b_1_1\n")
+    whole = open_images(four).describe()
+    monkeypatch.chdir(four)
+    assert open_images(".").describe() == whole
+    monkeypatch.chdir(four / "S2A_a_1_1")
+    assert open_images("..").describe() == whole

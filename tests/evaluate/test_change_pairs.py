@@ -13,6 +13,7 @@ from seco.evaluate.datasets import open_change_pairs
 from seco.evaluate.datasets.oscd import BANDS
 from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
 
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 SHAPE = (40, 30)  # rows, columns
 
 
@@ -139,3 +140,42 @@ def test_what_is_wrong_is_named(tmp_path):
     write(tmp_path / "a" / "before.tif", numbers(0).astype(np.float32))
     with pytest.raises(DataError, match=r"a/before\.tif: expected uint8 or uint16, got float32"):
         open_change_pairs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"names": ("B04", "B03", "B02")}, "expected bands B02,B03,B04 like"),
+        ({"scale": (1e-4, -0.1)}, "expected units Reflectance"),
+        ({"dtype": np.uint8}, "expected type uint16 like"),
+        ({"dtype": np.float32}, "expected type uint16 like"),
+        ({"names": ()}, None),  # says nothing of the order
+    ],
+)
+def test_dates_of_another_kind_than_the_first_are_refused(tmp_path, changes, said):
+    for place in "ab":
+        for k, date in enumerate(("before", "after")):
+            own = {"names": ("B02", "B03", "B04"), "scale": (1e-4, 0.0), "dtype": np.uint16}
+            own |= changes if (place, date) == ("a", "after") else {}
+            file = tmp_path / place / f"{date}.tif"
+            write(file, numbers(k, 3, dtype=own["dtype"]), photometric="minisblack")
+            with rasterio.open(file, "r+") as raster:
+                raster.scales, raster.offsets = ([number] * 3 for number in own["scale"])
+                if own["names"]:
+                    raster.descriptions = own["names"]
+        write(tmp_path / place / "mask.tif", change_mask(0).astype(np.uint8)[None])
+    pairs = open_change_pairs(tmp_path)
+    if said is None:
+        np.testing.assert_array_equal(pairs.read(0, ("B04",))[1], numbers(1, 3)[2:])
+        return
+    with pytest.raises(DataError, match=rf"a/after\.tif: {said}"):
+        pairs.read(0, ("B04",))
+
+
+def test_what_lies_beside_a_raster_is_none(tmp_path):
+    for file in ("before.tif", "after.tif"):
+        write(tmp_path / "pair" / file, numbers(0, dtype=np.uint8))
+    write(tmp_path / "pair" / "mask.tif", change_mask(0).astype(np.uint8)[None])
+    for file in ("before.wld", "before.tfw", "after.prj", "mask.shp", "mask.tif.ovr"):
+        (tmp_path / "pair" / file).write_text("no raster")
+    assert open_change_pairs(tmp_path / "pair").read(0, ("band1",))[0].shape == (1, SHAPE[0], SHAPE[1] // 2)

@@ -219,3 +219,17 @@ def test_no_location_of_a_store_is_in_both_halves(make_store):
     assert (len(train), len(test)) == (4, 3)  # h has no label
     assert not train & test
     assert {images.labels[row] for row in images.splits["test"]} == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"names": ("B04", "B03", "B02", "B08")}, "expected bands B02,B03,B04,B08 like"),
+        ({"names": ("B02", "B03", "B04", "B08"), "scale": (1e-4, -0.1)}, "expected units None like"),
+    ],
+)
+def test_rasters_of_another_kind_than_the_first_are_refused(tmp_path, other, said):
+    write_rasters(tmp_path, names=("B02", "B03", "B04", "B08"))
+    write_raster(tmp_path / "b" / "5.tif", **other)
+    with pytest.raises(DataError, match=rf"b/5\.tif: {said}"):
+        open_images(tmp_path)

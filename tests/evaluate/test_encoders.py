@@ -13,9 +13,9 @@ from seco.data.store import open_store
 from seco.data.writer import StoreWriter
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, StorePatches
-from seco.evaluate.encoders import from_checkpoint, from_timm, from_torchvision, untrained, weights_fingerprint
+from seco.evaluate.encoders import from_checkpoint, from_timm, from_torchvision, untrained
 from seco.evaluate.features import extract_features
-from seco.pretrain.checkpoint import save_checkpoint
+from seco.pretrain.checkpoint import save_checkpoint, weights_fingerprint
 from seco.pretrain.encoder import build_backbone
 
 BACKBONE = "test_resnet"

@@ -1,5 +1,7 @@
 """Fine-tuning: what is trained, what stays, and that a seed decides all of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -55,6 +57,12 @@ def changed(before, after):
 def tune(images, recipe, seed=0, start=None):
     rows = np.arange(len(images))
     return fine_tune(start or encoder(), images, rows, recipe=recipe, seed=seed, device=CPU)
+
+
+def test_a_size_that_the_backbone_does_not_take_is_named():
+    start = replace(encoder(), backbone=build_backbone("vit_tiny_patch16_224", 3))
+    with pytest.raises(ConfigError, match="expected one that takes 32 px, got VisionTransformer"):
+        tune(Stripes(4), finetune_recipe("default", multi_label=False), start=start)
 
 
 def test_learns_and_leaves_the_encoder_given_alone():
@@ -131,3 +139,9 @@ def test_settings_and_data_that_cannot_be():
     wild = Recipe(name="default", epochs=5, lr=1e30, head_lr=1e30, encoder="trained", batch_size=4)
     with pytest.raises(DataError, match=r"finite loss, got (nan|inf) in epoch .; lower --lr"):
         tune(Stripes(8), wild)
+
+
+def test_one_image_at_a_time_is_too_few_for_batch_norm():
+    with pytest.raises(ConfigError, match="batch_size: expected at least 2"):
+        finetune_recipe("default", multi_label=False, batch_size=1)
+    assert finetune_recipe("seco2021", multi_label=False, batch_size=1).batch_size == 1  # which leaves its statistics alone

@@ -52,3 +52,8 @@ def test_bootstrap_follows_its_seed():
     first, again, other = (bootstrap_intervals(statistic, 30, resamples=50, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+def test_a_metric_that_no_resample_has_gets_no_interval():
+    found = bootstrap_intervals(lambda _: {"seen": 0.5, "unseen": np.nan}, 3, resamples=5)
+    assert found == {"seen": (0.5, 0.5)}

@@ -78,3 +78,8 @@ def test_chance_knows_only_frequencies():
     assert chance_label_metrics(several) == pytest.approx({"micro_mAP": 4 / 8, "macro_mAP": (3 / 4 + 1 / 4) / 2})
     everything = chance_change_metrics(np.array([[6, 1], [2, 1]]))
     assert everything == pytest.approx({"precision": 3 / 10, "recall": 1.0, "f1": 2 * 3 / 13})
+
+
+def test_a_resample_without_any_label_has_no_precision():
+    found = label_metrics(np.zeros((3, 4), bool), np.zeros((3, 4)))
+    assert all(np.isnan(value) for value in found.values())

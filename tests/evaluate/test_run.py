@@ -233,7 +233,7 @@ class FakePairs:
 
     @property
     def statistics(self):
-        histogram = DigitalNumberHistogram(3, self.dtype, nodata=0)
+        histogram = DigitalNumberHistogram(3, self.dtype)
         for i in self.splits["train"]:
             histogram.add(self.pairs[i][1])
         return {name: histogram.statistics(i) for i, name in enumerate(self.band_names)}

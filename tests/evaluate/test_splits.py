@@ -198,3 +198,16 @@ def test_a_share_of_images_with_several_labels():
     assert len(draw_fraction(rows[:3], labels, 0.01, 0)) == 1
     # Images without a label count as well.
     assert draw_labels(np.zeros((100, 3), bool), 0.3, np.random.default_rng(0)).sum() == 30
+
+
+def test_places_on_either_side_of_the_date_line_are_neighbours():
+    beside = np.array([[179.99, -17.0], [-179.99, -17.0]])
+    far = np.stack([np.linspace(-170, 170, 60), np.zeros(60)], axis=1)
+    train, test = split_by_cells(np.concatenate([beside, far]))
+    assert not (train[0] and test[1])
+    assert not (train[1] and test[0])
+
+
+def test_places_that_nobody_knows_are_refused():
+    with pytest.raises(DataError, match="expected positions of all images, got 1 without"):
+        split_by_cells(np.array([[0.0, 0.0], [np.nan, 10.0]]))

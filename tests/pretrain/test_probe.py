@@ -168,3 +168,15 @@ def test_what_cannot_be_probed_is_said_before_training(store, tmp_path):
     }.items():
         assert message in run(store, out, *words, code=1).stderr
     assert not out.exists()
+
+
+def test_whatever_goes_wrong_in_a_probe_is_an_answer(tmp_path, monkeypatch):
+    def broken(*_):
+        raise UnicodeEncodeError("utf-8", "\udce9", 0, 1, "surrogates not allowed")
+
+    monkeypatch.setattr("seco.pretrain.probe.save_checkpoint", broken)
+    probe = Probe("retrieval", tmp_path, folder=tmp_path, threads=1)
+    probe.submit(Snapshot(1, 0, {}))
+    (answer,) = probe.answers(timeout_s=60)
+    probe.close()
+    assert "surrogates not allowed" in answer["error"]

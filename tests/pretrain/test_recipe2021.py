@@ -135,7 +135,7 @@ def test_stretch_is_that_of_2021(dtype):
 
 def test_the_checkpoint_says_what_the_network_saw(make_store, tmp_path):
     description = open_store(make_store(bands=SENTINEL2_L2A)).description
-    table, normalization = recipe2021.stretched(description, RGB), recipe2021.normalization(description, RGB)
+    table, normalization = recipe2021.stretched(description, RGB), recipe2021.normalization(description.reflectance, RGB)
     numbers = np.arange(65536)
     for band in range(3):
         exact = np.clip(numbers * normalization.scale[band] + normalization.offset[band], 0, 1)

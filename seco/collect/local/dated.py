@@ -8,7 +8,7 @@ import rasterio
 from rasterio.warp import transform_geom
 from shapely.geometry import Polygon, box
 
-from seco.bands import Band
+from seco.bands import Band, product_level
 from seco.collect.local.found import FoundScene
 from seco.collect.scene_files import QUANTIFICATION, SceneFiles
 from seco.collect.source import Scene
@@ -48,7 +48,7 @@ def _scene(time: np.datetime64, file: Path, bands: tuple[Band, ...]) -> FoundSce
             baseline=math.nan,
             handle=SceneFiles(numbers, round(units.offset)),
         ),
-        "L1C" if "B10" in numbers else "L2A",  # level 2A has none
+        product_level(bands),
         bands,
         Polygon(corners["coordinates"][0]),
     )

@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import numpy as np
 from shapely.geometry import Polygon
 
-from seco.bands import Band
+from seco.bands import LEVELS, Band
 from seco.collect.local.found import FoundScene
-from seco.collect.scene_files import BANDS, QUANTIFICATION, SceneFiles
+from seco.collect.scene_files import QUANTIFICATION, SceneFiles
 from seco.collect.source import Scene
 from seco.errors import DataError
 
@@ -40,7 +40,7 @@ def read_product(metadata: Path) -> FoundScene:
             tile=match[1] if (match := TILE.search(product)) else "",
             cloud_percent=float(texts.get("Cloud_Coverage_Assessment", math.nan)),
             baseline=float(texts["PROCESSING_BASELINE"]),
-            handle=_files(metadata.parent, BANDS[level], _offset(root, texts)),
+            handle=_files(metadata.parent, LEVELS[level], _offset(root, texts)),
         )
         numbers = [float(word) for word in texts["EXT_POS_LIST"].split()]
         footprint = Polygon(zip(numbers[1::2], numbers[0::2], strict=True))  # the list has latitude first
@@ -51,7 +51,7 @@ def read_product(metadata: Path) -> FoundScene:
         raise DataError(
             f"{metadata}: expected the metadata of a SAFE product, got {reason}; fetch the product again"
         ) from None
-    return FoundScene(scene, level, BANDS[level], footprint)
+    return FoundScene(scene, level, LEVELS[level], footprint)
 
 
 def _offset(root: ElementTree.Element, texts: dict[str, str]) -> float:

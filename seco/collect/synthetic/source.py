@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco.bands import SENTINEL2_L2A
-from seco.collect.locations import Location, draw_dates, draw_location
+from seco.collect.locations import Location
 from seco.collect.stream import Stream
 from seco.collect.synthetic.classes import CLASSES
+from seco.collect.synthetic.itinerary import draw_dates, draw_location
 from seco.collect.synthetic.scene import LOCATION, Scene, draw_place, render_scene
 from seco.collect.synthetic.sensor import QUANTIFICATION
 from seco.data.description import LABEL_FOLDER

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seco.bands import SENTINEL2_L2A
-from seco.data.reflectance import Reflectance
+from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 from seco.ops.geotiff import decode_geotiff
@@ -75,7 +75,7 @@ class BigEarthNet:
     class_names = tuple(NOMENCLATURE)
     dtype = np.dtype(np.uint16)
     patch_size = SIDE
-    reflectance = Reflectance(10_000.0, 0.0)
+    reflectance = SENTINEL2
 
     def __init__(
         self,
@@ -147,6 +147,7 @@ def find_bigearthnet(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet | No
     Raises:
         DataError: If labels cannot be read, are of another nomenclature, or lists of the split are of other patches.
     """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - "." has to have a folder beside it, and a link stays one
     names = sorted(entry.name for entry in os.scandir(path) if entry.is_dir())
     if not names or not (path / names[0] / f"{names[0]}{LABELS_FILE}").is_file():
         return None

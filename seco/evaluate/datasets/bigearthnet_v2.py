@@ -1,5 +1,6 @@
 """BigEarthNet v2 (reBEN, Clasen et al., 2024): one table of labels and splits, folders by Sentinel-2 tile."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ def find_bigearthnet_v2(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet |
     Raises:
         DataError: If the table cannot be read or lacks a column.
     """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 - "." has to have a folder beside it, and a link stays one
     root = path if (path / METADATA).is_file() else path.parent
     images = root / IMAGES
     if not (root / METADATA).is_file() or not images.is_dir() or path not in {root, images}:
@@ -46,8 +48,11 @@ def find_bigearthnet_v2(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet |
             removed[flag] = int(pyarrow.compute.sum(bad).as_py() or 0)
             table = table.filter(pyarrow.compute.invert(bad))
     table = table.sort_by("patch_id")
-    names = table["patch_id"].to_pylist()
     labels = np.array([encode_labels(of_patch, root / METADATA) for of_patch in table["labels"].to_pylist()])
+    labelled = labels.any(axis=1)
+    removed["without any of the 19 labels"] = int((~labelled).sum())
+    table, labels = table.filter(labelled), labels[labelled]
+    names = table["patch_id"].to_pylist()
     folders = [images / name.rsplit("_", 2)[0] / name for name in names]
     if choice.how == "auto":
         of_patch = table["split"].to_numpy(zero_copy_only=False)

@@ -1,37 +1,15 @@
 """Pairs of images of one place with what changed between them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from seco.data.reflectance import Reflectance
-from seco.data.statistics import BandStatistics
+from .images import DataSet
 
 
-class ChangePairs(Protocol):
+class ChangePairs(DataSet, Protocol):
     """Pairs of images, before and after, each pair of its own size, with a mask of change."""
-
-    @property
-    def path(self) -> Path:
-        """Where they are."""
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the bands that can be read."""
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the pixels: uint8 or uint16."""
-
-    @property
-    def reflectance(self) -> Reflectance | None:
-        """What the digital numbers mean; None: brightness of stretched pictures."""
-
-    @property
-    def statistics(self) -> dict[str, BandStatistics]:
-        """Statistics of each band in digital numbers, over the training pairs."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -53,6 +31,3 @@ class ChangePairs(Protocol):
         Raises:
             DataError: If a file cannot be read; the text names it.
         """
-
-    def describe(self) -> dict[str, Any]:
-        """What identifies the data, for a result that can be repeated."""

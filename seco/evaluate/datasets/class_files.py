@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,13 @@ import numpy as np
 
 from seco.bands import RGB
 from seco.data.reflectance import Reflectance
+from seco.data.spread import spread_evenly
 from seco.errors import DataError, UnreadableError
 from seco.ops.geotiff import decode_geotiff, decode_readable
 
-from .raster_header import band_names_of, open_raster, reflectance_of
+from .raster_header import Said, band_names_of, open_raster, reflectance_of
 
+_COMPARED = 64  # files whose headers are compared when a folder is opened
 _PICTURES = {".jpg", ".jpeg", ".png"}
 _RASTERS = {".tif", ".tiff"}
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
@@ -75,6 +78,26 @@ def kind_of(file: Path) -> Kind:
         raise DataError(f"{file}: expected uint8 or uint16, got {pixels.dtype}; convert the rasters")
     with open_raster(file) as raster:
         return Kind(file, False, pixels.shape, pixels.dtype, band_names_of(raster), reflectance_of(raster))
+
+
+def check_kinds(files: Sequence[Path], kind: Kind, *, names: bool, units: bool) -> None:
+    """Compare what some GeoTIFFs, evenly spread, say of bands and numbers with ``kind``; to open all takes long.
+
+    Args:
+        files: Of the images.
+        kind: What they have to be like.
+        names: Compare the names of the bands.
+        units: Compare what the numbers mean.
+
+    Raises:
+        DataError: If one is of another kind; the text names it.
+    """
+    first = Said(kind.like, kind.dtype, kind.band_names, kind.reflectance)
+    for i in spread_evenly(len(files), _COMPARED):
+        with suppress(UnreadableError), open_raster(files[i]) as raster:  # reading the images names it
+            said = Said.of(files[i], raster)
+            if (said.dtype, len(said.band_names)) == (first.dtype, len(first.band_names)):  # else reading says so
+                said.check_like(first, names=names, units=units)
 
 
 def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: int | None) -> np.ndarray:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from seco.bands import SENTINEL2_L1C
-from seco.data.reflectance import Reflectance
+from seco.data.reflectance import SENTINEL2, Reflectance
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 
-from .class_files import Kind, kind_of, list_classes, read_images
+from .class_files import Kind, check_kinds, kind_of, list_classes, read_images
 from .images import Rows
 from .published import fingerprint
 from .raster_header import centres_of, given_band_names
@@ -65,6 +65,8 @@ class ClassFolder:
         self._kind = self._first_readable()
         self._is_eurosat = self._kind.shape[0] == len(EUROSAT_BANDS) and set(self.class_names) <= EUROSAT_CLASSES
         self._band_names = self._name_bands(band_names)
+        if not self._kind.pictures:
+            check_kinds(self._files, self._kind, names=band_names is None, units=not self._is_eurosat)
         made = make_split(
             split,
             names=self.names,
@@ -101,7 +103,7 @@ class ClassFolder:
     @property
     def reflectance(self) -> Reflectance | None:
         """What the scale and offset of GeoTIFFs say, for EuroSAT that of level 1C; pictures have none."""
-        return Reflectance(10_000.0, 0.0) if self._is_eurosat else self._kind.reflectance
+        return SENTINEL2 if self._is_eurosat else self._kind.reflectance
 
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:

@@ -12,8 +12,8 @@ from seco.data.statistics import BandStatistics
 Rows = slice | np.ndarray  # of images: a run of them, or int64 numbers
 
 
-class Images(Protocol):
-    """Images of one size and one list of bands, read in batches."""
+class DataSet(Protocol):
+    """Pixels of one list of bands."""
 
     @property
     def path(self) -> Path:
@@ -28,16 +28,23 @@ class Images(Protocol):
         """Type of the pixels: uint8 or uint16."""
 
     @property
-    def patch_size(self) -> int:
-        """Height and width, pixels."""
-
-    @property
     def reflectance(self) -> Reflectance | None:
         """What the digital numbers mean; None: brightness of stretched pictures, which nothing leads back from."""
 
     @property
     def statistics(self) -> dict[str, BandStatistics]:
-        """Statistics of each band in digital numbers; of a class folder, those of its training half."""
+        """Statistics of each band in digital numbers; of classes and of pairs, over those that train."""
+
+    def describe(self) -> dict[str, Any]:
+        """What identifies the data, for a result that can be repeated."""
+
+
+class Images(DataSet, Protocol):
+    """Images of one size, read in batches."""
+
+    @property
+    def patch_size(self) -> int:
+        """Height and width, pixels."""
 
     def __len__(self) -> int: ...
 
@@ -47,9 +54,6 @@ class Images(Protocol):
         Raises:
             DataError: If an image cannot be read; the text names it.
         """
-
-    def describe(self) -> dict[str, Any]:
-        """What identifies the data, for a result that can be repeated."""
 
 
 class LabelledImages(Images, Protocol):

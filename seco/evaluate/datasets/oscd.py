@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from seco.bands import SENTINEL2_L1C
-from seco.data.reflectance import Reflectance
+from seco.data.reflectance import SENTINEL2
 
 from .raster_pairs import CHANGED, UNCHANGED, PairFiles, RasterPairs, read_where
 
@@ -32,7 +32,7 @@ def find_oscd(folder: Path) -> RasterPairs | None:
     if len(pairs) < 2:
         return None
     split = _listed(folder) or (TRAIN, "that of the publication")
-    return RasterPairs(folder, pairs, band_names=BANDS, reflectance=Reflectance(10_000.0, 0.0), split=split)
+    return RasterPairs(folder, pairs, band_names=BANDS, reflectance=SENTINEL2, split=split)
 
 
 def _bands(folder: Path) -> tuple[Path, ...]:

@@ -9,7 +9,10 @@ import numpy as np
 from .raster_pairs import CHANGED, UNCHANGED, UNKNOWN, PairFiles, RasterPairs, read_where
 
 _Pair = tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...], Callable[[tuple[Path, ...]], np.ndarray]]
-_NO_RASTERS = {".hdr", ".xml", ".txt", ".md", ".json", ".aux", ".jpg", ".jpeg", ".geojson"}
+_NO_RASTERS = {  # nor what lies beside rasters
+    *(".hdr", ".xml", ".txt", ".md", ".json", ".aux", ".jpg", ".jpeg", ".geojson", ".zip"),
+    *(".wld", ".tfw", ".tifw", ".pgw", ".pngw", ".prj", ".ovr", ".rrd", ".shp", ".shx", ".dbf", ".cpg"),
+}
 
 
 def find_pairs(folder: Path, band_names: str | None = None) -> RasterPairs | None:

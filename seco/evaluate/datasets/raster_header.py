@@ -1,27 +1,24 @@
 """What rasters say of themselves: names of their bands, meaning of their numbers, where they lie."""
 
 import re
-import threading
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
 from seco.bands import RGB, canonical_name
 from seco.data.reflectance import Reflectance
 from seco.errors import ConfigError, DataError, UnreadableError
+from seco.ops.gdal_fallback import open_quietly
 
 _OPENED_AT_ONCE = 8
 _NO_UNITS = {"", "none", "1", "reflectance", "unitless", "dimensionless"}
-
-
-_FILTERS = threading.Lock()  # the filters of warnings are the process's: threads that open files would swap them
 
 
 def open_raster(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no types
@@ -31,21 +28,61 @@ def open_raster(file: Path) -> Any:  # noqa: ANN401 - rasterio publishes no type
         UnreadableError: If it is none.
     """
     try:
-        with _FILTERS, warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # who asks where it lies finds out
-            return rasterio.open(file)
+        return open_quietly(rasterio.open, file)
     except RasterioError as error:
         raise UnreadableError(f"{file}: expected a raster that GDAL reads, got: {error}; fetch it again") from error
 
 
 def band_names_of(raster: Any) -> tuple[str, ...]:  # noqa: ANN401
     """The descriptions of an open raster's bands; B04, B03, B02 of one in red, green and blue; else band1, band2, …."""
-    described = [str(name) for name in raster.descriptions]
+    described = [name or "" for name in raster.descriptions]
     if [colour.name for colour in raster.colorinterp] == ["red", "green", "blue"]:
         described = list(RGB)
     if not all(re.fullmatch(r"\w{1,16}", name) for name in described) or len(set(described)) < len(described):
         described = [f"band{i}" for i in range(1, len(described) + 1)]  # whole sentences are no names
     return tuple(canonical_name(name) for name in described)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a raster says of itself.
+
+    Attributes:
+        file: The raster.
+        dtype: Type of its numbers.
+        band_names: As :func:`band_names_of` gives them.
+        reflectance: As :func:`reflectance_of` gives it.
+    """
+
+    file: Path
+    dtype: np.dtype
+    band_names: tuple[str, ...]
+    reflectance: Reflectance | None
+
+    @classmethod
+    def of(cls, file: Path, raster: Any) -> "Said":  # noqa: ANN401 - rasterio publishes no types
+        """Of an open raster."""
+        return cls(file, np.dtype(raster.dtypes[0]), band_names_of(raster), reflectance_of(raster))
+
+    def check_like(self, first: "Said", *, names: bool, units: bool) -> None:
+        """Refuse a raster of another kind than the first; one that names no bands says nothing of their order.
+
+        Args:
+            first: What the first says.
+            names: Compare the names of the bands.
+            units: Compare what the numbers mean.
+
+        Raises:
+            DataError: If they differ; the text names the file and what it says.
+        """
+        traits: list[tuple[str, object, object]] = [("type", self.dtype, first.dtype)]
+        if names and "band1" not in {self.band_names[0], first.band_names[0]}:
+            traits.append(("bands", ",".join(self.band_names), ",".join(first.band_names)))
+        if units:
+            traits.append(("units", self.reflectance, first.reflectance))
+        for what, got, expected in traits:
+            if got != expected:
+                raise DataError(f"{self.file}: expected {what} {expected} like {first.file}, got {got}; bring them to one")
 
 
 def given_band_names(given: str, count: int, file: Path) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from seco.data.statistics import BandStatistics
 from seco.errors import DataError, UnreadableError
 
 from .published import fingerprint
-from .raster_header import band_names_of, given_band_names, open_raster, reflectance_of
+from .raster_header import Said, given_band_names, open_raster
 from .split import half_of_each_class
 from .statistics import statistics_of_pairs
 
@@ -72,11 +72,13 @@ class RasterPairs:
         self.names = [pair.name for pair in self._pairs]
         first = self._pairs[0].before[0]
         with open_raster(first) as raster:
-            self.dtype = np.dtype(raster.dtypes[0])
-            if isinstance(band_names, str):
-                band_names = given_band_names(band_names, raster.count, first)
-            self.band_names = band_names or band_names_of(raster)
-            self.reflectance = reflectance or reflectance_of(raster)
+            self._said = Said.of(first, raster)
+        self._compared = {"names": band_names is None, "units": reflectance is None}
+        if isinstance(band_names, str):
+            band_names = given_band_names(band_names, len(self._said.band_names), first)
+        self.dtype = self._said.dtype
+        self.band_names = band_names or self._said.band_names
+        self.reflectance = reflectance or self._said.reflectance
         if self.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
             raise DataError(f"{first}: expected uint8 or uint16, got {self.dtype}; convert the rasters")
         if split is None:
@@ -136,21 +138,21 @@ class RasterPairs:
         if len(files) > 1:  # a file a band, some of them coarser in data sets that were not resampled
             with open_raster(files[0]) as first:
                 shape = (first.height, first.width)
-            return np.stack([_read_raster(files[band], [1], shape)[0] for band in bands])
-        return _read_raster(files[0], [band + 1 for band in bands])
+            return np.stack([self._read_raster(files[band], [1], shape)[0] for band in bands])
+        return self._read_raster(files[0], [band + 1 for band in bands])
 
-
-def _read_raster(file: Path, bands: list[int], shape: tuple[int, int] | None = None) -> np.ndarray:
-    with open_raster(file) as raster:
-        height, width = shape or (raster.height, raster.width)
-        window = Window(0, 0, raster.width, raster.height)
-        if raster.count < max(bands):
-            raise DataError(f"{file}: expected at least {max(bands)} bands, got {raster.count}; use rasters of one kind")
-        try:
-            found: np.ndarray = raster.read(bands, window=window, out_shape=(len(bands), height, width))
-        except RasterioError as error:
-            raise UnreadableError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
-        return found
+    def _read_raster(self, file: Path, bands: list[int], shape: tuple[int, int] | None = None) -> np.ndarray:
+        with open_raster(file) as raster:
+            height, width = shape or (raster.height, raster.width)
+            window = Window(0, 0, raster.width, raster.height)
+            if raster.count < max(bands):
+                raise DataError(f"{file}: expected at least {max(bands)} bands, got {raster.count}; use rasters of one kind")
+            Said.of(file, raster).check_like(self._said, **self._compared)
+            try:
+                found: np.ndarray = raster.read(bands, window=window, out_shape=(len(bands), height, width))
+            except RasterioError as error:
+                raise UnreadableError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
+            return found
 
 
 def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,8 @@ import hashlib
 
 import numpy as np
 
+from seco.errors import DataError
+
 CELL_KM = 50.0
 GAP_KM = 5.0  # between images of two sides; a patch of EuroSAT is 0.64 km wide
 _KM_PER_DEGREE = 111.195  # of a meridian
@@ -21,7 +23,13 @@ def split_by_cells(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns:
         ``train`` and ``test``, bool ``(N,)`` each.
+
+    Raises:
+        DataError: If a position is not known.
     """
+    known = np.isfinite(positions).all(axis=1)
+    if not known.all():
+        raise DataError(f"split: expected positions of all images, got {(~known).sum()} without; split by names or lists")
     cells, of_image, counts = np.unique(_cell(positions), axis=0, return_inverse=True, return_counts=True)
     keys = [hashlib.sha256(f"{row} {column}".encode()).digest() for row, column in cells]
     trains, room = np.zeros(len(cells), dtype=bool), (len(positions) + 1) // 2
@@ -50,5 +58,6 @@ def _near(positions: np.ndarray, tested: set[tuple[int, int]]) -> np.ndarray:
         for east in (-gap, 0, gap):
             latitude = positions[:, 1] + north
             longitude = positions[:, 0] + east / np.cos(np.radians(latitude))
+            longitude = (longitude + 180) % 360 - 180  # across the date line
             near |= [tuple(cell) in tested for cell in _cell(np.stack([longitude, latitude], axis=1))]
     return near

@@ -12,17 +12,17 @@ _BATCH = 256
 
 def statistics_of(images: Images, rows: np.ndarray) -> dict[str, BandStatistics]:
     """Statistics of each band over the images of ``rows`` ``(N,)``, in digital numbers; 0 is nodata."""
-    histogram = DigitalNumberHistogram(len(images.band_names), images.dtype, nodata=0)
+    histogram = DigitalNumberHistogram(len(images.band_names), images.dtype)
     for start in range(0, len(rows), _BATCH):
         for pixels in images.read(rows[start : start + _BATCH], images.band_names):
             histogram.add(pixels)
-    return {name: histogram.statistics(i) for i, name in enumerate(images.band_names)}
+    return histogram.by_band(images.band_names)
 
 
 def statistics_of_pairs(pairs: ChangePairs) -> dict[str, BandStatistics]:
     """Statistics of each band over both dates of the training pairs, in digital numbers; 0 is nodata."""
-    histogram = DigitalNumberHistogram(len(pairs.band_names), pairs.dtype, nodata=0)
+    histogram = DigitalNumberHistogram(len(pairs.band_names), pairs.dtype)
     for index in pairs.splits["train"]:
         for pixels in pairs.read(index, pairs.band_names)[:2]:
             histogram.add(np.ascontiguousarray(pixels))
-    return {name: histogram.statistics(i) for i, name in enumerate(pairs.band_names)}
+    return histogram.by_band(pairs.band_names)

@@ -59,7 +59,7 @@ class StorePatches:
     @property
     def reflectance(self) -> Reflectance:
         """What the digital numbers mean."""
-        return Reflectance(self.store.description.quantification, self.store.description.offset)
+        return self.store.description.reflectance
 
     @property
     def statistics(self) -> dict[str, BandStatistics]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seco.errors import DataError
+from seco.evaluate.protocol_name import protocol_name
 from seco.pretrain.run_directory import CONFIG_FILE, ENVIRONMENT_FILE
 
 from .blocks import Block, Chart, Heading, Note, Section, Table
@@ -87,7 +88,7 @@ def _dict(value: object) -> dict[str, Any]:
 def _comparable(result: Result) -> tuple[str, ...]:
     """Results are compared if protocol, data and split are the same."""
     data, split = result["data"], _dict(result.get("split"))
-    return result["protocol"], str(data.get("fingerprint") or data.get("path")), str(split.get("sha256", ""))
+    return protocol_name(result), str(data.get("fingerprint") or data.get("path")), str(split.get("sha256", ""))
 
 
 def _compare(group: Sequence[Result], runs: Sequence[RecordedRun]) -> list[Block]:
@@ -99,7 +100,7 @@ def _compare(group: Sequence[Result], runs: Sequence[RecordedRun]) -> list[Block
     rows = [[each.name, *(_cell(each.metrics, each.intervals, metric) for metric in names)] for each in entries]
     rows.append(["chance", *(_cell(group[0]["chance"], {}, metric) for metric in names)])
     marked = frozenset(i for i, each in enumerate(entries) if each.ours)
-    title = f"{group[0]['protocol']} on {Path(str(group[0]['data'].get('path', ''))).name}"
+    title = f"{protocol_name(group[0])} on {Path(str(group[0]['data'].get('path', ''))).name}"
     dots = [dot for each in entries for dot in _dots(each, names)]
     chart = intervals_chart(dots, x="result, 95 % interval", order=names)
     what = "Encoders of these runs are marked; in brackets the 95 % interval over seeds, or over test images of one seed."

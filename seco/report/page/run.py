@@ -9,7 +9,7 @@ from typing import Any
 
 from seco.data.store import Store, open_store
 from seco.errors import RunError, StoreError
-from seco.pretrain.checkpoint import find_checkpoint
+from seco.pretrain.checkpoint import CHECKPOINTS, find_checkpoint
 from seco.pretrain.config import PretrainConfig
 from seco.pretrain.run_directory import CONFIG_FILE, ENVIRONMENT_FILE, METRICS_FILE, PROBE_FILE, read_lines
 from seco.profiling.training import FOLDER, SUMMARY_FILE
@@ -96,7 +96,7 @@ def read_runs(paths: Sequence[Path], *, data: Path | None = None) -> list[Record
 def _read(path: Path, name: str, data: Path | None) -> RecordedRun:
     if not path.is_dir():
         raise RunError(f"{path}: expected a run, got no such folder; check the path")
-    if not any((path / part).exists() for part in (CONFIG_FILE, METRICS_FILE, "checkpoints")):
+    if not any((path / part).exists() for part in (CONFIG_FILE, METRICS_FILE, CHECKPOINTS)):
         raise RunError(f"{path}: expected a run, got a folder without {CONFIG_FILE}; give the --out of `seco pretrain`")
     missing: list[str] = []
     settings, environment = (_read_json(path / file, missing) for file in (CONFIG_FILE, ENVIRONMENT_FILE))

@@ -13,6 +13,8 @@ from typing import Any
 from markupsafe import escape
 
 from seco.errors import ConfigError, SecoError
+from seco.pretrain.checkpoint import CHECKPOINTS, LAST
+from seco.profiling.training import FOLDER, SUMMARY_FILE
 
 from .benchmarks import record_files
 from .blocks import Note, Section
@@ -150,7 +152,7 @@ def _handler(live: LivePage, host: str) -> type[BaseHTTPRequestHandler]:
 
 
 def _watched(run: Path) -> list[Path]:
-    return [*run.glob("*.json*"), *run.glob("checkpoints/last.pt"), *run.glob("profile/summary.md")]
+    return [*run.glob("*.json*"), *run.glob(f"{CHECKPOINTS}/{LAST}"), *run.glob(f"{FOLDER}/{SUMMARY_FILE}")]
 
 
 def _stamp_of(files: Sequence[Path]) -> str:
