@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +41,19 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename == str(temporary):
             error.filename = str(path)  # a user knows that name only
         raise
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove all that is in a folder; itself it stays, for it may be a mount, a link, or where the user is."""
+    for entry in folder.iterdir():
+        shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def take_back(folder: Path) -> None:
+    """Remove a folder that was new or empty, as far as that can be done."""
+    with suppress(OSError):
+        clear_folder(folder)
+        folder.rmdir()
 
 
 def sync(path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from seco.data.atomic import write_atomic, write_parquet
+from seco.data.atomic import take_back, write_atomic, write_parquet
 from seco.data.description import (
     HISTOGRAM_FILE,
     INDEX_FILE,
@@ -68,7 +68,7 @@ def merge_stores(
         whole = replace(description, statistics=histogram.by_band([band.name for band in description.bands]))
         commit_store(out, whole, _merge_indices(stores), _merge_labels(stores))
     except BaseException:
-        shutil.rmtree(out, ignore_errors=True)
+        take_back(out)
         raise
     return sum(map(len, stores))
 

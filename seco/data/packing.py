@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 import pyarrow
 import pyarrow.parquet
 
-from seco.data.atomic import atomic_path, sync, write_atomic, write_parquet
+from seco.data.atomic import atomic_path, sync, take_back, write_atomic, write_parquet
 from seco.data.description import (
     DATASET_FILE,
     HISTOGRAM_FILE,
@@ -76,12 +76,12 @@ def pack_store(
         write_parquet(out / INDEX_FILE, index)
         sync(out)
     except OSError as error:
-        shutil.rmtree(out, ignore_errors=True)
+        take_back(out)
         raise StoreError(
             f"{out}: expected a place to write to, got {error.strerror or error}; choose another or free some space"
         ) from error
     except BaseException:
-        shutil.rmtree(out, ignore_errors=True)
+        take_back(out)
         raise
     return len(index["shard"].unique())
 

@@ -1,12 +1,11 @@
 """What a run leaves on disk: settings, environment, metrics, TensorBoard events and checkpoints."""
 
 import json
-import shutil
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seco.data.atomic import write_atomic
+from seco.data.atomic import clear_folder, write_atomic
 from seco.environment import describe_environment
 from seco.errors import RunError
 
@@ -63,9 +62,8 @@ class RunDirectory:
         if self._resumes:
             for file in (self.metrics_file, self.probe_file):
                 _cut_lines(file, self.state["step"] if self.state else 0)
-        elif self.path.exists():  # it stays itself: it may be a mount, a link, or where the user is
-            for entry in self.path.iterdir():
-                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+        elif self.path.exists():
+            clear_folder(self.path)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
         except OSError as error:

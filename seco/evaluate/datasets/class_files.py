@@ -9,12 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from seco.bands import RGB
-from seco.data.reflectance import Reflectance
 from seco.data.spread import spread_evenly
 from seco.errors import DataError, UnreadableError
 from seco.ops.geotiff import decode_geotiff, decode_readable
 
-from .raster_header import Said, band_names_of, open_raster, reflectance_of
+from .raster_header import Said, open_raster
 
 _COMPARED = 64  # files whose headers are compared when a folder is opened
 _PICTURES = {".jpg", ".jpeg", ".png"}
@@ -27,20 +26,14 @@ class Kind:
     """What all images of a folder are like.
 
     Attributes:
-        like: The file that says so.
+        said: What the file says of itself that the others are compared with.
         pictures: They are JPEG or PNG, else GeoTIFF.
         shape: Bands, height and width.
-        dtype: Type of the pixels.
-        band_names: Names of the bands.
-        reflectance: What the digital numbers mean, where the file says it.
     """
 
-    like: Path
+    said: Said
     pictures: bool
     shape: tuple[int, int, int]
-    dtype: np.dtype
-    band_names: tuple[str, ...]
-    reflectance: Reflectance | None
 
 
 def list_classes(folder: Path) -> tuple[Path, list[Path]]:
@@ -72,12 +65,12 @@ def kind_of(file: Path) -> Kind:
     """
     if _is_picture(file):
         pixels = _read_picture(file)
-        return Kind(file, True, pixels.shape, pixels.dtype, RGB, None)
+        return Kind(Said(file, pixels.dtype, RGB, None), True, pixels.shape)
     pixels = decode_geotiff([file])[0]
     if pixels.dtype not in _DTYPES:
         raise DataError(f"{file}: expected uint8 or uint16, got {pixels.dtype}; convert the rasters")
     with open_raster(file) as raster:
-        return Kind(file, False, pixels.shape, pixels.dtype, band_names_of(raster), reflectance_of(raster))
+        return Kind(Said.of(file, raster), False, pixels.shape)
 
 
 def check_kinds(files: Sequence[Path], kind: Kind, *, names: bool, units: bool) -> None:
@@ -92,7 +85,7 @@ def check_kinds(files: Sequence[Path], kind: Kind, *, names: bool, units: bool) 
     Raises:
         DataError: If one is of another kind; the text names it.
     """
-    first = Said(kind.like, kind.dtype, kind.band_names, kind.reflectance)
+    first = kind.said
     for i in spread_evenly(len(files), _COMPARED):
         with suppress(UnreadableError), open_raster(files[i]) as raster:  # reading the images names it
             said = Said.of(files[i], raster)
@@ -112,11 +105,12 @@ def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: in
         for file, image in zip(files, pixels, strict=True):
             if image.shape != kind.shape:
                 height, width = image.shape[1:]
+                like = kind.said.file.name
                 raise DataError(
-                    f"{file}: expected the size of {kind.like.name}, got {width}x{height} px; bring all images to one size"
+                    f"{file}: expected the size of {like}, got {width}x{height} px; bring all images to one size"
                 )
         return np.stack(pixels)[:, bands]
-    out = np.empty((len(files), len(bands), *kind.shape[1:]), kind.dtype)
+    out = np.empty((len(files), len(bands), *kind.shape[1:]), kind.said.dtype)
     damaged = decode_readable(files, bands=bands, total_bands=kind.shape[0], threads=threads, out=out)
     if damaged:
         raise damaged[min(damaged)]

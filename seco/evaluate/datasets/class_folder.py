@@ -93,7 +93,7 @@ class ClassFolder:
     @property
     def dtype(self) -> np.dtype:
         """Type of the pixels."""
-        return self._kind.dtype
+        return self._kind.said.dtype
 
     @property
     def patch_size(self) -> int:
@@ -103,7 +103,7 @@ class ClassFolder:
     @property
     def reflectance(self) -> Reflectance | None:
         """What the scale and offset of GeoTIFFs say, for EuroSAT that of level 1C; pictures have none."""
-        return SENTINEL2 if self._is_eurosat else self._kind.reflectance
+        return SENTINEL2 if self._is_eurosat else self._kind.said.reflectance
 
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:
@@ -140,9 +140,9 @@ class ClassFolder:
         return kind_of(self._files[0])
 
     def _name_bands(self, given: str | None) -> tuple[str, ...]:
-        found = self._kind.band_names
+        found = self._kind.said.band_names
         if given is not None:
-            return given_band_names(given, len(found), self._kind.like)
+            return given_band_names(given, len(found), self._kind.said.file)
         return EUROSAT_BANDS if self._is_eurosat and found[0] == "band1" else found
 
 
