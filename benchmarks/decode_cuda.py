@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.record import Record, make_record, time_runs
 from seco.device import cores
-from seco.ops.geotiff import decode_geotiff
+from seco.ops.geotiff import decode_geotiff, read_info
 
 _AHEAD = 2  # batches in the making, as in training
 
@@ -22,7 +22,7 @@ def measure(cases: Mapping[str, tuple[list[Path], list[int]]], *, origin: str, q
     """Records of all decoders, for each case's files and bands: ours first, for a peer may take the process with it."""
     for name in ("seco", "nvidia.dali", "nvidia.dali-mixed"):
         for case, (files, bands) in cases.items():
-            if name == "seco" or len(bands) == len(decode_geotiff(files[:1])[0]):  # DALI's own decoders know no bands
+            if name == "seco" or len(bands) == read_info(files[0]).bands:  # DALI's own decoders know no bands
                 yield from _measure(name, files, bands, case=case, origin=origin, quick=quick)
 
 

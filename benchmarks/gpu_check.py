@@ -177,6 +177,8 @@ def _run(name: str, step: Step, environment: dict[str, str], log: Path) -> str:
     """How the step ended, in a word; its output goes to the log, its end to the terminal."""
     print(f"== {name}", flush=True)
     start = time.perf_counter()
+    if step.report is not None:
+        step.report.unlink(missing_ok=True)  # of an earlier run
     with log.open("a+", encoding="utf-8", errors="replace") as output:
         print(f"== {name}: {' '.join(step.command)}", file=output, flush=True)
         begin = output.tell()

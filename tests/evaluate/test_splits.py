@@ -200,8 +200,9 @@ def test_a_share_of_images_with_several_labels():
     assert draw_labels(np.zeros((100, 3), bool), 0.3, np.random.default_rng(0)).sum() == 30
 
 
-def test_places_on_either_side_of_the_date_line_are_neighbours():
-    beside = np.array([[179.99, -17.0], [-179.99, -17.0]])
+@pytest.mark.parametrize("latitude", range(-60, 61))  # without a look across, 63 of the 121 are divided
+def test_places_on_either_side_of_the_date_line_are_neighbours(latitude):
+    beside = np.array([[179.99, latitude], [-179.99, latitude]])
     far = np.stack([np.linspace(-170, 170, 60), np.zeros(60)], axis=1)
     train, test = split_by_cells(np.concatenate([beside, far]))
     assert not (train[0] and test[1])

@@ -40,7 +40,7 @@ def test_any_span_of_dates_gets_a_readable_axis(axes, months):
     assert 2 <= len(axes.get_xticks()) <= 10
 
 
-def test_locations_of_an_archive_that_says_nothing_of_positions_are_counted(make_store, monkeypatch):
+def test_locations_of_an_archive_that_says_nothing_of_positions_are_counted(make_store):
     store = open_store(make_store())
     assert "position" not in world_map.world_map(store).get_suptitle()
     store.locations["longitude"][1] = np.nan

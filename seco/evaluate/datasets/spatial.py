@@ -9,6 +9,7 @@ from seco.errors import DataError
 CELL_KM = 50.0
 GAP_KM = 5.0  # between images of two sides; a patch of EuroSAT is 0.64 km wide
 _KM_PER_DEGREE = 111.195  # of a meridian
+_EAST_END = np.nextafter(180.0, 0.0)
 
 
 def split_by_cells(positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,6 +59,9 @@ def _near(positions: np.ndarray, tested: set[tuple[int, int]]) -> np.ndarray:
         for east in (-gap, 0, gap):
             latitude = positions[:, 1] + north
             longitude = positions[:, 0] + east / np.cos(np.radians(latitude))
-            longitude = (longitude + 180) % 360 - 180  # across the date line
-            near |= [tuple(cell) in tested for cell in _cell(np.stack([longitude, latitude], axis=1))]
+            # Cells end at the date line: those on either side of it may be narrower than the gap.
+            on_this_side = np.clip(longitude, -180, _EAST_END)
+            on_that_side = np.where(on_this_side == longitude, longitude, -180 if east > 0 else _EAST_END)
+            for each in (on_this_side, on_that_side, (longitude + 180) % 360 - 180):
+                near |= [tuple(cell) in tested for cell in _cell(np.stack([each, latitude], axis=1))]
     return near
