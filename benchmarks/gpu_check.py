@@ -169,6 +169,7 @@ def _build_command(site: Path, architectures: str) -> list[str]:
     beside = (site / "nvidia" / "dali").is_dir()
     options += ["-C", f"cmake.define.SECO_DALI={'ON' if beside else 'AUTO'}"]
     options += ["-C", f"cmake.define.SECO_DALI_SITE={site if beside else ''}"]
+    options += ["-C", "build-dir=build/gpu-check-build"]  # or a wheel that is built later would be for this card alone
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(site)]
     return [sys.executable, "-m", "pip", *install, *options, str(ROOT)]
 

@@ -113,3 +113,9 @@ def test_a_build_forgets_dali_that_is_gone(tmp_path):
     with_dali, without = (gpu_check._build_command(site, "90") for site in (tmp_path, tmp_path / "empty"))
     assert {"cmake.define.SECO_DALI=ON", f"cmake.define.SECO_DALI_SITE={tmp_path}"} <= set(with_dali)
     assert {"cmake.define.SECO_DALI=AUTO", "cmake.define.SECO_DALI_SITE="} <= set(without)
+
+
+def test_a_build_for_one_card_is_not_gone_on_with_for_a_wheel():
+    settings = (gpu_check.ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'build-dir = "build/{wheel_tag}"' in settings
+    assert "build-dir=build/gpu-check-build" in gpu_check._build_command(Path("site"), "90")
