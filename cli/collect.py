@@ -1,9 +1,5 @@
 """``seco collect``: make or fetch a patch store."""
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +7,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-PLAIN_INTERVAL_S = 5.0
+from .progress import Counted
+
 CATALOGUES = ("earthengine", "stac", "local")
 # Options that only some sources have; the others take all of them.
 ONLY = {
@@ -133,44 +130,11 @@ def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: in
         cloud_percent=options["cloud"],
     )
     try:
-        with report_progress(locations) as progress:
-            collect(request, out, workers=workers or min(cores(), locations), progress=progress)
+        with Counted("locations") as counted:
+            counted(0, locations)
+            collect(request, out, workers=workers or min(cores(), locations), progress=lambda n: counted(n, locations))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "A synthetic store is made whole or not at all: run the same command again to begin anew."
         ) from None
     click.echo(f"{out}: {locations} locations, {dates} dates each, 12 bands of {patch_size} x {patch_size} px")
-
-
-@contextmanager
-def report_progress(total: int) -> Iterator[Callable[[int], None]]:
-    """Progress on stderr: a bar or, off a terminal, lines; yields what to call with the count."""
-    if not sys.stderr.isatty():
-        yield plain_progress(total, time.monotonic)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    rate = TextColumn("{task.fields[rate]:.1f} locations/s")
-    columns = (BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("collect", total=total, rate=0.0)
-        start = time.monotonic()
-        yield lambda done: bar.update(task, completed=done, rate=done / max(time.monotonic() - start, 1e-9))
-
-
-def plain_progress(total: int, clock: Callable[[], float]) -> Callable[[int], None]:
-    """Lines such as ``120/1000 locations, 24.1 locations/s, 37 s left`` on stderr; clock: seconds."""
-    start = last = clock()
-
-    def report(done: int) -> None:
-        nonlocal last
-        now = clock()
-        if now - last < PLAIN_INTERVAL_S and done < total:
-            return
-        last = now
-        rate = done / max(now - start, 1e-9)
-        left = (total - done) / rate
-        click.echo(f"{done}/{total} locations, {rate:.1f} locations/s, {left:.0f} s left", err=True)
-
-    return report

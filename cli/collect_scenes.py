@@ -1,9 +1,7 @@
 """``seco collect`` from a catalogue of scenes: settings, progress, estimate and summary."""
 
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +10,14 @@ import click
 
 from seco.errors import ConfigError
 
+from .progress import Counted
+
 if TYPE_CHECKING:
     from seco.collect.collector import Progress
     from seco.collect.estimate import Estimate
     from seco.collect.places import DrawnPlaces, GivenPlaces
     from seco.collect.settings import Settings
     from seco.collect.source import SceneSource
-
-PLAIN_INTERVAL_S = 5.0
 
 
 def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - those of the command
@@ -37,8 +35,12 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
         _print_estimate(estimate(settings, source, sampler), settings)
         return
     try:
-        with _reporting() as report:
-            progress = collect(out, settings, source, sampler, report=report)
+        with Counted("locations") as counted:
+
+            def show(now: "Progress") -> None:
+                counted(now.accepted + now.given_up, now.wanted, _rates(now))
+
+            progress = collect(out, settings, source, sampler, report=show)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("What was collected is kept: run the same command again to go on.") from None
     if progress is None:
@@ -178,47 +180,9 @@ def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "Setti
     )
 
 
-@contextmanager
-def _reporting() -> "Iterator[Callable[[Progress], None]]":
-    """Progress on stderr: a bar or, off a terminal, a line now and then; yields what to call with it."""
-    if not sys.stderr.isatty():
-        yield plain_progress(time.monotonic)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda now: bar.update(
-            task,
-            total=now.wanted,
-            completed=now.accepted + now.given_up,
-            description=_rates(now, time.monotonic() - now.began),
-        )
-
-
-def plain_progress(clock: Callable[[], float]) -> "Callable[[Progress], None]":
-    """Lines such as ``120/1000 locations, 3 rejected, 25.1 requests/s, 201.3 MB/s, 37 s left`` on stderr; clock: seconds."""
-    last = clock()
-
-    def report(now: "Progress") -> None:
-        nonlocal last
-        done = now.accepted + now.given_up
-        if clock() - last < PLAIN_INTERVAL_S and done < now.wanted:
-            return
-        last = clock()
-        seconds = last - now.began
-        rate = (now.accepted - now.accepted_before) / max(seconds, 1e-9)
-        left = f"{(now.wanted - done) / rate:.0f} s left" if rate else "time left not known"
-        click.echo(f"{done}/{now.wanted} locations, {_rates(now, seconds)}, {left}", err=True)
-
-    return report
-
-
-def _rates(now: "Progress", seconds: float) -> str:
+def _rates(now: "Progress") -> str:
     rejected = f"{now.rejected.total()} rejected"
     if now.rejected:
         rejected += f" ({_rejections(now)})"
-    per_s = 1.0 / max(seconds, 1e-9)
+    per_s = 1.0 / max(time.monotonic() - now.began, 1e-9)
     return f"{rejected}, {now.requests * per_s:.1f} requests/s, {now.bytes_read / 1e6 * per_s:.1f} MB/s"

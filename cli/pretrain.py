@@ -1,12 +1,11 @@
 """``seco pretrain``: train an encoder on a store."""
 
-import time
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .progress import Counted
 
 
 @click.command(no_args_is_help=True)
@@ -67,7 +66,8 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     with TrainingProgress() as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:
-        progress.say("Interrupted; the last step is saved. Go on with the same command and --resume.")
+        if progress.chief:
+            progress.said("Interrupted; the last step is saved. Go on with the same command and --resume.")
         raise click.exceptions.Exit(128 + stopped_by)
     if progress.chief:
         if config.probe != "none":
@@ -94,53 +94,27 @@ def _show_profile(run: Path) -> None:
     )
 
 
-class TrainingProgress:
-    """A progress bar on a terminal, plain lines elsewhere; on stderr."""
-
-    PLAIN_INTERVAL_S = 10.0
+class TrainingProgress(Counted):
+    """Steps done, and whatever else is worth a line meanwhile."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, soft_wrap=True, highlight=False)
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[metrics]}"),
-            TimeRemainingColumn(),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
+        super().__init__("steps")
         self.chief = False  # of several processes one is told of progress
-        self.total = 0
-        self.printed = float("-inf")
-        self.first = (0.0, 0)
-
-    def __enter__(self) -> "TrainingProgress":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        self._total = 0
 
     def started(self, *, done: int, total: int, excluded: int, device: str) -> None:
         """Say what begins."""
-        self.chief, self.total = True, total
-        self.first = (time.monotonic(), done)
+        self.chief, self._total = True, total
         if excluded:
-            self.console.print(f"Warning: {excluded} locations have too few dates for this method and are left out.")
-        self.console.print(f"Training on {device}: step {done} of {total}")
-        self.task = self.bar.add_task("steps", total=total, completed=done, metrics="")
+            self.warned(f"{excluded} locations have too few dates for this method and are left out.")
+        self.said(f"Training on {device}: step {done} of {total}")
+        self(done, total)
 
     def advanced(self, line: dict[str, Any]) -> None:
         """Show a line of metrics."""
         accuracy = " ".join(f"{name} {100 * value:.0f}%" for name, value in line["accuracy"].items())
-        metrics = f"loss {line['loss']:.3f}  {accuracy}  {line['locations_per_s']:.0f} locations/s"
-        self.bar.update(self.task, completed=line["step"], metrics=metrics)
-        last = line["step"] == self.total
-        if not self.console.is_terminal and (last or time.monotonic() - self.printed >= self.PLAIN_INTERVAL_S):
-            self.printed = time.monotonic()
-            left = (self.total - line["step"]) * self._seconds_a_step(line)
-            self.console.print(f"step {line['step']}/{self.total}  {metrics}  ETA {left:.0f} s")
+        figures = f"loss {line['loss']:.3f}, {accuracy}, {line['locations_per_s']:.0f} locations/s"
+        self(line["step"], self._total, figures)
 
     def probed(self, line: dict[str, Any]) -> None:
         """Show what a probe found."""
@@ -148,7 +122,7 @@ class TrainingProgress:
         for name, value in line["metrics"].items():
             chance = line["chance"].get(name)
             numbers.append(f"{name} {value:.3f}" + ("" if chance is None else f" (chance {chance:.3f})"))
-        self.console.print(f"probe of step {line['step']}, momentum encoder  {', '.join(numbers)}")
+        self.said(f"probe of step {line['step']}, momentum encoder  {', '.join(numbers)}")
 
     def said(self, text: str) -> None:
         """Say what takes a while."""
@@ -156,14 +130,4 @@ class TrainingProgress:
 
     def warned(self, text: str) -> None:
         """Show a warning."""
-        self.console.print(f"Warning: {text}", markup=False)
-
-    def say(self, text: str) -> None:
-        """Show a last word, of one process only."""
-        if self.chief:
-            self.console.print(text, markup=False)
-
-    def _seconds_a_step(self, line: dict[str, Any]) -> float:
-        """From this process's own progress, so that a pause of the machine evens out."""
-        start, step = self.first
-        return (time.monotonic() - start) / max(1, int(line["step"]) - step)
+        self.said(f"Warning: {text}")

@@ -1,18 +1,66 @@
-"""Progress of commands that go through a list."""
+"""Progress of commands, on stderr."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
 
-import click
+from rich import progress
+from rich.console import Console
+
+LINE_INTERVAL_S = 5.0
 
 
 def track(items: Sequence[Any], caption: str) -> Iterable[Any]:
-    """A progress bar on stderr, one line where stderr is no terminal."""
-    from rich import progress
-    from rich.console import Console
-
+    """A progress bar, one line where stderr is no terminal."""
     console = Console(stderr=True)
     if console.is_terminal:
         return progress.track(items, caption, console=console)
-    click.echo(f"{caption}: {len(items)} steps", err=True)
+    console.print(f"{caption}: {len(items)} steps", markup=False)
     return items
+
+
+class Counted:
+    """How much of a total is done: a bar on a terminal, elsewhere a line now and then.
+
+    Lines such as ``120/1000 locations, 24.1 locations/s, 0:00:37 left``. The time left is that of what was done since
+    the first call, so that it is right for work that goes on where it stopped, and pauses of the machine even out.
+    """
+
+    def __init__(self, unit: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """``unit``: what is counted, plural; ``clock``: seconds."""
+        self.console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self._unit, self._clock = unit, clock
+        self._first: tuple[float, int] | None = None
+        self._shown = clock()
+        self._bar = progress.Progress(
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.description}", markup=False),
+            progress.TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int, figures: str | None = None) -> None:
+        """Show that ``done`` of ``total`` are done; ``figures`` beside it instead of how many a second."""
+        now = self._clock()
+        self._first = self._first or (now, done)
+        seconds, since = now - self._first[0], done - self._first[1]
+        if figures is None:
+            figures = f"{since / max(seconds, 1e-9):.1f} {self._unit}/s"
+        self._bar.update(self._task, completed=done, total=total, description=figures)
+        if self.console.is_terminal or (now - self._shown < LINE_INTERVAL_S and done < total):
+            return
+        self._shown = now
+        left = f"{timedelta(seconds=round((total - done) * seconds / since))} left" if since else "time left not known"
+        self.console.print(f"{done}/{total} {self._unit}, {figures}, {left}", markup=False)

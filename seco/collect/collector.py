@@ -129,6 +129,7 @@ class Collector:
         """
         # A few threads more than requests: while some write patches, the line stays busy.
         self._workers: Workers[_Outcome] = Workers(self._gate.most + cores())
+        self._report(self.progress)
         try:
             while self._feed():
                 self._note(self._workers.result())

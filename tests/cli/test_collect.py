@@ -2,7 +2,6 @@
 
 import pytest
 from click.testing import CliRunner
-from seco.cli.collect import plain_progress
 from seco.cli.main import main
 
 from seco.data.store import open_store
@@ -74,14 +73,3 @@ def test_missing_flags_exit_2(tmp_path):
     result = run("--source", "synthetic", "--out", tmp_path / "store")
     assert result.exit_code == 2
     assert "--locations" in result.stderr
-
-
-def test_plain_progress_prints_now_and_then_and_at_the_end(capsys):
-    times = iter([0.0, 1.0, 6.0, 7.0, 8.0])
-    report = plain_progress(4, lambda: next(times))
-    for done in range(1, 5):
-        report(done)
-    assert capsys.readouterr().err.splitlines() == [
-        "2/4 locations, 0.3 locations/s, 6 s left",
-        "4/4 locations, 0.5 locations/s, 0 s left",
-    ]

@@ -2,15 +2,14 @@
 
 import json
 import logging
+import re
 
 import pytest
 from click.testing import CliRunner
 from conftest import SIZE, files_of
 from earthengine_stub import PROJECT, random_faults
-from seco.cli.collect_scenes import plain_progress
 from seco.cli.main import main
 
-from seco.collect.collector import Progress
 from seco.data.store import open_store
 
 
@@ -87,15 +86,12 @@ LAST_WORDS = "Interrupted. What was collected is kept: run the same command agai
 
 
 def test_interruption_is_one_line_and_the_same_command_goes_on(tmp_path, stub, monkeypatch):
-    def interrupt(_clock):
-        def report(now):
-            if now.accepted == 2:
-                raise KeyboardInterrupt
-
-        return report
+    def interrupt(_counted, done, *_):
+        if done == 2:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("seco.cli.collect_scenes.plain_progress", interrupt)
+        patch.setattr("seco.cli.progress.Counted.__call__", interrupt)
         result = collect(stub, tmp_path / "store")
         assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, LAST_WORDS)
     assert collect(stub, tmp_path / "store").exit_code == 0
@@ -153,15 +149,9 @@ def test_no_account_is_in_logs_or_files(tmp_path, stub, caplog):
     assert stub.url.encode() not in text
 
 
-def test_plain_progress_prints_now_and_then_and_at_the_end(capsys):
-    times = iter([0.0, 1.0, 6.0, 6.0, 7.0, 8.0])
-    report = plain_progress(lambda: next(times))
-    now = Progress(wanted=3, began=0.0)
-    now.rejected["no clear scene"] = 1
-    for accepted in (1, 2, 3):
-        now.accepted, now.requests, now.bytes_read = accepted, 6 * accepted, 12_000_000
-        report(now)
-    assert capsys.readouterr().err.splitlines() == [
-        "2/3 locations, 1 rejected (no clear scene 1), 2.0 requests/s, 2.0 MB/s, 3 s left",
-        "3/3 locations, 1 rejected (no clear scene 1), 2.2 requests/s, 1.5 MB/s, 0 s left",
-    ]
+def test_a_last_line_says_what_it_took(tmp_path, stub):
+    result = collect(stub, tmp_path / "store")
+    rejected = r"\d+ rejected( \(.+ \d+\))?"
+    assert re.fullmatch(
+        rf"8/8 locations, {rejected}, [\d.]+ requests/s, [\d.]+ MB/s, 0:00:00 left", result.stderr.splitlines()[-1]
+    )
