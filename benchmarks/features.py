@@ -156,7 +156,7 @@ def _retrieval(features: np.ndarray, places: np.ndarray, *, runs: int) -> list[R
         return float(label_ranking_average_precision_score(relevant, similarity))
 
     works: Works = {
-        "seco": lambda: evaluate_retrieval(features, places).mean_average_precision,
+        "seco": lambda: evaluate_retrieval(features, places).metrics()["mAP"],
         "scikit-learn": by_scikit_learn,
     }
     ours, theirs = (work() for work in works.values())

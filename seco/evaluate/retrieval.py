@@ -1,39 +1,51 @@
 """Cross-season place recognition: is a place, seen at one date, found again at its other dates?"""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from seco.errors import DataError
+from seco.evaluate.metrics import Metrics
 from seco.evaluate.similarity import TIE, row_blocks, unit_vectors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RetrievalResult:
-    """What :func:`evaluate_retrieval` measures; all but the counts in [0, 1].
+    """What :func:`evaluate_retrieval` measures of each query, a patch whose place has another date.
 
     Attributes:
-        recall_at_1: Share of queries whose first candidate shows the same place.
-        recall_at_5: Share of queries with the same place among the first five candidates.
-        mean_average_precision: Mean over queries of the average precision of their whole ranking.
-        chance_recall_at_1: ``recall_at_1`` that a ranking at random is expected to reach.
-        num_queries: Patches whose place has another date.
-        num_patches: All patches; each query is compared with all others.
-        query_places: The place of each query, numbered from 0 without gaps, int64 ``(num_queries,)``.
+        query_places: The place of each query, numbered from 0 without gaps, int64 ``(Q,)``.
         best_ranks: Rank of the first candidate of the same place, from 1, of each query.
-        average_precisions: Of each query.
+        average_precisions: Of each query, in [0, 1].
+        chance_recall_at_1: ``recall@1`` that a ranking at random is expected to reach.
+        num_patches: All patches; each query is compared with all others.
     """
 
-    recall_at_1: float
-    recall_at_5: float
-    mean_average_precision: float
+    query_places: np.ndarray
+    best_ranks: np.ndarray
+    average_precisions: np.ndarray
     chance_recall_at_1: float
-    num_queries: int
     num_patches: int
-    query_places: np.ndarray = field(compare=False, repr=False)
-    best_ranks: np.ndarray = field(compare=False, repr=False)
-    average_precisions: np.ndarray = field(compare=False, repr=False)
+
+    @property
+    def num_queries(self) -> int:
+        """Number of queries."""
+        return len(self.query_places)
+
+    def metrics(self, place_counts: np.ndarray | None = None) -> Metrics:
+        """Means over queries, each place asked for once or as often as ``place_counts`` says; in [0, 1].
+
+        ``recall@1`` and ``recall@5``: share of queries with the same place first, or among the first five candidates;
+        ``mAP``: mean average precision of the whole ranking.
+        """
+        weights = None if place_counts is None else place_counts[self.query_places]
+        of_queries = {
+            "recall@1": self.best_ranks <= 1,
+            "recall@5": self.best_ranks <= 5,
+            "mAP": self.average_precisions,
+        }
+        return {name: float(np.average(values, weights=weights)) for name, values in of_queries.items()}
 
 
 def evaluate_retrieval(
@@ -95,15 +107,11 @@ def evaluate_retrieval(
     best_rank, precision = (torch.cat(column) for column in zip(*rows, strict=True))
     chance = relevant[queries].double() / (len(vectors) - count[queries] + relevant[queries])
     return RetrievalResult(
-        recall_at_1=float((best_rank <= 1).double().mean()),
-        recall_at_5=float((best_rank <= 5).double().mean()),
-        mean_average_precision=float(precision.mean()),
-        chance_recall_at_1=float(chance.mean()),
-        num_queries=len(queries),
-        num_patches=len(vectors),
         query_places=np.unique(inverse[queries.numpy()], return_inverse=True)[1],
         best_ranks=best_rank.numpy(),
         average_precisions=precision.numpy(),
+        chance_recall_at_1=float(chance.mean()),
+        num_patches=len(vectors),
     )
 
 

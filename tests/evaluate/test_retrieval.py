@@ -34,15 +34,15 @@ def test_hand_made_ranking():
     # Queries 0: 5 (wrong), 20 (right) -> AP 1/2; 20: 5 (wrong), 0 (right) -> 1/2;
     # 5: 0, 20 (wrong), 100 (right) -> 1/3; 100: 20, 5 -> 1/2.
     result = evaluate_retrieval(directions(0, 20, 5, 100), np.array([0, 0, 1, 1]))
-    assert result.recall_at_1 == 0.0
-    assert result.recall_at_5 == 1.0
-    assert result.mean_average_precision == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1 / 2) / 4, rel=1e-15)
+    assert result.metrics()["recall@1"] == 0.0
+    assert result.metrics()["recall@5"] == 1.0
+    assert result.metrics()["mAP"] == pytest.approx((1 / 2 + 1 / 2 + 1 / 3 + 1 / 2) / 4, rel=1e-15)
     assert result.chance_recall_at_1 == pytest.approx(1 / 3, rel=1e-15)
 
 
 def test_places_apart_are_all_found():
     result = evaluate_retrieval(directions(0, 90, 1, 91, 2), np.array([7, 3, 7, 3, 7]))
-    assert (result.recall_at_1, result.recall_at_5, result.mean_average_precision) == (1.0, 1.0, 1.0)
+    assert result.metrics() == {"recall@1": 1.0, "recall@5": 1.0, "mAP": 1.0}
 
 
 def test_agrees_with_loops_for_places_of_unequal_dates():
@@ -51,9 +51,9 @@ def test_agrees_with_loops_for_places_of_unequal_dates():
     features = random.normal(size=(len(locations), 5)) + random.normal(size=(12, 5))[locations]
     result = evaluate_retrieval(features, locations)
     expected = by_loops(features, locations)
-    found = (result.recall_at_1, result.recall_at_5, result.mean_average_precision)
+    found = tuple(result.metrics().values())
     assert found == pytest.approx(expected, rel=1e-12)
-    assert 0 < result.recall_at_1 < 1
+    assert 0 < result.metrics()["recall@1"] < 1
     assert result.num_queries == np.sum(np.bincount(locations)[locations] > 1)
 
 
@@ -76,8 +76,8 @@ def test_near_dates_are_not_there():
             chance.append(len(one) / (left.sum() - 1))
     assert 0 < len(first) < 60
     assert found.num_queries == len(first)
-    assert found.recall_at_1 == pytest.approx(np.mean(np.array(first) == 1), rel=1e-15)
-    assert found.mean_average_precision == pytest.approx(np.mean(precision), rel=1e-12)
+    assert found.metrics()["recall@1"] == pytest.approx(np.mean(np.array(first) == 1), rel=1e-15)
+    assert found.metrics()["mAP"] == pytest.approx(np.mean(precision), rel=1e-12)
     assert found.chance_recall_at_1 == pytest.approx(np.mean(chance), rel=1e-12)
     with pytest.raises(DataError, match="two dates that are 90 days apart"):
         evaluate_retrieval(features, locations, times=times, min_gap_days=90)
@@ -85,10 +85,10 @@ def test_near_dates_are_not_there():
 
 def test_an_encoder_that_sees_nothing_finds_nothing():
     result = evaluate_retrieval(np.ones((60, 7), np.float32), np.repeat(np.arange(20), 3))
-    assert result.recall_at_1 == 0.0
-    assert result.recall_at_5 == 0.0
+    assert result.metrics()["recall@1"] == 0.0
+    assert result.metrics()["recall@5"] == 0.0
     # All 57 wrong candidates precede both right ones.
-    assert result.mean_average_precision == pytest.approx((1 / 58 + 2 / 59) / 2, rel=1e-12)
+    assert result.metrics()["mAP"] == pytest.approx((1 / 58 + 2 / 59) / 2, rel=1e-12)
 
 
 @pytest.mark.parametrize("block_rows", [1, 7, 64])
@@ -96,14 +96,16 @@ def test_the_size_of_the_blocks_changes_nothing(block_rows):
     random = np.random.default_rng(1)
     locations = np.repeat(np.arange(16), 4)
     features = random.normal(size=(64, 8)).astype(np.float32) + 2 * random.normal(size=(16, 8))[locations]
-    assert evaluate_retrieval(features, locations, block_rows=block_rows) == evaluate_retrieval(features, locations)
+    one, other = evaluate_retrieval(features, locations, block_rows=block_rows), evaluate_retrieval(features, locations)
+    assert one.metrics() == other.metrics()
+    assert np.array_equal(one.best_ranks, other.best_ranks)
 
 
 def test_a_place_of_one_date_is_a_candidate_but_no_query():
     # Without the lonely patch at 1 degree both queries would succeed.
     result = evaluate_retrieval(directions(0, 3, 1), np.array([0, 0, 5]))
     assert result.num_queries == 2
-    assert result.recall_at_1 == 0.0
+    assert result.metrics()["recall@1"] == 0.0
 
 
 @pytest.mark.parametrize("locations", [[0, 0, 0], [0, 1, 2]])

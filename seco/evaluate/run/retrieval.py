@@ -1,15 +1,13 @@
 """``seco evaluate retrieval``."""
 
 import time
-from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import StorePatches
-from seco.evaluate.metrics import Metrics
-from seco.evaluate.retrieval import RetrievalResult, evaluate_retrieval
+from seco.evaluate.retrieval import evaluate_retrieval
 
 from .data import Data
 from .evaluation import Evaluation
@@ -47,7 +45,7 @@ def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[
         found = evaluate_retrieval(
             features.values, data.images.groups[rows], times=images.store.times[rows], min_gap_days=min_gap_days
         )
-        trials.append(Trial(seed, subject, partial(_metrics, found)))
+        trials.append(Trial(seed, subject, found.metrics))
     return {
         "protocol": "retrieval",
         **summarise(
@@ -62,14 +60,4 @@ def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[
         **({"min_gap_days": min_gap_days} if min_gap_days else {"candidates_per_query": found.num_patches - 1}),
         **data.describe(),
         **circumstances(evaluation, trials[0].subject, start),
-    }
-
-
-def _metrics(found: RetrievalResult, counts: np.ndarray) -> Metrics:
-    """Means over queries, if each place is asked for as often as ``counts`` says."""
-    weights = counts[found.query_places]
-    return {
-        "recall@1": float(np.average(found.best_ranks <= 1, weights=weights)),
-        "recall@5": float(np.average(found.best_ranks <= 5, weights=weights)),
-        "mAP": float(np.average(found.average_precisions, weights=weights)),
     }

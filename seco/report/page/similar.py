@@ -74,7 +74,7 @@ def _gallery(run: RecordedRun, sample: Sample, vectors: NDArray[np.float64]) -> 
     return Gallery(
         f"{run.name}: the nearest of {len(vectors):,} patches of {len(np.unique(sample.places)):,} locations by cosine "
         f"similarity. A full frame is the same place at another date, a dashed one another place. Of all {len(askable):,} "
-        f"patches with another date, {found.recall_at_1:.1%} have the same place first.",
+        f"patches with another date, {found.metrics()['recall@1']:.1%} have the same place first.",
         rows,
     )
 
