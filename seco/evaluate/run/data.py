@@ -1,7 +1,7 @@
 """The images of an evaluation: which are learned from, which are judged."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from seco.evaluate.metrics import (
 from seco.evaluate.unreadable import find_unreadable, leave_out
 
 from .evaluation import Evaluation
-from .result import Trial
+from .result import Trial, summarise
 
 
 @dataclass(frozen=True)
@@ -116,14 +116,23 @@ class Data:
 
         return Trial(statistic=of_classes, confusion=count_confusion(truth, predicted, self.num_classes), **other)
 
-    def num_places(self, rows: np.ndarray) -> int:
-        """How many places ``rows`` show."""
-        return len(np.unique(self.images.groups[rows]))
+    def summarise(
+        self, evaluation: Evaluation, trials: Sequence[Trial], tested: np.ndarray, *, tested_on: str, luck: list[str]
+    ) -> dict[str, Any]:
+        """What every classification of the images ``tested`` tells: :func:`summarise`, data, classes and split.
 
-    def chance(self, tested: np.ndarray) -> Metrics:
-        """Metrics of naming the largest class, or of equal scores for several labels an image."""
+        Chance is naming the largest class, or equal scores for several labels an image.
+        """
         truth = self.images.labels[tested]
-        return chance_label_metrics(truth) if truth.ndim == 2 else chance_class_metrics(truth, self.num_classes)
+        chance = chance_label_metrics(truth) if truth.ndim == 2 else chance_class_metrics(truth, self.num_classes)
+        num_places = len(np.unique(self.images.groups[tested]))
+        return {
+            **summarise(evaluation, trials, num_groups=num_places, chance=chance, luck=luck),
+            "queries": len(tested),
+            "classes": list(self.images.class_names),
+            **self.describe(),
+            "split": describe_split(self.images.splits, self.images.split_source, tested_on),
+        }
 
     @staticmethod
     def describe_drawn(drawn: np.ndarray, candidates: np.ndarray) -> dict[str, Any]:
@@ -139,10 +148,6 @@ class Data:
         if self.verified is not None:
             described["verified"] = self.verified
         return described
-
-    def describe_split(self, tested_on: str) -> dict[str, Any]:
-        """Source, sizes and hash of the split."""
-        return describe_split(self.images.splits, self.images.split_source, tested_on)
 
 
 def describe_split(splits: Mapping[str, Any], source: str, tested_on: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from seco.evaluate.finetune import fine_tune, finetune_recipe
 
 from .data import Data
 from .evaluation import Evaluation
-from .result import circumstances, summarise
+from .result import circumstances
 
 
 def run_finetune(
@@ -62,10 +62,6 @@ def run_finetune(
     return {
         "protocol": "finetune",
         "recipe": asdict(recipe),
-        **summarise(evaluation, trials, num_groups=data.num_places(tested), chance=data.chance(tested), luck=luck),
-        "queries": len(tested),
-        "classes": list(images.class_names),
-        **data.describe(),
-        "split": data.describe_split(tested_on),
+        **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

@@ -10,7 +10,7 @@ from seco.evaluate.knn import neighbour_votes
 
 from .data import Data
 from .evaluation import Evaluation
-from .result import circumstances, summarise
+from .result import circumstances
 
 
 def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -> dict[str, Any]:
@@ -32,9 +32,11 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
     if data.in_store and evaluation.split != "auto":
         raise ConfigError("split: expected none for knn in a store, where all other locations vote, got one; leave it out")
     if data.in_store:
+        tested_on = "all other locations"
         voters = tested = np.flatnonzero(images.labels >= 0)
     else:
-        voters, tested = data.split("train"), data.split("test")
+        tested_on = "test"
+        voters, tested = data.split("train"), data.split(tested_on)
     luck, trials = evaluation.luck(), []
     for seed, subject, features in evaluation.encoded(images, np.union1d(voters, tested), luck):
         drawn = data.draw(voters, evaluation.train_fraction, seed)
@@ -52,12 +54,8 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
         trials.append(data.trial_of(votes, tested, seed=seed, subject=subject, training=data.describe_drawn(drawn, voters)))
     return {
         "protocol": "knn",
-        **summarise(evaluation, trials, num_groups=data.num_places(tested), chance=data.chance(tested), luck=luck),
-        "queries": len(tested),
         "k": k,
         "temperature": temperature,
-        "classes": list(images.class_names),
-        **data.describe(),
-        "split": data.describe_split("all other locations" if data.in_store else "test"),
+        **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

@@ -21,7 +21,7 @@ from seco.evaluate.training import check_protocol
 
 from .data import Data
 from .evaluation import Evaluation
-from .result import circumstances, summarise
+from .result import circumstances
 
 # Share of the training places that choose the penalty, where no validation split is published.
 _HELD_OUT = 0.2
@@ -75,11 +75,7 @@ def run_linear(
     return {
         "protocol": "linear",
         "recipe": fit.description,
-        **summarise(evaluation, trials, num_groups=data.num_places(tested), chance=data.chance(tested), luck=luck),
-        "queries": len(tested),
-        "classes": list(data.images.class_names),
-        **data.describe(),
-        "split": data.describe_split(tested_on),
+        **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }
 
