@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from seco.errors import ConfigError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import LabelledImages
 from seco.evaluate.features import check_bands, read_batches
 from seco.evaluate.training import (
@@ -119,9 +119,12 @@ def fine_tune(
         An encoder whose features are the scores of the classes, and the mean loss of each epoch.
 
     Raises:
-        DataError: If the images lack a band, or the loss is not finite.
+        DataError: If the images lack a band or are too few, or the loss is not finite.
     """
     check_bands(encoder, images.band_names)
+    least = 2 if recipe.encoder == "trained" else 1  # of one image batch norm can learn nothing
+    if len(rows) < least:
+        raise DataError(f"{images.path}: expected at least {least} images to train on, got {len(rows)}; label more")
     truth = torch.from_numpy(images.labels).to(device)
     backbone = copy.deepcopy(encoder.backbone).eval().to(device)
     num_features = try_input(backbone, len(encoder.normalization.bands), encoder.size).shape[1]
@@ -132,7 +135,7 @@ def fine_tune(
         optimiser = torch.optim.Adam(groups, weight_decay=recipe.weight_decay)
 
         def batches() -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-            chunks = shuffled_batches(rows, recipe.batch_size, random)
+            chunks = shuffled_batches(rows, recipe.batch_size, random, least=least)
             for chunk, batch in zip(chunks, read_batches(encoder, images, chunks, threads), strict=True):
                 seen = batch if recipe.augmentation == "none" else random_symmetries(batch, random, turns=False)
                 yield seen.to(device), truth[torch.from_numpy(chunk).to(device)]

@@ -67,9 +67,13 @@ def classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Ten
     return F.cross_entropy(logits, labels)
 
 
-def shuffled_batches(rows: np.ndarray, batch_size: int, random: np.random.Generator) -> list[np.ndarray]:
-    """All rows in random order, in batches of nearly equal size of at most ``batch_size``: no tail is dropped."""
-    return np.array_split(random.permutation(rows), -(-len(rows) // batch_size))
+def shuffled_batches(rows: np.ndarray, batch_size: int, random: np.random.Generator, *, least: int = 1) -> list[np.ndarray]:
+    """All rows in random order, in batches of nearly equal size: no tail is dropped.
+
+    A batch has at most ``batch_size`` rows, unless another would have less than ``least``.
+    """
+    batches = min(-(-len(rows) // batch_size), len(rows) // least)
+    return np.array_split(random.permutation(rows), max(1, batches))
 
 
 @contextmanager

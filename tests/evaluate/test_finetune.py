@@ -21,6 +21,7 @@ SIZE = 32
 class Stripes:
     """Images of horizontal and of vertical stripes in noise; their brightness tells nothing."""
 
+    path = "stripes"
     band_names = ("B04", "B03", "B02")
     class_names = ("lying", "standing")
 
@@ -114,6 +115,8 @@ def test_no_image_is_left_out_of_an_epoch():
     batches = shuffled_batches(np.arange(10, 33), 5, np.random.default_rng(0))
     assert sorted(np.concatenate(batches)) == list(range(10, 33))
     assert {len(batch) for batch in batches} == {4, 5}
+    pairs = shuffled_batches(np.arange(7), 2, np.random.default_rng(0), least=2)
+    assert sorted(len(batch) for batch in pairs) == [2, 2, 3]
 
 
 def test_symmetries_are_drawn_image_by_image_all_alike():
@@ -145,3 +148,7 @@ def test_one_image_at_a_time_is_too_few_for_batch_norm():
     with pytest.raises(ConfigError, match="batch_size: expected at least 2"):
         finetune_recipe("default", multi_label=False, batch_size=1)
     assert finetune_recipe("seco2021", multi_label=False, batch_size=1).batch_size == 1  # which leaves its statistics alone
+    _, losses = tune(Stripes(3), finetune_recipe("default", multi_label=False, batch_size=2, epochs=1))
+    assert np.isfinite(losses).all()
+    with pytest.raises(DataError, match="at least 2 images to train on, got 1"):
+        tune(Stripes(1), finetune_recipe("default", multi_label=False))
