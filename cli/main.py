@@ -56,6 +56,11 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(128 + signal.SIGINT) from None
         except SecoError as error:
             raise click.ClickException(str(error)) from error
+        except UnicodeEncodeError as error:  # tables, TensorBoard and hashes are of text
+            name = error.object.encode(errors="backslashreplace").decode()
+            raise click.ClickException(
+                f"{name}: expected names of files and folders in UTF-8, got other; rename it"
+            ) from error
         except OSError as error:  # a full disk, a folder that may not be written, a file that went away
             if error.errno == errno.EPIPE:  # click ends quietly when nobody reads any more
                 raise

@@ -1,6 +1,7 @@
 """``seco inspect`` on small stores."""
 
 import json
+import os
 
 from click.testing import CliRunner
 from seco.cli.main import main
@@ -74,3 +75,15 @@ def test_missing_store_is_one_line_and_exit_1(tmp_path):
 
 def test_wrong_usage_is_exit_2():
     assert run().exit_code == 2
+
+
+def test_a_name_that_is_no_text_is_one_line(make_store, tmp_path):
+    store = make_store()
+    odd = tmp_path / os.fsdecode(b"caf\xe9")
+    store.rename(odd)
+    result = run(odd)
+    assert (result.exit_code, result.output) == (
+        1,
+        rf"Error: {tmp_path}/caf\udce9/index.parquet: expected names of files and folders in UTF-8, got other; rename it"
+        "\n",
+    )
