@@ -94,7 +94,7 @@ def _data(subject: Subject) -> str:
     try:
         store = open_store(path)
     except SecoError:
-        return f"Data: a store that was at `{path}`."
+        return f"Data: a store named `{Path(path).name}`."  # where it was is nobody's business
     said = store.description
     return (
         f"Data: {said.sensor} {said.product_level}, {len(store):,} locations, {len(store.times):,} patches of "

@@ -181,8 +181,9 @@ class PretrainConfig:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        return asdict(self)
+        """Plain values by name; paths of data absolute, for whoever reads them in another folder."""
+        paths = {"data": self.data, "probe_data": self.probe_data}
+        return asdict(self) | {name: path and str(Path(path).absolute()) for name, path in paths.items()}
 
 
 # What may differ between a run and its resumption: where and how fast, not what is computed.

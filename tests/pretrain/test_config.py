@@ -67,3 +67,9 @@ def test_missing_data_and_file_are_named(tmp_path):
         resolve_config({})
     with pytest.raises(ConfigError, match=r"nope\.toml: expected a TOML file"):
         resolve_config({"data": "s"}, tmp_path / "nope.toml")
+
+
+def test_recorded_paths_hold_in_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded = resolve_config({"data": "seasons"}).to_dict()
+    assert (recorded["data"], recorded["probe_data"]) == (str(tmp_path / "seasons"), "")
