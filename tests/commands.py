@@ -9,3 +9,12 @@ def seco(*words, code=0):
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == code, (words, result.output)
     return result
+
+
+def error_line(result, code=1):
+    """The one line that a command ends with which exits with ``code``; before it comes its progress only."""
+    assert result.exit_code == code, result.output
+    *progress, error = result.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert all("locations, " in line for line in progress)
+    return error

@@ -4,32 +4,20 @@ import subprocess
 import sys
 import time
 
-import commands
 import numpy as np
 import pytest
 import torch
+from small_runs import SMALL, metrics, run
 
 from seco.data.store import open_store
 from seco.errors import DataError, RunError
 from seco.pretrain import loop
 from seco.pretrain.checkpoint import load_encoder, read_checkpoint
 
-SMALL = ["--backbone", "resnet10t", "--batch-size", "4", "--size", "32", "--queue", "10", "--log-every", "2"]
-TIMING = ("locations_per_s", "wait_share")
-
 
 @pytest.fixture
 def store(make_store):
     return make_store(locations=tuple("abcdefghijklm"))
-
-
-def run(*words, code=0):
-    return commands.seco("pretrain", *words, code=code)
-
-
-def metrics(path):
-    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name not in TIMING} for line in lines]
 
 
 def test_either_loader_goes_on_where_the_other_stopped(store, tmp_path):
@@ -77,7 +65,7 @@ def test_a_run_leaves_all_that_it_promises(store, tmp_path):
         "metrics.jsonl",
         "tensorboard",
     }
-    assert json.loads((out / "config.json").read_text())["backbone"] == "resnet10t"
+    assert json.loads((out / "config.json").read_text())["backbone"] == "test_resnet"
     assert "torch" in json.loads((out / "environment.json").read_text())["versions"]
     assert list((out / "tensorboard").iterdir())
     line = metrics(out)[-1]
@@ -133,7 +121,7 @@ def test_other_methods_train(store, tmp_path, options):
 
 def test_settings_come_from_a_file(store, tmp_path):
     file = tmp_path / "small.toml"
-    file.write_text(f'data = "{store}"\nbackbone = "resnet10t"\nbatch_size = 4\nsize = 32\nqueue = 8\nepochs = 9\n')
+    file.write_text(f'data = "{store}"\nbackbone = "test_resnet"\nbatch_size = 4\nsize = 32\nqueue = 8\nepochs = 9\n')
     run("--config", file, "--out", tmp_path / "run", "--steps", 1)
     assert json.loads((tmp_path / "run" / "config.json").read_text())["epochs"] == 9
 

@@ -13,11 +13,11 @@ import sys
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 from earthengine_catalogue import BANDS, Catalogue, pixels
 from earthengine_graph import ALGORITHMS, DOCUMENTS, BadRequestError, Evaluator
+from quiet_server import QuietHandler, QuietServer
 
 # As documented; written down here once more, so that a slip in the source shows.
 MOST_BYTES, MOST_SIDE, MOST_BANDS, MOST_IN_FLIGHT = 50_331_648, 32_768, 1024, 40
@@ -52,7 +52,7 @@ class EarthEngineStub:
         self.lock, self.ready_made = threading.Lock(), {}
         self.discovery = discovery_document()
         handler = type("Handler", (_Handler,), {"stub": self})
-        self.server = _Server(("127.0.0.1", 0), handler)
+        self.server = QuietServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self):
@@ -114,22 +114,7 @@ def random_faults(seed, share, kinds=FAULTS):
     return fault
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        """Clients that go away are no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    wbufsize = 1 << 16
-
-    def log_message(self, *arguments):
-        """Say nothing."""
-
+class _Handler(QuietHandler):
     def do_GET(self):
         path = self.path.partition("?")[0]
         self.stub.counts[path] += 1

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from quiet_server import QuietHandler, QuietServer
 
 CONFORMS = ["https://api.stacspec.org/v1.0.0/core", "https://api.stacspec.org/v1.0.0/collections"]
 SEARCH = ["https://api.stacspec.org/v1.0.0/item-search", "https://api.stacspec.org/v1.0.0/item-search#query"]
@@ -35,7 +36,7 @@ class StacStub:
         class Handler(_Handler):
             server_stub = stub
 
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         return self
@@ -79,21 +80,8 @@ class StacStub:
         return {"type": "FeatureCollection", "features": found[start:end], "links": [more] if end < len(found) else []}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request, client_address):
-        """Clients that go away are no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # head and body in one packet, else each answer waits 40 ms for an acknowledgement
+class _Handler(QuietHandler):
     server_stub: StacStub
-
-    def log_message(self, *words):
-        pass
 
     def do_GET(self):
         stub, path = self.server_stub, self.path.partition("?")[0].strip("/")
@@ -166,7 +154,7 @@ def stub_apart(folder, faults=()):
 
     Yields its URL; the items are those of ``items.json`` in the folder, with HREF for the files.
     """
-    command = [sys.executable, "-P", __file__, str(folder), json.dumps(dict(faults))]
+    command = [sys.executable, __file__, str(folder), json.dumps(dict(faults))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().strip()
         process.stdin.close()  # it ends

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from click.testing import CliRunner
+from commands import error_line
 from conftest import SIZE, files_of
 from earthengine_stub import PROJECT, random_faults
 from seco.cli.main import main
@@ -20,14 +21,6 @@ def collect(stub, out, *more, project=PROJECT):
 
 def run(*words):
     return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def one_line(result, code=1):
-    assert result.exit_code == code
-    *progress, error = result.stderr.splitlines()
-    assert error.startswith("Error: ")
-    assert all("locations, " in line for line in progress)
-    return error
 
 
 def test_a_store_and_a_summary(tmp_path, stub):
@@ -100,27 +93,27 @@ def test_interruption_is_one_line_and_the_same_command_goes_on(tmp_path, stub, m
 
 def test_what_a_user_can_cause_is_one_line(tmp_path, stub):
     store = tmp_path / "store"
-    assert "give a --project" in one_line(collect(stub, store, project="not-mine-1234"))
-    assert "collection: expected COPERNICUS/S2_SR" in one_line(collect(stub, store, "--collection", "COPERNICUS/S2"))
-    assert "until: expected windows after 2017-03-28" in one_line(collect(stub, store, "--until", "2017-12-31"))
+    assert "give a --project" in error_line(collect(stub, store, project="not-mine-1234"))
+    assert "collection: expected COPERNICUS/S2_SR" in error_line(collect(stub, store, "--collection", "COPERNICUS/S2"))
+    assert "until: expected windows after 2017-03-28" in error_line(collect(stub, store, "--until", "2017-12-31"))
     assert not store.exists()
-    assert "no clear scene" in one_line(collect(stub, store, "--cloud", 0, "--attempts", 2))
-    assert "expected a collection with cloud_percent 10.0" in one_line(collect(stub, store))
-    assert "window_days: expected" in one_line(collect(stub, tmp_path / "other", "--window", 80))
+    assert "no clear scene" in error_line(collect(stub, store, "--cloud", 0, "--attempts", 2))
+    assert "expected a collection with cloud_percent 10.0" in error_line(collect(stub, store))
+    assert "window_days: expected" in error_line(collect(stub, tmp_path / "other", "--window", 80))
 
 
 def test_a_store_on_no_disk(tmp_path, stub):
     (tmp_path / "file").write_text("")
-    assert "expected a folder that can be made" in one_line(collect(stub, tmp_path / "file/store"))
+    assert "expected a folder that can be made" in error_line(collect(stub, tmp_path / "file/store"))
 
 
 def test_no_credentials_name_the_command(tmp_path, stub, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert "run `earthengine authenticate`" in one_line(collect(stub, tmp_path / "store", "--credentials", "user"))
+    assert "run `earthengine authenticate`" in error_line(collect(stub, tmp_path / "store", "--credentials", "user"))
 
 
 def test_no_server_is_one_line(tmp_path, stub):
-    assert "check the network" in one_line(collect(stub, tmp_path / "store", "--endpoint", "http://127.0.0.1:9"))
+    assert "check the network" in error_line(collect(stub, tmp_path / "store", "--endpoint", "http://127.0.0.1:9"))
 
 
 @pytest.mark.parametrize(

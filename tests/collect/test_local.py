@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner
+from commands import error_line
 from scenes import (
     DAYS,
     NORTH,
@@ -87,13 +88,6 @@ def collect(folder, out, *more):
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def one_line(result):
-    assert result.exit_code == 1, result.output
-    *progress, error = result.stderr.splitlines()
-    assert all("locations, " in line for line in progress)
-    return error
-
-
 def test_products_to_store(tmp_path, products):
     result = collect(products, tmp_path / "store")
     assert result.exit_code == 0, result.output
@@ -109,7 +103,7 @@ def test_level_1c_by_name_where_both_are(tmp_path):
     for date in (0, 3):
         write_product(tmp_path, date, level="1C", baseline="03.00", offset=0)
         write_product(tmp_path, date)
-    assert "expected one product level, got L1C and L2A; choose" in one_line(collect(tmp_path, tmp_path / "store"))
+    assert "expected one product level, got L1C and L2A; choose" in error_line(collect(tmp_path, tmp_path / "store"))
     source = LocalSource(tmp_path, level="L1C", patch_size=SIZE)
     assert (len(source.bands), source.product_level) == (13, "L1C")
     place = Location("0", 0.0, 0.0, 32631, (WEST + 120.0, 10.0, 0.0, NORTH - 120.0, 0.0, -10.0))
@@ -148,22 +142,22 @@ def test_real_rasters_in_degrees_take_the_nearest_pixel(shared_data):
 def test_bad_input_is_one_line(tmp_path, products):
     store = tmp_path / "store"
     empty = tmp_path / "empty"
-    assert "expected a folder of scenes, got no such folder" in one_line(collect(empty, store))
+    assert "expected a folder of scenes, got no such folder" in error_line(collect(empty, store))
     empty.mkdir()
-    assert "expected SAFE products or dated GeoTIFFs, got none" in one_line(collect(empty, store))
-    assert "expected products of level L1C, got L2A" in one_line(collect(products, store, "--collection", "L1C"))
+    assert "expected SAFE products or dated GeoTIFFs, got none" in error_line(collect(empty, store))
+    assert "expected products of level L1C, got L2A" in error_line(collect(products, store, "--collection", "L1C"))
     file = write_product(empty, 0)
     image = next(file.parent.rglob("*_B8A_20m.jp2"))
     image.unlink()
-    assert "expected an image of each band, got none of B8A; fetch" in one_line(collect(empty, store))
+    assert "expected an image of each band, got none of B8A; fetch" in error_line(collect(empty, store))
     file.write_text("<a><PRODUCT_URI>x</PRODUCT_URI></a>")
-    assert "expected the metadata of a SAFE product, got no PRODUCT_START_TIME" in one_line(collect(empty, store))
+    assert "expected the metadata of a SAFE product, got no PRODUCT_START_TIME" in error_line(collect(empty, store))
     file.write_text("no XML")
-    assert "expected the metadata of a SAFE product, got syntax error" in one_line(collect(empty, store))
+    assert "expected the metadata of a SAFE product, got syntax error" in error_line(collect(empty, store))
     words = ["collect", "--source", "local", "--locations", "1", "--seed", "1", "--out", str(store)]
     assert CliRunner().invoke(main, words).exit_code == 2
     write_place(tmp_path / "grey", dtype=np.uint8)
-    assert "expected 16 bits and reflectance × 10000, got uint8" in one_line(collect(tmp_path / "grey", store))
+    assert "expected 16 bits and reflectance × 10000, got uint8" in error_line(collect(tmp_path / "grey", store))
     assert not store.exists()
 
 
@@ -180,7 +174,7 @@ def test_places_of_other_bands_are_named_with_their_folder(tmp_path):
     for file in files:
         with rasterio.open(file, "r+") as raster:
             raster.descriptions = tuple(band.name for band in reversed(SENTINEL2_L2A))
-    error = one_line(collect(tmp_path, tmp_path / "store"))
+    error = error_line(collect(tmp_path, tmp_path / "store"))
     assert f"{files[0]}: expected the bands B01,B02," in error
     assert f"of {tmp_path}/east/{files[0].name}, got B12,B11," in error
 
@@ -190,7 +184,7 @@ def test_scale_that_is_refused_is_named_with_its_folder(tmp_path):
     for scales, got in (([2e-4] * 12, "got uint16 and scale 0.0002;"), ([1e-4] * 11 + [1], "got 0.0001 with 0, 1 with 0;")):
         with rasterio.open(files[1], "r+") as raster:
             raster.scales = scales
-        error = one_line(collect(tmp_path, tmp_path / "store"))
+        error = error_line(collect(tmp_path, tmp_path / "store"))
         assert f"{files[1]}: expected" in error
         assert got in error
 
@@ -216,7 +210,7 @@ def test_points_beyond_the_scenes_and_within(tmp_path):
     result = collect(tmp_path / "31TDG", tmp_path / "store", *more)
     assert result.exit_code == 0, result.output
     check_store(open_store(tmp_path / "store"), clear=False)
-    assert "no clear scene 80" in one_line(
+    assert "no clear scene 80" in error_line(
         collect(tmp_path / "31TDG", tmp_path / "other", "--sampling", "region", "--region", "FR")
     )
 

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 import requests
 from click.testing import CliRunner
+from commands import error_line
 from conftest import quick_gate
 from scenes import (
     CLOUDY,
@@ -79,13 +80,6 @@ def collect(catalogue, out, *more):
     words = ["collect", "--source", "stac", "--catalog", catalogue, "--out", out, "--locations", 4, "--seed", 3]
     words += ["--patch-size", SIZE, "--dates", 2, *more]
     return CliRunner().invoke(main, [str(word) for word in words])
-
-
-def one_line(result):
-    assert result.exit_code == 1, result.output
-    *progress, error = result.stderr.splitlines()
-    assert all("locations, " in line for line in progress)
-    return error
 
 
 def test_scenes_of_all_pages_with_what_the_items_say(stub):
@@ -355,14 +349,16 @@ def test_links_into_the_planetary_computers_storage_are_signed_once(stub, monkey
 
 def test_what_a_user_can_cause_is_one_line(tmp_path, stub, catalogue, capfd):
     store = tmp_path / "store"
-    assert "expected an answer of 127.0.0.1, got none" in one_line(collect("http://user:secret@127.0.0.1:9/", store))
-    assert "collection: expected one of sentinel-2-c1-l2a, got x;" in one_line(collect(stub.url, store, "--collection", "x"))
-    assert "collection: expected one of s2, got x;" in one_line(collect(catalogue, store, "--collection", "x"))
-    assert "catalog: expected earth-search, planetary-computer, a URL" in one_line(collect(tmp_path / "none", store))
-    assert "expected a STAC catalogue, got" in one_line(collect(tmp_path, store))
-    assert "in STAC's words" in one_line(collect(f"{stub.url}/files/account/container", store))
+    assert "expected an answer of 127.0.0.1, got none" in error_line(collect("http://user:secret@127.0.0.1:9/", store))
+    assert "collection: expected one of sentinel-2-c1-l2a, got x;" in error_line(
+        collect(stub.url, store, "--collection", "x")
+    )
+    assert "collection: expected one of s2, got x;" in error_line(collect(catalogue, store, "--collection", "x"))
+    assert "catalog: expected earth-search, planetary-computer, a URL" in error_line(collect(tmp_path / "none", store))
+    assert "expected a STAC catalogue, got" in error_line(collect(tmp_path, store))
+    assert "in STAC's words" in error_line(collect(f"{stub.url}/files/account/container", store))
     stub.conforms = CONFORMS
-    assert "expected a STAC API with item search" in one_line(collect(stub.url, store))
+    assert "expected a STAC API with item search" in error_line(collect(stub.url, store))
     assert capfd.readouterr() == ("", "")
     assert not store.exists()
 
@@ -370,15 +366,15 @@ def test_what_a_user_can_cause_is_one_line(tmp_path, stub, catalogue, capfd):
 def test_missing_bands_private_files_and_no_items_are_known_at_once(stub):
     everything = stub.items
     stub.items = []
-    assert "without any" in one_line(collect(stub.url, "x"))
+    assert "without any" in error_line(collect(stub.url, "x"))
     stub.items = json.loads(json.dumps(everything[:1]))
     stub.items[0]["assets"]["red"]["href"] = "s3://bucket/B04.jp2"
-    assert "got 127.0.0.1, sentinel-2-c1-l2a with s3:// links" in one_line(collect(stub.url, "x"))
+    assert "got 127.0.0.1, sentinel-2-c1-l2a with s3:// links" in error_line(collect(stub.url, "x"))
     del stub.items[0]["assets"]["red"]
-    assert "without B04; choose another" in one_line(collect(stub.url, "x"))
+    assert "without B04; choose another" in error_line(collect(stub.url, "x"))
     stub.items = json.loads(json.dumps(everything[:1]))
     del stub.items[0]["properties"]["s2:processing_baseline"]
-    assert "expected items that say their processing baseline (s2:" in one_line(collect(stub.url, "x"))
+    assert "expected items that say their processing baseline (s2:" in error_line(collect(stub.url, "x"))
 
 
 @pytest.mark.skipif(not os.environ.get("SECO_LIVE_STAC"), reason="asks live catalogues: set SECO_LIVE_STAC=1")

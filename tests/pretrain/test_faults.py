@@ -1,6 +1,5 @@
 """What goes wrong around a run: killed processes, damaged patches, full disks, stores that change."""
 
-import json
 import os
 import re
 import resource
@@ -8,30 +7,18 @@ import subprocess
 import sys
 from pathlib import Path
 
-import commands
 import numpy as np
 import pytest
 import torch
+from small_runs import SMALL, metrics, run
 
 from seco.data.store import open_store
 from seco.pretrain.checkpoint import read_checkpoint
-
-SMALL = ["--backbone", "test_resnet", "--batch-size", "4", "--size", "32", "--queue", "10", "--log-every", "2"]
-TIMING = ("locations_per_s", "wait_share")
 
 
 @pytest.fixture
 def store(make_store):
     return make_store(locations=tuple("abcdefghijklm"))
-
-
-def run(*words, code=0):
-    return commands.seco("pretrain", *words, code=code)
-
-
-def metrics(path):
-    lines = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if name not in TIMING} for line in lines]
 
 
 def model_of(path):
