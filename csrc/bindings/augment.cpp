@@ -11,6 +11,7 @@
 #include "bindings/bindings.hpp"
 #include "bindings/dlpack.hpp"
 #include "common/error.hpp"
+#include "common/view_fault.hpp"
 
 namespace py = pybind11;
 
@@ -23,6 +24,18 @@ using Params = py::array_t<ViewParams, py::array::c_style>;
 ViewType view_type_of(const std::string& dtype) {
     if (dtype == "float32") return ViewType::kFloat32;
     return dtype == "float16" ? ViewType::kFloat16 : ViewType::kBfloat16;
+}
+
+void check_view_params(const Params& params, int64_t dates, int bands, int height, int width, bool rgb) {
+    AugmentBatch batch{};
+    batch.dates = dates;
+    batch.bands = bands;
+    batch.height = height;
+    batch.width = width;
+    batch.rgb = rgb;
+    for (py::ssize_t i = 0; i < params.size(); ++i)
+        if (const std::string fault = view_fault(params.data()[i], batch); !fault.empty())
+            throw ArrayError("params: " + fault);
 }
 
 // `out` holds float32, or the bits of 16-bit floats as uint16. Shapes and ranges are checked in
@@ -106,6 +119,8 @@ void bind_augment(py::module_& m) {
     PYBIND11_NUMPY_DTYPE(ViewParams, date, crop_top, crop_left, crop_height, crop_width, flip, order,
                          brightness, contrast, saturation, hue, grey, blur_sigma, band_gain, band_offset);
     m.attr("view_dtype") = py::dtype::of<ViewParams>();
+    m.def("check_view_params", &check_view_params, py::arg("params").noconvert(), py::arg("dates"),
+          py::arg("bands"), py::arg("height"), py::arg("width"), py::arg("rgb"));
     m.def("augment_views", &augment_views, py::arg("pixels").noconvert(), py::arg("params").noconvert(),
           py::arg("scale").noconvert(), py::arg("offset").noconvert(), py::arg("mean").noconvert(),
           py::arg("inverse_std").noconvert(), py::arg("rgb"), py::arg("out").noconvert(), py::arg("dtype"),

@@ -31,11 +31,4 @@ struct AugmentBatch {
     }
 };
 
-// Whether the view's date and crop lie inside the pixels.
-inline bool fits(const ViewParams& view, const AugmentBatch& batch) {
-    return view.date >= 0 && view.date < batch.dates && view.crop_top >= 0 && view.crop_left >= 0 &&
-           view.crop_height > 0 && view.crop_width > 0 && view.crop_height <= batch.height - view.crop_top &&
-           view.crop_width <= batch.width - view.crop_left;
-}
-
 }  // namespace seco

@@ -2,6 +2,7 @@
 #include <cuda_fp16.h>
 
 #include <limits>
+#include <optional>
 
 #include "cuda/augment.hpp"
 #include "cuda/check.cuh"
@@ -49,40 +50,66 @@ unsigned grid(int64_t blocks) {
     return static_cast<unsigned>(blocks);
 }
 
-// Shared memory that lets two blocks run on a multiprocessor.
-int64_t half_a_multiprocessor() {
-    int device = 0, whole = 0, reserved = 0;
+// Shared memory that lets two blocks run on a multiprocessor, and the most that one may have.
+struct SharedMemory {
+    int64_t of_two, most;
+};
+
+int64_t attribute(cudaDeviceAttr name) {
+    int device = 0, value = 0;
     SECO_CUDA_CHECK(cudaGetDevice(&device));
-    SECO_CUDA_CHECK(cudaDeviceGetAttribute(&whole, cudaDevAttrMaxSharedMemoryPerMultiprocessor, device));
-    SECO_CUDA_CHECK(cudaDeviceGetAttribute(&reserved, cudaDevAttrReservedSharedMemoryPerBlock, device));
-    return whole / 2 - reserved;
+    SECO_CUDA_CHECK(cudaDeviceGetAttribute(&value, name, device));
+    return value;
 }
 
-template <int kBands, typename Pixel, bool kBlurs>
-void launch_views(const AugmentBatch& batch, int radius, const uint64_t* sums, cudaStream_t stream) {
-    const int64_t limit = half_a_multiprocessor();
-    const ViewPlan plan(batch, radius, limit);
-    const auto kernel = views_kernel<kBands, Pixel, kBlurs>;
-    // The same number each time: it belongs to the kernel, and other threads launch it too.
-    SECO_CUDA_CHECK(
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(limit)));
-    kernel<<<grid(plan.blocks(batch)), static_cast<unsigned>(plan.threads),
-             static_cast<size_t>(plan.shared_bytes), stream>>>(batch, plan, sums);
-    SECO_CUDA_CHECK(cudaGetLastError());
+SharedMemory shared_memory() {
+    return {attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor) / 2 -
+                attribute(cudaDevAttrReservedSharedMemoryPerBlock),
+            attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)};
 }
+
+// The views that are blurred, or those that are not: what can be refused is when this is made.
+template <int kBands, typename Pixel, bool kBlurs>
+class Views {
+  public:
+    Views(const AugmentBatch& batch, int radius, const SharedMemory& memory)
+        : plan_(batch, radius, memory.of_two, memory.most), blocks_(grid(plan_.blocks(batch))) {
+        // The same number each time: it belongs to the kernel, and other threads launch it too.
+        SECO_CUDA_CHECK(cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                             static_cast<int>(memory.most)));
+    }
+
+    void launch(const AugmentBatch& batch, const uint64_t* sums, cudaStream_t stream) const {
+        kKernel<<<blocks_, static_cast<unsigned>(plan_.threads), static_cast<size_t>(plan_.shared_bytes),
+                  stream>>>(batch, plan_, sums);
+        SECO_CUDA_CHECK(cudaGetLastError());
+    }
+
+  private:
+    static constexpr auto kKernel = views_kernel<kBands, Pixel, kBlurs>;
+
+    const ViewPlan plan_;
+    const unsigned blocks_;
+};
 
 template <int kBands, typename Pixel>
 void launch(const AugmentBatch& batch, const ViewExtremes& extremes, uint64_t* sums, cudaStream_t stream) {
+    const SharedMemory memory = shared_memory();
+    const int64_t items = batch.locations * batch.views;
+    const unsigned sum_blocks = grid(items * GreySum<kBands, Pixel>::count_parts(batch));
+    std::optional<Views<kBands, Pixel, false>> sharp;
+    if (extremes.any_sharp) sharp.emplace(batch, 0, memory);
+    std::optional<Views<kBands, Pixel, true>> blurred;
+    const int radius = math::blur_radius(extremes.max_sigma);
+    if (radius > 0) blurred.emplace(batch, radius, memory);
+
     if (extremes.any_contrast) {
-        const int64_t items = batch.locations * batch.views;
         SECO_CUDA_CHECK(cudaMemsetAsync(sums, 0, static_cast<size_t>(items) * sizeof(*sums), stream));
-        const unsigned blocks = grid(items * GreySum<kBands, Pixel>::count_parts(batch));
-        grey_sum_kernel<kBands, Pixel><<<blocks, kSumThreads, 0, stream>>>(batch, sums);
+        grey_sum_kernel<kBands, Pixel><<<sum_blocks, kSumThreads, 0, stream>>>(batch, sums);
         SECO_CUDA_CHECK(cudaGetLastError());
     }
-    if (extremes.any_sharp) launch_views<kBands, Pixel, false>(batch, 0, sums, stream);
-    const int radius = math::blur_radius(extremes.max_sigma);
-    if (radius > 0) launch_views<kBands, Pixel, true>(batch, radius, sums, stream);
+    if (sharp) sharp->launch(batch, sums, stream);
+    if (blurred) blurred->launch(batch, sums, stream);
 }
 
 }  // namespace

@@ -54,8 +54,11 @@ struct ViewPlan {
     int ring_at, between_at, blurred_at, staged_at, blur_at, normal_blur_at, tall_at, rows_at, down_at,
         groups_at, across_at, columns_at, pole_at;
 
-    // Throws ArrayError where not even one column fits, or 32 bits do not count what there is.
-    ViewPlan(const AugmentBatch& batch, int blur_radius, int64_t shared_limit) : radius(blur_radius) {
+    // A block takes `shared_limit` bytes of shared memory at the most, or `shared_most` where the views do
+    // not fit otherwise. Throws ArrayError where not even one column does, or 32 bits do not count what
+    // there is.
+    ViewPlan(const AugmentBatch& batch, int blur_radius, int64_t shared_limit, int64_t shared_most)
+        : radius(blur_radius) {
         check_sizes(batch);
         strips = (batch.size + kStripRows - 1) / kStripRows;
         strip_rows = (batch.size + strips - 1) / strips;
@@ -66,15 +69,7 @@ struct ViewPlan {
         const double ratio = static_cast<double>(batch.height) / batch.size;
         const int further = static_cast<int>((kGroup - 1) * ratio) + 1;  // the group's last row begins
         down = tall + 2 * radius + further;
-        // What the next group takes again; and a whole group where that is little.
-        const int halo = std::max(2 * radius, batch.bands > 3 ? 0 : further);
-        ring = slides ? tall : std::min(tall + halo, batch.height + 2 * radius);
-        tile_columns = batch.size;
-        while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)
-            tile_columns = (tile_columns + 1) / 2;
-        // Rows that are not kept are made again for the next group.
-        while (!slides && lay_out(batch) > shared_limit && ring > 1) --ring;
-        if (shared_bytes > shared_limit)
+        if (!cut(batch, further, shared_limit) && !cut(batch, further, shared_most))
             throw ArrayError(
                 "size: expected views that need less of the GPU's shared memory, got patches of " +
                 std::to_string(batch.width) + " px for views of " + std::to_string(batch.size) +
@@ -98,6 +93,19 @@ struct ViewPlan {
     }
 
   private:
+    // Choose tiles and ring for so much shared memory; whether that can be.
+    bool cut(const AugmentBatch& batch, int further, int64_t shared_limit) {
+        // What the next group takes again; and a whole group where that is little.
+        const int halo = std::max(2 * radius, batch.bands > 3 ? 0 : further);
+        ring = slides ? tall : std::min(tall + halo, batch.height + 2 * radius);
+        tile_columns = batch.size;
+        while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)
+            tile_columns = (tile_columns + 1) / 2;
+        // Rows that are not kept are made again for the next group.
+        while (!slides && lay_out(batch) > shared_limit && ring > 1) --ring;
+        return shared_bytes <= shared_limit;
+    }
+
     int64_t lay_out(const AugmentBatch& batch) {
         const double ratio = static_cast<double>(batch.width) / batch.size;
         inner = round_up(static_cast<int>(ratio * tile_columns) + across + 1, kQuad);

@@ -27,7 +27,7 @@ decompressed there by nvCOMP, LZW on the CPU. A file that fails a check there is
                     "where it has none).",
                     false)
     .AddOptionalArg(
-        "size", "Height and width that files must have, pixels; those of the first readable file if empty.",
+        "size", "Height and width that files must have, pixels; those of most files of the batch if empty.",
         std::vector<int>{})
     .AddOptionalArg<std::string>("dtype", "Type that files must have, as NumPy calls it; likewise.", "")
     .AddOptionalArg<std::string>(
@@ -119,24 +119,41 @@ void GeotiffBatch::parse_file(const dali::Workspace& ws, File& file, int sample,
 }
 
 void GeotiffBatch::find_model() {
-    const auto readable = [](const File& file) { return file.wrong.empty(); };
-    const auto found = std::find_if(files_.begin(), files_.end(), readable);
     if (files_.empty())
         throw std::invalid_argument("encoded: expected at least one file, got an empty batch");
+    const File* model = find_typical();
     const bool told = !size_.empty() && !dtype_.empty() && !asked_.empty();
-    if (found == files_.end() && !told) refuse(files_.front());
-    if (found != files_.end()) shape_ = found->image.shape;
-    model_name_ = found != files_.end() ? found->name : "asked for";
+    if (!model && !told) refuse(files_.front());
+    if (model) shape_ = model->image.shape;
+    model_name_ = model ? model->name : "asked for";
     if (!size_.empty()) {
         shape_.height = size_[0];
         shape_.width = size_[1];
     }
     if (!dtype_.empty()) shape_.dtype = dtype_;
-    if (found == files_.end()) shape_.bands = 1 + *std::max_element(asked_.begin(), asked_.end());
     bands_.assign(asked_.begin(), asked_.end());
     if (!asked_.empty()) return;
     bands_.resize(static_cast<size_t>(shape_.bands));
     std::iota(bands_.begin(), bands_.end(), 0);
+}
+
+// The first file of those whose shape most readable ones have, so that a damaged header speaks for itself
+// alone.
+const File* GeotiffBatch::find_typical() const {
+    const File* typical = nullptr;
+    std::ptrdiff_t most = 0;
+    for (const File& file : files_) {
+        if (!file.wrong.empty()) continue;
+        const auto alike = std::count_if(files_.begin(), files_.end(), [&](const File& other) {
+            return other.wrong.empty() && other.image.shape == file.image.shape;
+        });
+        if (alike > most) {
+            most = alike;
+            typical = &file;
+        }
+        if (2 * most >= std::distance(files_.begin(), files_.end())) break;  // as a rule at once
+    }
+    return typical;
 }
 
 int GeotiffBatch::sample_bytes() const { return bytes_of(shape_.dtype); }
@@ -148,8 +165,10 @@ void GeotiffBatch::compare(File& file) const {
         if (band >= shape.bands)
             file.wrong =
                 "has " + std::to_string(shape.bands) + " bands, none numbered " + std::to_string(band);
-    if (!(shape == shape_))
-        file.wrong = "has " + shape.text() + ", not " + shape_.text() + " as " + model_name_;
+    geotiff::Shape expected = shape_;
+    if (!asked_.empty()) expected.bands = shape.bands;  // it has those, and may have others
+    if (!(shape == expected))
+        file.wrong = "has " + shape.text() + ", not " + expected.text() + " as " + model_name_;
 }
 
 void GeotiffBatch::refuse_wrong() const {

@@ -58,10 +58,11 @@ class GeotiffBatch {
   private:
     void parse_file(const dali::Workspace& ws, File& file, int sample, int date) const;
     void find_model();
+    const File* find_typical() const;
     void compare(File& file) const;
 
     std::vector<int> asked_;  // bands
-    std::vector<int> size_;   // asked for; empty: that of the first readable file
+    std::vector<int> size_;   // asked for; empty: that of most files
     std::string dtype_;       // likewise
     bool georeference_, flag_;
     int dates_ = 1, samples_ = 0;

@@ -1,5 +1,7 @@
 #include "dali/view_arguments.hpp"
 
+#include "common/view_fault.hpp"
+
 DALI_SCHEMA(seco__AugmentViews)
     .DocStr(R"(Makes the views of each location.
 
@@ -13,13 +15,14 @@ seco.ops.sample_view_params. Gives [V, size, size, C]: float32, or the bits of f
     .AddArg("offset", "Of each band.", DALI_FLOAT_VEC)
     .AddArg("mean", "Of each band: (x - mean) * inverse_std comes last.", DALI_FLOAT_VEC)
     .AddArg("inverse_std", "Of each band.", DALI_FLOAT_VEC)
-    .AddOptionalArg("rgb", "The bands are red, green, blue.", false)
+    .AddOptionalArg<bool>("rgb", "The bands are red, green, blue; by default exactly when there are three.",
+                          nullptr)
     .AddOptionalArg<std::string>("dtype", "float32, float16 or bfloat16.", "float32");
 
 namespace seco::dali_ops {
 
-ViewArguments::ViewArguments(const dali::OpSpec& spec)
-    : rgb_(spec.GetArgument<bool>("rgb")), size_(spec.GetArgument<int>("size")) {
+ViewArguments::ViewArguments(const dali::OpSpec& spec) : size_(spec.GetArgument<int>("size")) {
+    if (spec.ArgumentDefined("rgb")) rgb_ = spec.GetArgument<bool>("rgb");
     const auto dtype = spec.GetArgument<std::string>("dtype");
     if (dtype == "float32")
         view_type_ = ViewType::kFloat32;
@@ -60,16 +63,15 @@ AugmentBatch ViewArguments::describe(const dali::TensorShape<>& pixels, dali::DA
     batch.offset = coefficients_[1].data();
     batch.mean = coefficients_[2].data();
     batch.inverse_std = coefficients_[3].data();
-    batch.rgb = rgb_;
+    batch.rgb = rgb_.value_or(batch.bands == 3);
     batch.view_type = view_type_;
     batch.channels_last = batch.locations_first = true;
     check(batch);
     return batch;
 }
 
-// What would make the views read outside the patch.
 void ViewArguments::check(const AugmentBatch& batch) const {
-    if (batch.bands > kMaxBands || (rgb_ && batch.bands != 3))
+    if (batch.bands > kMaxBands || (batch.rgb && batch.bands != 3))
         throw std::invalid_argument("pixels: expected at most 16 bands, 3 of them for rgb, got " +
                                     std::to_string(batch.bands));
     for (const auto& numbers : coefficients_)
@@ -78,10 +80,8 @@ void ViewArguments::check(const AugmentBatch& batch) const {
                                         std::to_string(batch.bands) + " bands, got " +
                                         std::to_string(numbers.size()));
     for (int64_t v = 0; v < batch.views; ++v)
-        if (!fits(batch.params[v], batch))
-            throw std::invalid_argument(
-                "params: expected dates and crops inside the pixels, got others; draw them for patches of "
-                "this size");
+        if (const std::string fault = view_fault(batch.params[v], batch); !fault.empty())
+            throw std::invalid_argument("params: " + fault);
 }
 
 }  // namespace seco::dali_ops

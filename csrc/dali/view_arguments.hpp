@@ -3,6 +3,7 @@
 
 #include <dali/pipeline/operator/operator.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,7 @@ class ViewArguments {
   private:
     void check(const AugmentBatch& batch) const;
 
-    const bool rgb_;
+    std::optional<bool> rgb_;  // none: where there are three bands
     const int size_;
     ViewType view_type_;
     std::vector<std::vector<float>> coefficients_;  // scale, offset, mean, inverse_std

@@ -47,6 +47,11 @@ class SharedMemory {
     float* floats_;
 };
 
+// Shared memory of a block, bytes: as a rule, and at the most.
+struct Limits {
+    int64_t shared, most;
+};
+
 // Threads of a block between two barriers. In which order they run must not matter.
 template <typename Phase>
 void run(int threads, bool backwards, const Phase& phase) {
@@ -65,9 +70,9 @@ void sum_greys(const AugmentBatch& batch, std::vector<uint64_t>& sums) {
 }
 
 template <int kBands, typename Pixel, bool kBlurs>
-void make_views(const AugmentBatch& batch, int radius, int64_t shared_limit, bool backwards,
+void make_views(const AugmentBatch& batch, int radius, const Limits& limits, bool backwards,
                 const std::vector<uint64_t>& sums) {
-    const ViewPlan plan(batch, radius, shared_limit);
+    const ViewPlan plan(batch, radius, limits.shared, limits.most);
     for (int64_t block = 0; block < plan.blocks(batch); ++block) {
         SharedMemory shared(plan.shared_bytes);
         const ViewTile<kBands, Pixel, kBlurs, HostRounding> tile(batch, plan, sums.data(), shared.data(),
@@ -79,12 +84,12 @@ void make_views(const AugmentBatch& batch, int radius, int64_t shared_limit, boo
 }
 
 template <int kBands, typename Pixel>
-void emulate(const AugmentBatch& batch, float max_sigma, int64_t shared_limit, bool backwards) {
+void emulate(const AugmentBatch& batch, float max_sigma, const Limits& limits, bool backwards) {
     std::vector<uint64_t> sums(static_cast<size_t>(batch.locations * batch.views));
     sum_greys<kBands, Pixel>(batch, sums);
-    make_views<kBands, Pixel, false>(batch, 0, shared_limit, backwards, sums);
+    make_views<kBands, Pixel, false>(batch, 0, limits, backwards, sums);
     const int radius = math::blur_radius(max_sigma);
-    if (radius > 0) make_views<kBands, Pixel, true>(batch, radius, shared_limit, backwards, sums);
+    if (radius > 0) make_views<kBands, Pixel, true>(batch, radius, limits, backwards, sums);
 }
 
 }  // namespace
@@ -94,15 +99,16 @@ extern "C" int64_t seco_batch_bytes() { return sizeof(seco::AugmentBatch); }
 
 // Returns null, or what went wrong; valid until the next call.
 extern "C" const char* seco_emulate_views(const seco::AugmentBatch* batch, float max_sigma,
-                                          int64_t shared_limit, bool backwards) {
+                                          int64_t shared_limit, int64_t shared_most, bool backwards) {
     using namespace seco::cuda;
+    const Limits limits{shared_limit, shared_most};
     static std::string message;
     try {
         const bool bytes = batch->pixel_type == seco::PixelType::kUint8;
         if (batch->bands == 3)
-            (bytes ? emulate<3, uint8_t> : emulate<3, uint16_t>)(*batch, max_sigma, shared_limit, backwards);
+            (bytes ? emulate<3, uint8_t> : emulate<3, uint16_t>)(*batch, max_sigma, limits, backwards);
         else
-            (bytes ? emulate<0, uint8_t> : emulate<0, uint16_t>)(*batch, max_sigma, shared_limit, backwards);
+            (bytes ? emulate<0, uint8_t> : emulate<0, uint16_t>)(*batch, max_sigma, limits, backwards);
         return nullptr;
     } catch (const std::exception& error) {
         message = error.what();

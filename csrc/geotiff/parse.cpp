@@ -60,8 +60,7 @@ void read_coding(const Header& header, Image& image) {
     }
     const uint64_t predictor = header.value_or(kPredictor, 1);
     image.horizontal_predictor = predictor == 2;
-    if (predictor > 2 || (predictor == 2 && image.shape.dtype == "float32"))
-        image.foreign = "predictor " + std::to_string(predictor);
+    if (predictor > 2) image.foreign = "predictor " + std::to_string(predictor);
     image.planar = header.value_or(kPlanarConfiguration, 1) == 2;
 }
 

@@ -170,25 +170,7 @@ def check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: bool
         raise ArrayError(
             f"params: expected [{locations}, V] like pixels, got {list(params.shape)}; draw them for this batch"
         )
-    if not params.size:
-        return
-    if params["date"].min() < 0 or params["date"].max() >= dates:
-        got = f"{params['date'].min()} … {params['date'].max()}"
-        raise ArrayError(f"params: expected dates 0 … {dates - 1}, got {got}; draw them for {dates} dates")
-    top, left, tall, wide = (params[f"crop_{name}"] for name in ("top", "left", "height", "width"))
-    inside = (top >= 0) & (left >= 0) & (tall > 0) & (wide > 0) & (top + tall <= height) & (left + wide <= width)
-    if not inside.all():
-        raise ArrayError(f"params: expected crops inside {height}×{width} px, got one outside; draw them for this size")
-    if not (np.sort(params["order"], axis=-1) == np.arange(4)).all():
-        raise ArrayError("params: expected order to be a permutation of 0, 1, 2, 3, got another; draw it again")
-    names = ("brightness", "contrast", "saturation", "hue", "blur_sigma", "band_gain", "band_offset")
-    colour = [params[name] for name in names]
-    if not all(np.isfinite(values).all() for values in colour) or (params["blur_sigma"] < 0).any():
-        raise ArrayError("params: expected finite factors and blur_sigma ≥ 0, got others; draw them again")
-    if (np.abs(params["hue"]) > 0.5).any():
-        raise ArrayError("params: expected hue within -0.5 … 0.5, got one outside; turn by less")
-    if not is_rgb and params["hue"].any():
-        raise ArrayError(f"params: expected hue 0 for {bands} bands that are not red, green, blue; use recipe.for_bands")
+    _core.check_view_params(np.ascontiguousarray(params), dates, bands, height, width, is_rgb)
 
 
 def _per_band(name: str, value: float | Sequence[float], bands: int) -> NDArray[np.float32]:

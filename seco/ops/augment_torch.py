@@ -45,7 +45,7 @@ def augment_views_op(
     size: int,
     dtype: torch.dtype,
     channels_last: bool = True,
-    rgb: bool = False,
+    rgb: bool | None = None,
     any_contrast: bool = True,
     any_sharp: bool = True,
     max_sigma: float = _WIDEST_SIGMA,
@@ -60,7 +60,7 @@ def augment_views_op(
         size: Height and width of a view, pixels.
         dtype: ``torch.float32``, ``torch.float16`` or ``torch.bfloat16``.
         channels_last: Lay bands out last in memory; the shape stays the same.
-        rgb: The bands are red, green, blue.
+        rgb: The bands are red, green, blue. None: exactly when C is 3.
         any_contrast: False where no view changes the contrast: on CUDA a kernel less.
         any_sharp: False where every view is blurred: likewise.
         max_sigma: Greatest sigma of the blur, pixels; 0 where no view is blurred: likewise.
@@ -74,14 +74,15 @@ def augment_views_op(
     """
     check_pixels(pixels)
     _check_tensors(pixels, params, coefficients, dtype)
-    check_numbers(size, pixels.shape[2], is_rgb=rgb)
+    is_rgb = pixels.shape[2] == 3 if rgb is None else rgb
+    check_numbers(size, pixels.shape[2], is_rgb=is_rgb)
     if pixels.device.type == "cpu":
         records = params.numpy().view(VIEW_DTYPE)[..., 0]
-        check_params(pixels.shape, records, is_rgb=rgb)
+        check_params(pixels.shape, records, is_rgb=is_rgb)
         per_band = dict(zip(_COEFFICIENTS, coefficients.numpy(), strict=True))
         name = str(dtype).removeprefix("torch.")
         views = views_on_cpu(
-            pixels.numpy(), records, per_band, size=size, dtype=name, channels_last=channels_last, rgb=rgb, threads=None
+            pixels.numpy(), records, per_band, size=size, dtype=name, channels_last=channels_last, rgb=is_rgb, threads=None
         )
         return torch.from_numpy(views).view(dtype)
     out = _empty_views(pixels, params, size, dtype, channels_last)
@@ -99,7 +100,7 @@ def augment_views_op(
             lend(out if dtype == torch.float32 else out.view(torch.int16)),
             dtype=str(dtype).removeprefix("torch."),
             channels_last=channels_last,
-            rgb=rgb,
+            rgb=is_rgb,
             any_contrast=any_contrast,
             any_sharp=any_sharp,
             max_sigma=max_sigma,
@@ -192,3 +193,5 @@ def _check_tensors(pixels: torch.Tensor, params: torch.Tensor, coefficients: tor
             raise ArrayError(
                 f"{name}: expected a tensor of {name}_tensor for these pixels, got {got}; make it for this batch"
             )
+        if tensor.data_ptr() % 4:  # records and coefficients are read in words of four bytes
+            raise ArrayError(f"{name}: expected memory that begins at a multiple of 4 bytes, got a slice of other memory")

@@ -60,7 +60,13 @@ def _library() -> ctypes.CDLL:
     library.seco_batch_bytes.restype = ctypes.c_int64
     assert library.seco_batch_bytes() == ctypes.sizeof(AugmentBatch), "the structure of C++ has changed"
     library.seco_emulate_views.restype = ctypes.c_char_p
-    library.seco_emulate_views.argtypes = [ctypes.POINTER(AugmentBatch), ctypes.c_float, ctypes.c_int64, ctypes.c_bool]
+    library.seco_emulate_views.argtypes = [
+        ctypes.POINTER(AugmentBatch),
+        ctypes.c_float,
+        ctypes.c_int64,
+        ctypes.c_int64,
+        ctypes.c_bool,
+    ]
     library.seco_emulate_decode.restype = ctypes.c_char_p
     library.seco_zstd_blocks.restype = ctypes.c_uint64
     return library
@@ -79,6 +85,7 @@ def emulate_views(
     channels_last=True,
     rgb=None,
     shared_limit=HOPPER,
+    shared_most=0,
     backwards=False,
 ):
     """As ``seco.ops.augment.augment_views`` on CUDA, as a tensor; every value that is not written is NaN."""
@@ -107,7 +114,7 @@ def emulate_views(
         channels_last=channels_last,
     )
     max_sigma = float(params["blur_sigma"].max(initial=0))
-    error = _library().seco_emulate_views(batch, max_sigma, shared_limit, backwards)
+    error = _library().seco_emulate_views(batch, max_sigma, shared_limit, max(shared_limit, shared_most), backwards)
     if error is not None:
         raise RuntimeError(error.decode())
     return out.permute(0, 1, 4, 2, 3) if channels_last else out

@@ -24,9 +24,10 @@ def test_views_are_the_cpus_bit_for_bit(case):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("bands", [1, 3, 4, 12, 16])
 @pytest.mark.parametrize("size", [16, 17])
-def test_half_precision_is_rounded_and_copied_in_every_unit(dtype, channels_last, size):
-    pixels, params, settings = Case((2, 3, 3, 30, 30), size).make()
+def test_half_precision_is_rounded_and_copied_in_every_unit(dtype, channels_last, bands, size):
+    pixels, params, settings = Case((2, 3, bands, 30, 30), size).make()
     settings |= {"dtype": dtype, "channels_last": channels_last}
     assert torch.equal(emulate_views(pixels, params, **settings), on_cpu(pixels, params, **settings))
 
@@ -48,6 +49,8 @@ def test_too_little_shared_memory_is_named():
         RuntimeError, match="size: expected views that need less of the GPU's shared memory, got patches of 60"
     ):
         emulate_views(pixels, params, shared_limit=3_000, **settings)
+    views = emulate_views(pixels, params, shared_limit=3_000, shared_most=24_000, **settings)
+    assert torch.equal(views, on_cpu(pixels, params, **settings)), "a block may have more than its half"
 
 
 def test_more_than_32_bits_count_is_named(monkeypatch):

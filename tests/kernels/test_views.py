@@ -26,12 +26,26 @@ def test_views_are_the_cpus_bit_for_bit(case):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("bands", [1, 3, 4, 12, 16])
 @pytest.mark.parametrize("size", [16, 17])
-def test_half_precision_and_layouts_are_the_cpus(dtype, channels_last, size):
-    case, changes = Case((4, 3, 3, 30, 30), size), {"dtype": dtype, "channels_last": channels_last}
+def test_half_precision_and_layouts_are_the_cpus(dtype, channels_last, bands, size):
+    case, changes = Case((4, 3, bands, 30, 30), size), {"dtype": dtype, "channels_last": channels_last}
     on_cpu, on_cuda = on("cpu", case, **changes), on("cuda", case, **changes)
     assert torch.equal(on_cuda.cpu(), on_cpu)
     assert on_cuda.stride() == on_cpu.stride()
+
+
+def test_small_views_of_large_patches_take_more_of_a_multiprocessor():
+    case = Case((2, 3, 12, 1024, 1024), 16, "uint16")  # more than half of an H100's
+    assert torch.equal(on("cuda", case).cpu(), on("cpu", case))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no second GPU here")
+def test_another_gpu_than_the_current_one():
+    case = Case((4, 3, 3, 60, 60), 32)
+    views = on("cuda:1", case)
+    assert views.device == torch.device("cuda:1")
+    assert torch.equal(views.cpu(), on("cpu", case))
 
 
 def test_every_draw_gives_the_same_views():

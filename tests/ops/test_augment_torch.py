@@ -35,7 +35,6 @@ def test_it_makes_the_views_of_augment_views(dtype, channels_last):
         size=16,
         dtype=dtype,
         channels_last=channels_last,
-        rgb=True,
     )
     assert torch.equal(views, expected)
     assert views.stride() == expected.stride()
@@ -73,13 +72,22 @@ def out_of_range():
     return params_tensor(params)
 
 
+def params_at(odd):
+    """The same parameters ``odd`` bytes behind the beginning of some memory."""
+    params = params_tensor(batch()[1])
+    memory = torch.zeros(odd + params.numel(), dtype=torch.uint8)
+    return memory[odd:].reshape(params.shape).copy_(params)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"pixels": torch.zeros(4, 3, 3, 20, 24)}, "pixels: expected uint8 or uint16"),
         ({"pixels": torch.zeros(5, 3, 3, 20, 24, dtype=torch.uint8)}, "params: expected a tensor of params_tensor"),
         ({"params": torch.zeros(4, 4, 7, dtype=torch.uint8)}, "params: expected a tensor of params_tensor"),
-        ({"params": out_of_range()}, "params: expected dates 0 … 2, got 0 … 3"),
+        ({"params": out_of_range()}, "params: expected dates 0 … 2, got 3"),
+        ({"params": params_at(1)}, "params: expected memory that begins at a multiple of 4 bytes"),
+        ({"rgb": False}, "params: expected hue 0 for 3 bands"),
         ({"coefficients": torch.zeros(4, 5)}, "coefficients: expected a tensor of coefficients_tensor"),
         ({"dtype": torch.int8}, "dtype: expected torch.float32"),
     ],

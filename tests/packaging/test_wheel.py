@@ -77,7 +77,9 @@ def test_it_carries_every_architecture(wheel, tmp_path):
     triton = pytest.importorskip("triton", reason="no cuobjdump: triton is not installed")
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
     shutil.unpack_archive(wheel, tmp_path, "zip")
-    (module,) = (tmp_path / "seco").glob("_core*.so")
-    machine_code = re.findall(r"\.sm_(\d+)\.cubin", run(tool, "--list-elf", module))
-    assert {"80", "86", "89", "90", "100"} <= set(machine_code)
-    assert "sm_100.ptx" in run(tool, "--list-ptx", module)
+    modules = [*(tmp_path / "seco").glob("_core*.so"), *(tmp_path / "seco").glob("_dali*.so")]
+    assert len(modules) == 1 + bool(_core.dali_version)
+    for module in modules:
+        machine_code = re.findall(r"\.sm_(\d+)\.cubin", run(tool, "--list-elf", module))
+        assert {"80", "86", "89", "90", "100"} <= set(machine_code), module.name
+        assert "sm_100.ptx" in run(tool, "--list-ptx", module), module.name
