@@ -46,23 +46,24 @@ from .progress import Counted
 @click.option("--probe-data", type=click.Path(), help="Store or folder of classes to probe on.  [--data]")
 @click.option("--probe-every", type=int, help="Epochs between probes.  [1]")
 @click.option("--profile", is_flag=True, default=None, help="Record some steps; say which part limits.")
-@click.option("--resume", is_flag=True, help="Go on with the run at --out.")
+@click.option("--resume", is_flag=True, help="Go on with the run at --out, with its settings.")
 @click.option("--overwrite", is_flag=True, help="Replace the run at --out.")
 def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, **flags: Any) -> None:  # noqa: ANN401 - one value a setting
     """Pretrain an encoder on the seasons of a store.
 
     \b
     $ seco pretrain --data STORE --out RUN --backbone resnet18 --epochs 100
-    $ seco pretrain --data STORE --out RUN --backbone resnet18 --epochs 100 --resume
+    $ seco pretrain --out RUN --resume
     """
     if resume and overwrite:
         raise click.UsageError("--resume and --overwrite exclude each other.")
     from seco.pretrain.checkpoint import find_checkpoint
     from seco.pretrain.config import resolve_config
     from seco.pretrain.loop import pretrain
+    from seco.pretrain.run_directory import settings_to_resume
 
     given = {name: value for name, value in flags.items() if value is not None}
-    config = resolve_config(given, config_file)
+    config = resolve_config(given, config_file, resumed=settings_to_resume(out) if resume else None)
     with TrainingProgress() as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:

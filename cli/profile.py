@@ -115,13 +115,19 @@ def _print(profiles: list[Any]) -> None:
     tables = {"Share of the time that threads spend.": [p.stages_s for p in profiles]}
     if profiles[0].gpu_stages_s:
         tables["Share of the GPU's time."] = [p.gpu_stages_s for p in profiles]
-    names = ("locations\n/s", "patches\n/s", "MB/s\nread", "MB/s\ndecoded", "CPU\nuse", "GPU\nuse")
+    names = ["locations\n/s", "patches\n/s", "MB/s\nread", "MB/s\ndecoded", "CPU\nuse", "wait"]
+    if profiles[0].gpu_stages_s:
+        names.append("GPU\nuse")
     for name in ("loader", *_NUMBERS, *names):
         rates.add_column(name, justify="left" if name == "loader" else "right")
     for p in profiles:
         numbers = (p.locations_per_s, p.patches_per_s, p.read_mb_per_s, p.decoded_mb_per_s)
-        gpu = f"{p.gpu_use:.0%}" if p.gpu_stages_s else ""
-        rates.add_row(*_what(p), *(f"{number:,.0f}" for number in numbers), f"{p.cpu_use:.0%}", gpu)
+        shares = (p.cpu_use, p.wait_s / p.seconds, p.gpu_use)[: len(names) - len(numbers)]
+        rates.add_row(*_what(p), *(f"{number:,.0f}" for number in numbers), *(f"{share:.0%}" for share in shares))
+    rates.caption, rates.caption_justify = (
+        "Wait: share of the time that the consumer, which does nothing else, waits.",
+        "left",
+    )
     console = Console()
     console.print(rates)
     for caption, of_profiles in tables.items():

@@ -205,17 +205,20 @@ FREE_ON_RESUME = (
 )
 
 
-def resolve_config(flags: Mapping[str, Any], file: Path | None = None) -> PretrainConfig:
-    """Defaults, then the file's settings, then the flags that were given.
+def resolve_config(
+    flags: Mapping[str, Any], file: Path | None = None, *, resumed: Mapping[str, Any] | None = None
+) -> PretrainConfig:
+    """Defaults, then settings of a run that goes on, then the file's settings, then the flags that were given.
 
     Args:
         flags: Settings by name.
         file: TOML file of settings by name.
+        resumed: Settings of the run to resume.
 
     Raises:
         ConfigError: If the file cannot be read, or a setting is unknown, of the wrong type or out of range.
     """
-    settings = (_read_toml(file) if file else {}) | dict(flags)
+    settings = dict(resumed or {}) | (_read_toml(file) if file else {}) | dict(flags)
     known = [field.name for field in fields(PretrainConfig)]
     for name in settings:
         if name not in known:

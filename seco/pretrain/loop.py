@@ -5,7 +5,7 @@ import signal
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -94,10 +94,9 @@ def pretrain(
         run = RunDirectory(out, config, resume=resume, overwrite=overwrite)
         trainer = _Trainer(config, run, fabric)
         fabric.barrier()  # every rank has seen what is there before one changes it
-        if fabric.is_global_zero:
-            run.open()
-        ended_by = trainer.fit(watcher)
-        ranks.leave()
+        with run.opened() if fabric.is_global_zero else nullcontext():
+            ended_by = trainer.fit(watcher)
+            ranks.leave()
         return ended_by
     except OSError as error:
         raise RunError(

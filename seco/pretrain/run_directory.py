@@ -1,6 +1,10 @@
 """What a run leaves on disk: settings, environment, metrics, TensorBoard events and checkpoints."""
 
+import fcntl
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -53,21 +57,28 @@ class RunDirectory:
                     raise RunError(f"{path}: expected a run to overwrite, got one that holds {data}; move that away")
         self._config = config
 
-    def open(self) -> None:
-        """Make the directory ready for writing: a new one, or the old one cut back to its last checkpoint.
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Ready for writing, and nobody else's meanwhile: a new one, or the old one cut back to its last checkpoint.
 
         Raises:
-            RunError: If it cannot be written.
+            RunError: If it cannot be written, or another process trains there.
         """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
+        with _alone(self.path):
+            self._make_ready()
+            yield
+
+    def _make_ready(self) -> None:
         if self._resumes:
             for file in (self.metrics_file, self.probe_file):
                 _cut_lines(file, self.state["step"] if self.state else 0)
-        elif self.path.exists():
+        else:
             clear_folder(self.path)
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
+        self.checkpoints.mkdir(exist_ok=True)
         self.metrics_file.touch()
         self._write_json(CONFIG_FILE, self._config.to_dict())
         self._write_json(ENVIRONMENT_FILE, describe_environment())
@@ -111,6 +122,35 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
             break
         lines.append(line)
     return lines
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process is in here for that folder; a file system without locks lets several in."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunError(
+                    f"{folder}: expected a run that nobody trains, got one that another process is training; wait for it"
+                ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def settings_to_resume(path: Path) -> dict[str, Any]:
+    """Settings of the run at ``path`` that its resumption has to share, and its data; none where no run is.
+
+    Raises:
+        RunError: If its settings cannot be read.
+    """
+    if not (path / CONFIG_FILE).is_file():
+        return {}
+    known = {field.name for field in fields(PretrainConfig)} - set(FREE_ON_RESUME) | {"data"}
+    return {name: value for name, value in _saved_settings(path / CONFIG_FILE).items() if name in known}
 
 
 def _append(file: Path, line: dict[str, Any]) -> None:

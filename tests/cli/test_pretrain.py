@@ -1,4 +1,6 @@
+import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -143,6 +145,30 @@ def test_what_a_user_can_do_wrong_is_one_line(store, tmp_path):
     assert "expected a store" in run("--out", tmp_path / "other", code=1).stderr
     assert "got 13 of 13; choose a smaller --batch-size" in run(*train, "--overwrite", "--batch-size", 50, code=1).stderr
     assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 3, "a refused --overwrite must lose nothing"
+
+
+def test_a_run_goes_on_with_its_own_settings(store, tmp_path):
+    out = tmp_path / "run"
+    run("--data", store, "--out", out, *SMALL, "--epochs", 2, "--steps", 2)
+    run("--out", out, "--resume")
+    assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 6
+    assert "expected size 32 as in the run to resume, got 16" in run("--out", out, "--resume", "--size", 16, code=1).stderr
+
+
+def test_of_two_processes_one_trains(store, tmp_path):
+    out = tmp_path / "run"
+    train = ["--data", store, "--out", out, *SMALL, "--epochs", 1]
+    run(*train)
+    before = metrics(out)
+    descriptor = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for how in ("--resume", "--overwrite"):
+            assert "got one that another process is training" in run(*train, how, code=1).stderr
+    finally:
+        os.close(descriptor)
+    assert metrics(out) == before
+    run(*train, "--overwrite")
 
 
 def test_a_store_that_changed_is_not_resumed(store, make_store, tmp_path):

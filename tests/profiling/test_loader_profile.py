@@ -42,6 +42,8 @@ def test_profile_says_where_the_time_goes(loader, store, tmp_path):
         assert all(p["stages_s"][stage] > 0 for stage in ("read", "decompress", "views"))
         assert p["read_mb_per_s"] > 0 < p["decoded_mb_per_s"]
         assert p["advice"] == ADVICE[p["bottleneck"]]
+        assert 0 < p["wait_s"] <= p["seconds"]
+    assert {*STAGES, "rest", "wait"} <= set(result.output.split())
     assert "Its bottleneck is" in result.output
     assert figure.read_bytes().startswith(b"\x89PNG")
 
