@@ -28,7 +28,7 @@ for archive in ("seco2021", "ssl4eo"):
 @click.option("--patch-size", type=click.IntRange(min=1), default=264, show_default=True, help="Pixels.")
 @click.option("--stride", type=click.IntRange(min=1), help="Pixels between patches.  [default: patch size]")
 @click.option("--bands", help="Names of the files' bands, in order, such as B02,B03,B04,B08.")
-@click.option("--quantification", type=float, default=10_000.0, show_default=True, help="DN per unit reflectance.")
+@click.option("--quantification", type=float, help="DN per unit reflectance.  [10000; to be given for 8 bits]")
 @click.option(
     "--offset",
     type=float,
@@ -58,7 +58,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
     patch_size: int,
     stride: int | None,
     bands: str | None,
-    quantification: float,
+    quantification: float | None,
     offset: float,
     cloud: float,
     cloud_excess: float,
@@ -90,7 +90,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
         track=track,
     )
     _print_dates(report, rule)
-    click.echo(f"Units: reflectance = (DN + {offset:g}) / {quantification:g} (--offset, --quantification).")
+    click.echo(f"Units: reflectance = (DN + {offset:g}) / {report.quantification:g} (--offset, --quantification).")
     _print_summary(report, store)
 
 

@@ -111,7 +111,7 @@ def _print(profiles: list[Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    rates = Table()
+    rates = Table(pad_edge=False)
     tables = {"Share of the time that threads spend.": [p.stages_s for p in profiles]}
     if profiles[0].gpu_stages_s:
         tables["Share of the GPU's time."] = [p.gpu_stages_s for p in profiles]

@@ -11,8 +11,8 @@ from rasterio.windows import Window
 from seco.bands import Band, product_level
 from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
 from seco.data.dated_rasters import DatedRasters, open_dated_rasters
-from seco.data.reflectance import Reflectance
-from seco.data.writer import StoreWriter, check_new_folder, check_quantification
+from seco.data.reflectance import SENTINEL2, Reflectance
+from seco.data.writer import StoreWriter, check_new_folder, check_units
 from seco.errors import ConfigError, DataError
 
 MIN_DATES = 2  # fewer have no season to contrast
@@ -51,6 +51,7 @@ class ImportReport:
             location has fewer than two others.
         dropped_locations: Locations left out because fewer than two dates remained.
         margin: Pixels at the right and at the bottom that no patch covers.
+        quantification: Digital numbers per unit reflectance.
     """
 
     dates: tuple[DateReport, ...]
@@ -60,6 +61,7 @@ class ImportReport:
     dropped_patches: int
     dropped_locations: int
     margin: tuple[int, int]
+    quantification: float
 
 
 def import_dated(
@@ -69,7 +71,7 @@ def import_dated(
     patch_size: int,
     stride: int | None = None,
     band_names: Sequence[str] | None = None,
-    quantification: float = 10_000.0,
+    quantification: float | None = None,
     offset: float = 0.0,
     cloud_rule: CloudRule | None = None,
     licence: str = "not stated",
@@ -85,7 +87,7 @@ def import_dated(
         patch_size: Height and width of a patch, pixels.
         stride: Distance between patches, pixels; ``patch_size`` when None.
         band_names: Names of the files' bands, in order; see :func:`open_dated_rasters`.
-        quantification: Digital numbers per unit reflectance.
+        quantification: Digital numbers per unit reflectance; None: 10,000, unless the files are of 8 bits.
         offset: ``reflectance = (dn + offset) / quantification``.
         cloud_rule: Which dates to reject; None keeps all and stores NaN cloud fractions.
         licence: Licence of the pixels, in words.
@@ -98,8 +100,10 @@ def import_dated(
         StoreError: If the folder of the store is in use.
     """
     check_new_folder(store)
-    check_quantification(quantification)
+    check_units(SENTINEL2.quantification if quantification is None else quantification, offset)
     with open_dated_rasters(source, band_names) as rasters:
+        if quantification is None:
+            quantification = _usual_quantification(rasters, source)
         rasters.check_units(Reflectance(quantification, offset))
         windows = _cut(rasters, patch_size, patch_size if stride is None else stride)
         clouds = None if cloud_rule is None else _find_clouds(rasters, cloud_rule, quantification, track)
@@ -123,7 +127,16 @@ def import_dated(
                 _write_location(writer, name, window, rasters=rasters, dates=dates, clouds=clouds)
                 for name, window in track(list(windows.items()), "Writing patches")
             ]
-        return _report(rasters, dates, written, list(windows.values())[-1])
+        return _report(rasters, dates, written, list(windows.values())[-1], quantification)
+
+
+def _usual_quantification(rasters: DatedRasters, source: Path) -> float:
+    if rasters.dtype == np.uint8:
+        raise ConfigError(
+            f"quantification: expected the number that reflectance 1 has in the 8 bits of {source}, got none; give it, such "
+            "as --quantification 255"
+        )
+    return SENTINEL2.quantification
 
 
 def _cut(rasters: DatedRasters, patch_size: int, stride: int) -> dict[str, Window]:
@@ -200,7 +213,9 @@ def _write_location(
     return len(whole)
 
 
-def _report(rasters: DatedRasters, dates: tuple[DateReport, ...], written: Sequence[int], last: Window) -> ImportReport:
+def _report(
+    rasters: DatedRasters, dates: tuple[DateReport, ...], written: Sequence[int], last: Window, quantification: float
+) -> ImportReport:
     locations = sum(count > 0 for count in written)
     return ImportReport(
         dates=dates,
@@ -210,4 +225,5 @@ def _report(rasters: DatedRasters, dates: tuple[DateReport, ...], written: Seque
         dropped_patches=sum(date.kept for date in dates) * len(written) - sum(written),
         dropped_locations=len(written) - locations,
         margin=(rasters.width - last.col_off - last.width, rasters.height - last.row_off - last.height),
+        quantification=quantification,
     )

@@ -38,6 +38,7 @@ class DatedRasters:
         height: Pixels.
         width: Pixels.
         epsg: Code of the coordinate reference system.
+        dtype: Type of the files.
     """
 
     def __init__(self, times: np.ndarray, rasters: Sequence[Any], bands: tuple[Band, ...]) -> None:
@@ -46,6 +47,7 @@ class DatedRasters:
         self.bands = bands
         self.height, self.width = (int(size) for size in rasters[0].shape)
         self.epsg = int(rasters[0].crs.to_epsg())
+        self.dtype = np.dtype(rasters[0].dtypes[0])
         self._rasters = rasters
 
     def __len__(self) -> int:
@@ -157,7 +159,7 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
     if not source.is_dir():
         raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got no such folder; check the path")
     files: dict[np.datetime64, Path] = {}
-    for file in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES):
+    for file in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."):
         time = date_in_name(file.name)
         if time is None:
             raise DataError(

@@ -66,7 +66,8 @@ class StoreWriter:
     ) -> None:
         self.path = Path(path)
         self._dtype = np.dtype(dtype)
-        _check_settings(bands, patch_size, self._dtype, quantification)
+        _check_settings(bands, patch_size, self._dtype)
+        check_units(quantification, offset)
         self._bands, self._patch_size = tuple(bands), int(patch_size)
         self._settings: dict[str, Any] = {
             "quantification": float(quantification),
@@ -275,14 +276,16 @@ def check_new_folder(path: Path) -> None:
         raise StoreError(f"{path}: expected a new or empty folder, got one in use; choose another or delete it")
 
 
-def check_quantification(quantification: float) -> None:
-    """Check that digital numbers can be divided by it.
+def check_units(quantification: float, offset: float) -> None:
+    """Check that digital numbers can mean a reflectance.
 
     Raises:
-        ConfigError: If it is not a positive number.
+        ConfigError: If the quantification is not a positive number, or the offset none.
     """
     if not 0 < quantification < math.inf:
         raise ConfigError(f"quantification: expected a positive number, got {quantification}; see the product")
+    if not math.isfinite(offset):
+        raise ConfigError(f"offset: expected a number, got {offset}; see the product")
 
 
 def make_new_folder(path: Path) -> None:
@@ -300,7 +303,7 @@ def make_new_folder(path: Path) -> None:
         ) from error
 
 
-def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, quantification: float) -> None:
+def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype) -> None:
     if not bands or len({band.name for band in bands}) != len(bands):
         names = [band.name for band in bands]
         raise ConfigError(f"bands: expected one or more distinct bands, got {names}; name each once")
@@ -308,7 +311,6 @@ def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, qua
         raise ConfigError(f"patch_size: expected a positive number of pixels, got {patch_size}; raise it")
     if dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
         raise ConfigError(f"dtype: expected uint8 or uint16, got {dtype.name}; convert the pixels")
-    check_quantification(quantification)
 
 
 def _check_position(cloud_fraction: float, longitude: float, latitude: float) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from seco.data.atomic import write_atomic
 from seco.errors import RunError
 
+DESCRIPTION = "seco.json"  # of the weights beside it
+
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Write files to a new or empty folder: all, or none.

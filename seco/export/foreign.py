@@ -48,12 +48,14 @@ class ForeignEncoder:
         weights: Its state, by timm's names.
         normalization: What it was trained with, as far as the file's origin tells.
         source: In words, where that comes from.
+        size: Of its input, pixels.
     """
 
     name: str
     weights: dict[str, Tensor]
     normalization: Normalization
     source: str
+    size: int = 224
 
 
 def read_foreign(file: Path, *, bands: tuple[str, ...] | None = None) -> ForeignEncoder:

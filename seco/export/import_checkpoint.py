@@ -2,24 +2,30 @@
 
 import hashlib
 import json
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from seco.data.normalization import Normalization
 from seco.errors import RunError
-from seco.export.folder import write_folder
+from seco.export.folder import DESCRIPTION, write_folder
 from seco.export.foreign import ForeignEncoder, read_foreign
-from seco.pretrain.checkpoint import CHECKPOINTS, ENCODER, LAST, encode_checkpoint
+from seco.pretrain.checkpoint import CHECKPOINTS, ENCODER, LAST, encode_checkpoint, weights_fingerprint
 from seco.pretrain.encoder import build_backbone
 from seco.pretrain.run_directory import CONFIG_FILE
 
 
-def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = None, size: int = 224) -> ForeignEncoder:
+def import_checkpoint(
+    file: Path, out: Path, *, bands: tuple[str, ...] | None = None, size: int | None = None
+) -> ForeignEncoder:
     """Write a run directory with the encoder of a foreign checkpoint.
 
     Args:
-        file: Lightning checkpoint of the 2021 release, weights of torchgeo, or a MoCo of SSL4EO-S12.
+        file: Lightning checkpoint of the 2021 release, weights of torchgeo, a MoCo of SSL4EO-S12; or ours as ``seco export``
+            wrote them, beside whose ``seco.json`` says how they are fed.
         out: Run directory; new or empty.
-        bands: Names of the input's bands, in order; None: as its number of channels says.
-        size: Input of the encoder, pixels.
+        bands: Names of the input's bands, in order; None: as ``seco.json`` says, or the number of channels.
+        size: Input of the encoder, pixels; None: as ``seco.json`` says, or 224.
 
     Returns:
         What was read.
@@ -32,11 +38,14 @@ def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = 
     found = read_foreign(file, bands=bands)
     backbone = build_backbone(found.name, len(found.normalization.bands))
     backbone.load_state_dict(found.weights, strict=False)  # all but counters of batches, which were checked by name
+    if bands is None:
+        found = _as_described(file, found, weights_fingerprint(backbone))
+    found = replace(found, size=size or found.size)
     settings = {
         "data": "",
         "method": "imported",
         "backbone": found.name,
-        "size": size,
+        "size": found.size,
         "imported": file.name,
         "imported_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
     }
@@ -48,4 +57,14 @@ def import_checkpoint(file: Path, out: Path, *, bands: tuple[str, ...] | None = 
     }
     config = (json.dumps(settings, indent=1) + "\n").encode()
     write_folder(out, {f"{CHECKPOINTS}/{LAST}": encode_checkpoint(content), CONFIG_FILE: config})
+    return found
+
+
+def _as_described(file: Path, found: ForeignEncoder, fingerprint: str) -> ForeignEncoder:
+    """With the normalisation, and the input's size, of the ``seco.json`` beside the file, if that is of these weights."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        said = json.loads(file.with_name(DESCRIPTION).read_text(encoding="utf-8"))
+        normalization, size = Normalization.from_dict(said["normalization"]), int(said["size"])
+        if said["weights_sha256"] == fingerprint:
+            return replace(found, normalization=normalization, size=size, source=f"as {DESCRIPTION} beside it says")
     return found

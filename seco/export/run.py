@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seco.errors import ConfigError
-from seco.export.folder import write_folder
+from seco.export.folder import DESCRIPTION, write_folder
 from seco.export.model_card import make_model_card, results_table
 from seco.export.onnx import export_onnx
 from seco.export.subject import Subject
@@ -45,5 +45,5 @@ def export(run: str | Path, form: str, folder: Path, *, results: Sequence[Path] 
     card = make_model_card(subject, form, results_table(results, subject.weights_sha256))
     contents = FORMATS[form](subject)
     description = json.dumps(subject.describe(), indent=1) + "\n"
-    write_folder(folder, contents | {"seco.json": description.encode(), "README.md": card.encode()})
+    write_folder(folder, contents | {DESCRIPTION: description.encode(), "README.md": card.encode()})
     return folder / next(iter(contents))

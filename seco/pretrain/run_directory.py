@@ -142,15 +142,16 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def settings_to_resume(path: Path) -> dict[str, Any]:
-    """Settings of the run at ``path`` that its resumption has to share, and its data; none where no run is.
+    """Settings of the run at ``path`` that its resumption has to share, and its data; none where nothing was trained.
 
     Raises:
         RunError: If its settings cannot be read.
     """
-    if not (path / CONFIG_FILE).is_file():
+    saved = _saved_settings(path / CONFIG_FILE) if (path / CONFIG_FILE).is_file() else {}
+    if "imported" in saved:
         return {}
     known = {field.name for field in fields(PretrainConfig)} - set(FREE_ON_RESUME) | {"data"}
-    return {name: value for name, value in _saved_settings(path / CONFIG_FILE).items() if name in known}
+    return {name: value for name, value in saved.items() if name in known}
 
 
 def _append(file: Path, line: dict[str, Any]) -> None:

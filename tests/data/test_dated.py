@@ -175,6 +175,8 @@ def test_a_store_knows_the_size_of_a_pixel_and_the_level(tmp_path, crs, pixel, m
 def test_units_are_looked_at_before_pixels(tmp_path):
     with pytest.raises(ConfigError, match="quantification: expected a positive number, got 0"):
         import_dated(tmp_path / "not there", tmp_path / "store", patch_size=10, quantification=0)
+    with pytest.raises(ConfigError, match="offset: expected a number, got nan"):
+        import_dated(tmp_path / "not there", tmp_path / "store", patch_size=10, offset=float("nan"))
 
 
 def test_order_of_bands_may_be_given_and_need_not_be_described(series, tmp_path):
@@ -236,7 +238,9 @@ def test_a_fourth_band_that_gdal_takes_for_alpha_is_a_band(tmp_path):
         pixels = clear(seed, bands=4).astype(np.uint8)
         pixels[3, 0, 0] = 0
         write_raster(tmp_path / f"{date}.tif", pixels, names=(*NAMES, "B08"), photometric="rgb", alpha="yes")
-    assert import_dated(tmp_path, tmp_path / "store", patch_size=10).dropped_patches == 0
+    with pytest.raises(ConfigError, match="quantification: expected the number that reflectance 1 has in the 8 bits"):
+        import_dated(tmp_path, tmp_path / "store", patch_size=10)
+    assert import_dated(tmp_path, tmp_path / "store", patch_size=10, quantification=255).dropped_patches == 0
 
 
 @pytest.mark.parametrize(

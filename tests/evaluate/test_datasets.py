@@ -1,6 +1,7 @@
 """Class folders: real EuroSAT files, and folders that are wrong."""
 
 import hashlib
+import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
@@ -66,6 +67,20 @@ def test_threads_that_open_files_swap_no_filters_of_warnings(monkeypatch):
     monkeypatch.setattr(rasterio, "open", open_slowly)
     with ThreadPoolExecutor(8) as pool:  # who ends first would give the others back what an error is
         list(pool.map(open_raster, [5, 1, 10, 3, 20, 7] * 4))
+
+
+def test_what_macos_keeps_beside_files_is_no_image(folder):
+    names = ClassFolder(folder).names
+    first = folder / names[0]
+    first.with_name(f"._{first.name}").write_bytes(b"no picture")
+    assert ClassFolder(folder).names == names
+
+
+def test_a_folder_above_names_those_to_choose_from(folder):
+    shutil.copytree(folder, folder.parent / "above" / "rgb")
+    shutil.copytree(folder, folder.parent / "above" / "ms")
+    with pytest.raises(DataError, match="got 0 images of 0 classes; give one of its folders ms, rgb"):
+        ClassFolder(folder.parent / "above")
 
 
 def test_split_is_half_of_each_class_by_hash(folder):

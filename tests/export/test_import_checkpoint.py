@@ -102,6 +102,12 @@ def test_an_imported_encoder_is_one_everywhere(tmp_path, make_store):
     assert (129 / 255 * 10_000 + 1000) * n.scale[0] + n.offset[0] == pytest.approx(1)
     seco("export", run, "--format", "torchvision", "--out", tmp_path / "exported")
     assert "imported from `plain.pth`" in (tmp_path / "exported" / "README.md").read_text()
+    back = seco("import-checkpoint", tmp_path / "exported" / "weights.pth", "--out", tmp_path / "back").stdout
+    assert "at 32 px; normalisation: as seco.json beside it says" in back
+    assert load_encoder(tmp_path / "back").normalization == load_encoder(run).normalization
+    torch.save({n: w + 1 for n, w in MocoV2().state_dict().items()}, tmp_path / "exported" / "weights.pth")
+    seco("import-checkpoint", tmp_path / "exported" / "weights.pth", "--out", tmp_path / "other")
+    assert load_encoder(tmp_path / "other").size == 224, "a description of other weights says nothing"
     resumed = seco("pretrain", "--data", store, "--out", run, "--resume", code=1)
     assert "imported encoder; begin a new run" in resumed.stderr
 

@@ -48,9 +48,11 @@ def list_classes(folder: Path) -> tuple[Path, list[Path]]:
         files = _images(root)
     names = {file.parent.name for file in files}
     if len(names) < 2:
+        deeper = sorted({file.parents[1].name for file in folder.glob("*/*/*") if _is_image(file)})
+        remedy = f"give one of its folders {', '.join(deeper[:5])}" if deeper else "check the path"
         raise DataError(
             f"{folder}: expected a store (dataset.json) or images as <class>/<name>.jpg, .png or .tif of at "
-            f"least two classes, got {len(files)} images of {len(names)} classes; check the path"
+            f"least two classes, got {len(files)} images of {len(names)} classes; {remedy}"
         )
     if len({_is_picture(file) for file in files}) > 1:
         raise DataError(f"{folder}: expected one kind of files, got pictures and GeoTIFFs; separate them")
@@ -118,8 +120,12 @@ def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: in
 
 
 def _images(folder: Path) -> list[Path]:
-    found = [file for file in folder.glob("*/*") if file.suffix.lower() in _PICTURES | _RASTERS]
+    found = [file for file in folder.glob("*/*") if _is_image(file)]
     return sorted(found, key=lambda file: (file.parent.name, file.name))
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in _PICTURES | _RASTERS and file.name[0] != "."  # nor what macOS keeps beside them
 
 
 def _is_picture(file: Path) -> bool:
