@@ -8,7 +8,7 @@ from kernels.cases import Case
 
 import seco.dali  # noqa: F401 - adds the operators
 from seco.ops.augment import augment_views
-from seco.ops.random import VIEW_DTYPE
+from seco.ops.augment_torch import params_tensor
 
 fn = pytest.importorskip("nvidia.dali.fn")
 
@@ -23,7 +23,7 @@ def views_of(request):
     def views(pixels, params, *, scale, offset, mean, std, **options):
         per_band = {"scale": scale, "offset": offset, "mean": mean, "inverse_std": 1 / np.float32(std)}
         per_band = {name: np.broadcast_to(np.float32(value), pixels.shape[2]).tolist() for name, value in per_band.items()}
-        records = np.ascontiguousarray(params).view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)
+        records = params_tensor(params).numpy()
         with Pipeline(batch_size=len(pixels), num_threads=2, device_id=0 if on_gpu else None) as pipeline:
             patches = fn.external_source(source=lambda: list(pixels))
             drawn = fn.external_source(source=lambda: list(records))

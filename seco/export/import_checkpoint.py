@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
 from seco.data.normalization import Normalization
 from seco.errors import RunError
 from seco.export.folder import DESCRIPTION, write_folder
@@ -39,7 +41,7 @@ def import_checkpoint(
     backbone = build_backbone(found.name, len(found.normalization.bands))
     backbone.load_state_dict(found.weights, strict=False)  # all but counters of batches, which were checked by name
     if bands is None:
-        found = _as_described(file, found, weights_fingerprint(backbone))
+        found = _as_described(file, found, backbone)
     found = replace(found, size=size or found.size)
     settings = {
         "data": "",
@@ -60,11 +62,11 @@ def import_checkpoint(
     return found
 
 
-def _as_described(file: Path, found: ForeignEncoder, fingerprint: str) -> ForeignEncoder:
+def _as_described(file: Path, found: ForeignEncoder, backbone: nn.Module) -> ForeignEncoder:
     """With the normalisation, and the input's size, of the ``seco.json`` beside the file, if that is of these weights."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         said = json.loads(file.with_name(DESCRIPTION).read_text(encoding="utf-8"))
         normalization, size = Normalization.from_dict(said["normalization"]), int(said["size"])
-        if said["weights_sha256"] == fingerprint:
+        if said["weights_sha256"] == weights_fingerprint(backbone):
             return replace(found, normalization=normalization, size=size, source=f"as {DESCRIPTION} beside it says")
     return found

@@ -66,7 +66,7 @@ def augment_views(
     from_torch = type(pixels).__module__.split(".")[0] == "torch"
     check_pixels(pixels)
     bands = pixels.shape[2]
-    is_rgb = bands == 3 if rgb is None else rgb
+    is_rgb = resolve_rgb(rgb, bands)
     check_numbers(size, bands, is_rgb=is_rgb)
     _check_output(dtype, threads, from_torch=from_torch)
     check_params(pixels.shape, params, is_rgb=is_rgb)
@@ -142,6 +142,11 @@ def check_pixels(pixels: Any) -> None:  # noqa: ANN401 - numpy or torch, or what
         raise ArrayError(f"pixels: expected at most {MAX_BANDS} bands, got {pixels.shape[2]}; select some")
     if not (pixels.flags.c_contiguous if isinstance(pixels, np.ndarray) else pixels.is_contiguous()):
         raise ArrayError("pixels: expected a contiguous array, got strides; call numpy.ascontiguousarray first")
+
+
+def resolve_rgb(rgb: bool | None, bands: int) -> bool:
+    """Whether so many bands are taken for red, green, blue, if a caller says so, says not, or does not say."""
+    return bands == 3 if rgb is None else rgb
 
 
 def check_numbers(size: int, bands: int, *, is_rgb: bool) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seco import _core
 from seco.errors import ArrayError, DeviceError
-from seco.ops.augment import check_numbers, check_params, check_pixels, views_on_cpu
+from seco.ops.augment import check_numbers, check_params, check_pixels, resolve_rgb, views_on_cpu
 from seco.ops.random import VIEW_DTYPE
 
 _COEFFICIENTS = ("scale", "offset", "mean", "inverse_std")
@@ -74,7 +74,7 @@ def augment_views_op(
     """
     check_pixels(pixels)
     _check_tensors(pixels, params, coefficients, dtype)
-    is_rgb = pixels.shape[2] == 3 if rgb is None else rgb
+    is_rgb = resolve_rgb(rgb, pixels.shape[2])
     check_numbers(size, pixels.shape[2], is_rgb=is_rgb)
     if pixels.device.type == "cpu":
         records = params.numpy().view(VIEW_DTYPE)[..., 0]
