@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from .options import with_options
+from .options import OutputFile, with_options
 from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
 
 
 @click.command()
 @with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE, SKIP_BAD))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.parquet or FILE.npy.")
-@click.option("--map", "map_file", type=click.Path(path_type=Path), help="Draw a map in two dimensions to this PNG.")
+@click.option("--out", type=OutputFile(), required=True, help="FILE.parquet or FILE.npy.")
+@click.option("--map", "map_file", type=OutputFile(), help="Draw a map in two dimensions to this PNG.")
 @click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
 @click.option("--projection", type=click.Choice(["pca", "umap"]), default="pca", show_default=True, help="Of the map.")
 def command(out: Path, map_file: Path | None, colour: str | None, projection: str, **options: Any) -> None:  # noqa: ANN401 - click's values

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import with_options
+from .options import OutputFile, with_options
 from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _OPTIONS = (
     SKIP_BAD,
     click.option("--verify", is_flag=True, help="Compare archives and checksum files in or beside the data with it, first."),
     click.option("--with-untrained", is_flag=True, help="Also evaluate the same network untrained."),
-    click.option("--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result here."),
+    click.option("--json", "json_file", type=OutputFile(), help="Write the result here."),
 )
 _TRAINED_AT_ONCE = click.option(
     "--batch-size", type=click.IntRange(min=1), help="Images or tiles a step.  [default: the protocol's]"
@@ -179,7 +179,7 @@ def _run(
     **settings: Any,  # noqa: ANN401 - those of the protocol
 ) -> None:
     json_file, compare = options.pop("json_file"), options.pop("with_untrained")
-    evaluation = _evaluation(json_file, options)
+    evaluation = _evaluation(options)
     from seco.evaluate import run as protocols
 
     run = partial(getattr(protocols, name), **settings)
@@ -190,11 +190,9 @@ def _run(
     _report(result, json_file)
 
 
-def _evaluation(json_file: Path | None, options: dict[str, Any]) -> "Evaluation":
+def _evaluation(options: dict[str, Any]) -> "Evaluation":
     """Check what can be checked before anything slow is loaded."""
     check_encoder(options)
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {json_file.absolute().parent}", param_hint="--json")
     from seco.evaluate.run import Evaluation
 
     return Evaluation(**options | {"bands": options["bands"] or "rgb", "progress": True})

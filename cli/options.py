@@ -1,7 +1,28 @@
 """Options that several commands have, added to each at once."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+import click
+
+
+class OutputFile(click.Path):
+    """A file to write, in a folder that is there and may be written: checked before the work whose result it takes."""
+
+    def __init__(self) -> None:
+        super().__init__(dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
+        """The path, checked."""
+        path = super().convert(value, param, ctx)
+        folder = Path(path).absolute().parent
+        if not folder.is_dir():
+            self.fail(f"there is no folder {folder}", param, ctx)
+        if not os.access(folder, os.W_OK):
+            self.fail(f"the folder {folder} may not be written; choose another", param, ctx)
+        return path
 
 
 def with_options(options: tuple[Callable[..., Any], ...]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from .options import OutputFile
+
 
 @click.group(name="profile")
 def command() -> None:
@@ -25,8 +27,8 @@ def command() -> None:
 )
 @click.option("--threads", type=click.IntRange(1), multiple=True, help="Several to compare.  [1 and one a core]")
 @click.option("--seconds", type=click.FloatRange(0), default=5.0, show_default=True, help="To measure each.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all figures to this file.")
-@click.option("--figure", type=click.Path(path_type=Path), help="Draw them to this PNG.")
+@click.option("--json", "json_file", type=OutputFile(), help="Write all figures to this file.")
+@click.option("--figure", type=OutputFile(), help="Draw them to this PNG.")
 def loader_command(
     *,
     data: Path,

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from .options import with_options
+from .options import OutputFile, with_options
 from .page_options import PAGE_OPTIONS
 
 
 @click.command(no_args_is_help=True)
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="HTML file to write.")
+@click.option("--out", type=OutputFile(), required=True, help="HTML file to write.")
 @with_options(PAGE_OPTIONS)
 def command(out: Path, **given: Any) -> None:  # noqa: ANN401 - what PAGE_OPTIONS say
     """Show runs on one HTML page, beside each other.
@@ -22,8 +22,6 @@ def command(out: Path, **given: Any) -> None:  # noqa: ANN401 - what PAGE_OPTION
     $ seco report RUN --out report.html
     $ seco report RUN1 RUN2 --out both.html --results EVALUATIONS --records benchmarks/records
     """
-    if not out.absolute().parent.is_dir():
-        raise click.BadParameter(f"there is no folder {out.absolute().parent}", param_hint="--out")
     from rich.console import Console
 
     from seco.data.atomic import write_atomic

@@ -13,10 +13,11 @@ from seco.collect.gate import RequestGate
 from seco.collect.journal import JOURNAL_FILE, Journal
 from seco.collect.settings import Settings, claim_folder
 from seco.collect.source import Scene, SceneSource
-from seco.data.atomic import write_atomic, write_parquet
+from seco.data.atomic import take_back, write_atomic, write_parquet
 from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.writer import commit_store, make_index
+from seco.errors import RunError
 
 KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
 
@@ -51,10 +52,14 @@ class Ledger:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if not self.finished:
-            self._keep_histogram()
-            self.journal.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self.finished:
+            return
+        in_vain = kind is RunError and not self.journal.accepted()
+        self._keep_histogram()
+        self.journal.close()
+        if in_vain:  # of settings that give nothing: others may be tried in the same folder
+            take_back(self.folder)
 
     def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
         """Read and write the patches of a candidate, in any thread; :meth:`accept` makes them count."""

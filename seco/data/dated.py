@@ -1,5 +1,6 @@
 """Imports dated, co-registered rasters of one place as a grid of patches."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,8 @@ def import_dated(
         if quantification is None:
             quantification = _usual_quantification(rasters, source)
         rasters.check_units(Reflectance(quantification, offset))
-        windows = _cut(rasters, patch_size, patch_size if stride is None else stride)
+        place = re.sub(r"[^A-Za-z0-9_-]+", "-", source.resolve().name)  # letters that a location's name may have
+        windows = _cut(rasters, place, patch_size, patch_size if stride is None else stride)
         clouds = None if cloud_rule is None else _find_clouds(rasters, cloud_rule, quantification, track)
         dates = _judge_dates(rasters, clouds, cloud_rule)
         writer = StoreWriter(
@@ -139,8 +141,8 @@ def _usual_quantification(rasters: DatedRasters, source: Path) -> float:
     return SENTINEL2.quantification
 
 
-def _cut(rasters: DatedRasters, patch_size: int, stride: int) -> dict[str, Window]:
-    """Windows of the grid of patches, by location id: number of the row, then of the column."""
+def _cut(rasters: DatedRasters, place: str, patch_size: int, stride: int) -> dict[str, Window]:
+    """Windows of the grid of patches, by location id: place, number of the row, then of the column."""
     shorter = min(rasters.height, rasters.width)
     if not 1 <= patch_size <= shorter:
         raise ConfigError(f"patch_size: expected 1 to {shorter}, as the rasters are large, got {patch_size}; lower it")
@@ -149,7 +151,7 @@ def _cut(rasters: DatedRasters, patch_size: int, stride: int) -> dict[str, Windo
     rows, columns = (range(0, side - patch_size + 1, stride) for side in (rasters.height, rasters.width))
     digits = max(3, len(str(max(len(rows), len(columns)) - 1)))
     return {
-        f"{i:0{digits}d}{j:0{digits}d}": Window(column, row, patch_size, patch_size)
+        f"{place}-{i:0{digits}d}{j:0{digits}d}": Window(column, row, patch_size, patch_size)
         for i, row in enumerate(rows)
         for j, column in enumerate(columns)
     }

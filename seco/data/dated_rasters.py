@@ -157,7 +157,8 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
         DataError: If there are fewer than two, one has no date, or two have the same.
     """
     if not source.is_dir():
-        raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got no such folder; check the path")
+        got = "a file; name its folder" if source.exists() else "no such folder; check the path"
+        raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got {got}")
     files: dict[np.datetime64, Path] = {}
     for file in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."):
         time = date_in_name(file.name)
@@ -169,7 +170,9 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
             raise DataError(f"{file}: expected one raster a date, got {files[time].name}; remove one")
         files[time] = file
     if len(files) < 2:
-        raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; add dates")
+        places = sorted({file.parent for file in source.glob("*/*") if file.suffix.lower() in SUFFIXES})
+        remedy = f"import a place at a time, such as {places[0]}, then seco merge" if places and not files else "add dates"
+        raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; {remedy}")
     return dict(sorted(files.items()))
 
 
@@ -270,14 +273,17 @@ def _name_bands(raster: Any, names: Sequence[str] | None) -> tuple[Band, ...]:  
         if raster.count not in BANDS_BY_COUNT:
             raise DataError(
                 f"bands: expected descriptions, or the 12 or 13 bands of Sentinel-2, got {raster.count} "
-                "without descriptions; name them with --bands"
+                "without descriptions; describe them in the files, or name them with seco import dated --bands"
             )
         return BANDS_BY_COUNT[raster.count]
     known = {band.name: band for band in SENTINEL2_L1C}
     unknown = [name for name in names if canonical_name(name) not in known]
     if unknown or len(names) != raster.count:
         got = repr(unknown[0]) if unknown else f"{len(names)} names"
-        raise DataError(f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; name them with --bands")
+        raise DataError(
+            f"bands: expected {raster.count} names of Sentinel-2 bands, got {got}; "
+            "describe them in the files, or name them with seco import dated --bands"
+        )
     return tuple(known[canonical_name(name)] for name in names)
 
 

@@ -38,7 +38,8 @@ def merge_stores(
     """Write the locations of all stores into one; its statistics are exact, its patches hard links where that can be.
 
     Args:
-        stores: Loose stores with the same settings and no location in common; of a collection in shards, all shards.
+        stores: Loose stores with the same settings and no location in common, of whatever sources; of a collection in
+            shards, all shards.
         out: New or empty folder.
         track: Wraps the patches with progress, given a caption.
 
@@ -74,19 +75,19 @@ def merge_stores(
 
 
 def _common_description(stores: Sequence[Store]) -> StoreDescription:
-    """What all stores say of themselves, statistics apart."""
+    """What all stores say of themselves, statistics apart; where their sources differ, all of them."""
     first = stores[0]
     for store in stores:
         if store.packed or not store.has_checksums:
             raise StoreError(f"{store.path}: expected a store of loose patches, got another; merge first, then pack")
         for name, value in asdict(store.description).items():
             expected = asdict(first.description)[name]
-            if name != "statistics" and value != expected:
+            if name not in {"statistics", "source"} and value != expected:
                 raise StoreError(
                     f"{store.path}: expected a store with {name} {expected} as {first.path} has, got {value}; "
                     "merge stores of one kind"
                 )
-    return first.description
+    return replace(first.description, source="; ".join(dict.fromkeys(store.description.source for store in stores)))
 
 
 def _common_settings(stores: Sequence[Store]) -> dict[str, Any]:
@@ -115,7 +116,8 @@ def _check_locations(stores: Sequence[Store]) -> None:
         for name in store.locations["id"].tolist():
             if name in owners:
                 raise StoreError(
-                    f"{store.path}: expected locations of its own, got {name}, which {owners[name]} has; merge other stores"
+                    f"{store.path}: expected locations of its own, got {name}, which {owners[name]} has; merge other stores, "
+                    "or import a place again from a folder of another name"
                 )
             owners[name] = store.path
 

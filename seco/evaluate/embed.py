@@ -41,8 +41,6 @@ def check_format(out: Path) -> None:
     """Raise ConfigError if vectors cannot be written to a file of that name."""
     if out.suffix not in FORMATS:
         raise ConfigError(f"{out}: expected a name that ends in {' or '.join(FORMATS)}, got {out.suffix or 'none'}")
-    if not out.absolute().parent.is_dir():
-        raise ConfigError(f"{out}: expected a folder to write to, got none at {out.absolute().parent}")
 
 
 def write_embeddings(

@@ -141,7 +141,7 @@ def test_what_a_user_can_do_wrong_is_one_line(store, make_store, folder, tmp_pat
     out, map_file = tmp_path / "v.npy", tmp_path / "map.png"
     place = ["--data", store, *BACKBONE]
     assert "that ends in .parquet or .npy, got .csv" in seco(*place, "--out", tmp_path / "v.csv", code=1).stderr
-    assert "expected a folder to write to" in seco(*place, "--out", tmp_path / "no" / "v.npy", code=1).stderr
+    assert "there is no folder" in seco(*place, "--out", tmp_path / "no" / "v.npy", code=2).stderr
     asked = ["--data", folder, *BACKBONE, "--out", out, "--map", map_file, "--colour", "month"]
     assert "colour: expected class for these data, got month" in seco(*asked, code=1).stderr
     plain = ["--data", make_store("plain"), *BACKBONE, "--out", out, "--map", map_file, "--colour", "class"]

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -186,6 +188,13 @@ def test_wrong_usage(store_path, words, text):
     result = seco("retrieval", "--data", store_path, *words)
     assert result.exit_code == 2
     assert text in result.stderr
+
+
+def test_a_folder_that_may_not_be_written_is_refused_before_the_work(store_path, monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "access", lambda path, mode: (Path(path), mode) != (tmp_path, os.W_OK))
+    result = seco("retrieval", "--data", store_path, "--random", BACKBONE, "--json", tmp_path / "result.json")
+    assert result.exit_code == 2
+    assert f"{tmp_path} may not be written" in result.stderr
 
 
 def one_line_error(result):

@@ -302,6 +302,12 @@ def test_an_impossible_cloud_limit_ends_with_the_reasons(tmp_path, stub):
         run(tmp_path / "few", stub, locations=2, cloud_percent=0.0, max_attempts=2)
 
 
+def test_after_a_collection_of_nothing_other_settings_may_be_tried(tmp_path, stub):
+    with pytest.raises(RunError, match="allow more cloud"):
+        run(tmp_path / "store", stub, cloud_percent=0.0, max_attempts=2)
+    assert run(tmp_path / "store", stub).accepted == settings_of().locations
+
+
 def test_estimate_writes_and_reads_nothing(poor_stub):
     settings = settings_of(locations=2000)
     found = estimate(settings, source_of(poor_stub), LandRectangles(SIZE))

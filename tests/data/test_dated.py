@@ -9,6 +9,7 @@ from rasterio.transform import Affine
 from seco.data.clouds import CloudRule
 from seco.data.dated import import_dated
 from seco.data.dated_rasters import date_in_name
+from seco.data.merge import merge_stores
 from seco.data.store import open_store
 from seco.errors import ConfigError, DataError, StoreError
 
@@ -80,7 +81,9 @@ def test_patches_lie_where_the_raster_says(series, tmp_path):
     report = import_dated(series, tmp_path / "store", patch_size=8)
     assert (report.locations, report.patches, report.margin) == (6, 18, (6, 4))
     store = open_store(tmp_path / "store")
-    assert store.locations["id"].tolist() == ["000000", "000001", "000002", "001000", "001001", "001002"]
+    assert store.locations["id"].tolist() == [
+        f"place-{number}" for number in ("000000", "000001", "000002", "001000", "001001", "001002")
+    ]
     frame = geopandas.read_parquet(tmp_path / "store/index.parquet")
     assert frame["scene_id"].tolist()[:3] == ["place_2020-01-13", "place_2020-06-21", "place_2021-03-08"]
     with rasterio.open(series / "place_2020-06-21.tif") as source, rasterio.open(store.sources(5)[1]) as patch:
@@ -91,6 +94,19 @@ def test_patches_lie_where_the_raster_says(series, tmp_path):
     # A millimetre in degrees and back: PROJ promises less than 1 mm within a zone.
     assert utm.x.iloc[-1] == pytest.approx(500_200.0, abs=1e-3)
     assert utm.y.iloc[-1] == pytest.approx(4_649_850.0, abs=1e-3)
+
+
+def test_places_with_names_of_their_own_are_merged(series, tmp_path):
+    other = series.rename(tmp_path / "Łąka 2")
+    import_dated(other, tmp_path / "first", patch_size=8)
+    import_dated(other.rename(tmp_path / "Pré"), tmp_path / "second", patch_size=10)
+    import_dated(tmp_path / "Pré", tmp_path / "third", patch_size=8)
+    with pytest.raises(StoreError, match="patch_size 8"):
+        merge_stores([open_store(tmp_path / name) for name in ("first", "second")], tmp_path / "both")
+    assert merge_stores([open_store(tmp_path / name) for name in ("first", "third")], tmp_path / "both") == 12
+    both = open_store(tmp_path / "both")
+    assert (both.locations["id"][0], both.locations["id"][-1]) == ("-ka-2-000000", "Pr--001002")
+    assert both.description.source == "dated rasters of the folder Łąka 2; dated rasters of the folder Pré"
 
 
 def test_stride_makes_patches_overlap(series, tmp_path):
@@ -189,7 +205,7 @@ def test_order_of_bands_may_be_given_and_need_not_be_described(series, tmp_path)
     for file in series.iterdir():
         write_raster(file, names=None)
     write_raster(series / "place_2021-03-08.tif")
-    with pytest.raises(DataError, match="got 3 without descriptions; name them with --bands"):
+    with pytest.raises(DataError, match="got 3 without descriptions; describe them in the files, or name them"):
         import_dated(series, tmp_path / "silent", patch_size=10)
 
 
@@ -230,7 +246,7 @@ def test_masked_pixels_are_nodata(series, tmp_path):
         write_raster(series / f"place_{date}.tif", clear(), mask=mask, nodata=-1)
     report = import_dated(series, tmp_path / "store", patch_size=10, cloud_rule=CloudRule())
     assert (report.dropped_locations, report.dropped_patches) == (1, 3)
-    assert "000000" not in open_store(tmp_path / "store").locations["id"].tolist()
+    assert "place-000000" not in open_store(tmp_path / "store").locations["id"].tolist()
 
 
 def test_a_fourth_band_that_gdal_takes_for_alpha_is_a_band(tmp_path):
@@ -266,7 +282,7 @@ def test_raster_that_does_not_fit_is_named(series, tmp_path, odd, message):
     [
         ({"pixels": clear().astype(np.float32)}, "expected type uint8, int16, uint16, got float32"),
         ({"crs": None}, "expected a CRS with an EPSG code, got None"),
-        ({"names": None}, "got 3 without descriptions; name them with --bands"),
+        ({"names": None}, "got 3 without descriptions; describe them in the files, or name them"),
         ({"names": ("B02", "B03", "NIR")}, "expected 3 names of Sentinel-2 bands, got 'NIR'"),
         ({"pixels": clear(bands=13), "names": None, "alpha": "yes"}, r"/2020-01-01.tif: .*, got an alpha channel; make it"),
         ({"units": ([1e-4, 1e-4, 2e-4], 0)}, r"/2020-01-01.tif: .*, got 0.0001 with 0, 0.0002 with 0; convert it"),
@@ -288,6 +304,10 @@ def test_wrong_number_of_band_names_is_refused(series, tmp_path):
 def test_folder_must_hold_dated_rasters(series, tmp_path):
     with pytest.raises(DataError, match="expected a folder of dated GeoTIFFs, got no such folder"):
         import_dated(tmp_path / "nowhere", tmp_path / "store", patch_size=8)
+    with pytest.raises(DataError, match="got a file; name its folder"):
+        import_dated(next(series.iterdir()), tmp_path / "store", patch_size=8)
+    with pytest.raises(DataError, match=r"got 0; import a place at a time, such as .*place, then seco merge"):
+        import_dated(series.parent, tmp_path / "store", patch_size=8)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="expected two or more dated GeoTIFFs, got 0"):
         import_dated(tmp_path / "empty", tmp_path / "store", patch_size=8)

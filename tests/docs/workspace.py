@@ -46,7 +46,8 @@ def make(folder):
     shutil.copytree(ROOT / "benchmarks" / "records", folder / "RECORDS")
     torch.save({"state_dict": build_backbone("resnet18", 3).state_dict()}, folder / "seco_resnet18_1m.ckpt")
     seco("import-checkpoint", folder / "seco_resnet18_1m.ckpt", "--out", folder / "SECO_1M", "--size", "32")
-    make_rasters(folder / "RASTERS")
+    for place in ("RASTERS", "LAKE", "PLAIN"):
+        make_rasters(folder / place)
     write_place(folder / "SCENES")
     (folder / "POINTS.csv").write_text("lon,lat\n" + "".join(f"{lon},{lat}\n" for lon, lat in points(4)))
     make_classes(folder / "FOLDER")
