@@ -2,20 +2,26 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from .progress import track
+
+if TYPE_CHECKING:
+    from seco.data.store import Store
 
 FIGURES = ("contact_sheet.png", "world_map.png")
 
 
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
+@click.option("--verify", is_flag=True, help="First compare every patch with its checksum; name those that are damaged.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.option(
     "--figures", type=click.Path(path_type=Path, file_okay=False), help=f"Write {' and '.join(FIGURES)} to this folder."
 )
-def command(store: Path, as_json: bool, figures: Path | None) -> None:
+def command(store: Path, verify: bool, as_json: bool, figures: Path | None) -> None:
     """Print what a patch store holds.
 
     Locations, dates, gaps between them, bands with statistics, clouds and classes.
@@ -24,6 +30,8 @@ def command(store: Path, as_json: bool, figures: Path | None) -> None:
     from seco.report.store_summary import summarise_store
 
     opened = open_store(store)
+    if verify:
+        _verify(opened)
     summary = summarise_store(opened)
     if as_json:
         click.echo(json.dumps(summary, indent=2, allow_nan=False))
@@ -39,6 +47,21 @@ def command(store: Path, as_json: bool, figures: Path | None) -> None:
         for name, draw in zip(FIGURES, (contact_sheet, world_map), strict=True):
             save_figure(draw(opened), figures / name)
             click.echo(f"Wrote {figures / name}", err=True)
+
+
+def _verify(store: "Store") -> None:
+    from seco.data.checksums import find_damaged
+    from seco.errors import StoreError
+
+    damaged = find_damaged(store, track=track)
+    for reason in damaged.values():
+        click.echo(reason, err=True)
+    total = f"{len(store.times):,} patches"
+    if damaged:
+        raise StoreError(
+            f"{store.path}: expected {total} as the index says, got {len(damaged):,} others, named above; copy them anew"
+        )
+    click.echo(f"{total}: all as the index says.", err=True)
 
 
 def _print_overview(summary: dict[str, Any]) -> None:

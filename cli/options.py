@@ -16,8 +16,8 @@ class OutputFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
         """The path, checked."""
-        path = super().convert(value, param, ctx)
-        folder = Path(path).absolute().parent
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        folder = path.absolute().parent
         if not folder.is_dir():
             self.fail(f"there is no folder {folder}", param, ctx)
         if not os.access(folder, os.W_OK):

@@ -122,8 +122,8 @@ class Loader:
             # Else all threads wake the first GPU.
             initializer=None if self._stream is None else partial(torch.cuda.set_device, self._stream.device),
         )
-        if verify and not store.has_checksums:
-            raise StoreError(f"{store.path}: expected checksums to verify, got an archive read in place; import it first")
+        if verify:
+            store.require_checksums()
         needed = recipe.num_dates if recipe.distinct_dates else 1
         self._usable = np.flatnonzero(store.locations["num_dates"] >= needed)
         self.band_numbers = [store.band_names.index(band) for band in normalization.bands]

@@ -116,8 +116,8 @@ def _check_locations(stores: Sequence[Store]) -> None:
         for name in store.locations["id"].tolist():
             if name in owners:
                 raise StoreError(
-                    f"{store.path}: expected locations of its own, got {name}, which {owners[name]} has; merge other stores, "
-                    "or import a place again from a folder of another name"
+                    f"{store.path}: expected locations of its own, got {name}, which {owners[name]} has; merge other "
+                    "stores, or import a place again from a folder of another name"
                 )
             owners[name] = store.path
 

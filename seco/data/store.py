@@ -188,6 +188,11 @@ class Store:
         """Whether patches can be compared with what was written; those of archives read in place cannot."""
         return "checksum" in self._columns
 
+    def require_checksums(self) -> None:
+        """Raise StoreError if there are no checksums to compare patches with."""
+        if not self.has_checksums:
+            raise StoreError(f"{self.path}: expected checksums to verify, got an archive read in place; import it first")
+
     @property
     def has_labels(self) -> bool:
         """Whether locations have classes."""

@@ -3,8 +3,14 @@
 import json
 import os
 
+import numpy as np
+import pytest
 from click.testing import CliRunner
+from data.test_scene_folders import make_ssl4eo
 from seco.cli.main import main
+
+from seco.data.packing import pack_store
+from seco.data.store import open_store
 
 
 def run(*arguments):
@@ -23,6 +29,37 @@ def test_tables_name_what_is_there(make_store):
         assert text in result.stdout
     for text in ("Jan 3, Apr 3, Jul 3", "mean 25.0%, max 25.0%", "wood 2", "B8A", "864.7"):
         assert text in result.stdout
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_damaged_patches_are_named(make_store, tmp_path, packed):
+    path = make_store()
+    if packed:
+        pack_store(open_store(path), tmp_path / "packed")
+        path = tmp_path / "packed"
+    assert "9 patches: all as the index says." in run(path, "--verify", "--json").stderr
+    if packed:
+        (shard,) = (path / "shards").iterdir()
+        content = bytearray(shard.read_bytes())
+        for row in (2, 7):
+            content[open_store(path).sources_of_rows(np.array([row]))[0].offset + 200] ^= 1
+        shard.write_bytes(content)
+    else:
+        sources = open_store(path).sources_of_rows(np.arange(9))
+        sources[2].unlink()
+        sources[7].write_bytes(sources[7].read_bytes()[:-1])
+    result = run(path, "--verify")
+    *named, error = [line for line in result.stderr.splitlines() if ": expected " in line]
+    assert all(
+        str(source) in line for source, line in zip(open_store(path).sources_of_rows(np.array([2, 7])), named, strict=True)
+    )
+    assert error == f"Error: {path}: expected 9 patches as the index says, got 2 others, named above; copy them anew"
+    assert (result.exit_code, result.stdout) == (1, "")
+
+
+def test_archives_have_no_checksums(tmp_path):
+    make_ssl4eo(tmp_path / "s2a")
+    assert "expected checksums" in run(tmp_path / "s2a", "--verify").stderr
 
 
 def test_interrupted_anywhere_a_command_says_so(make_store, monkeypatch):

@@ -1,0 +1,42 @@
+"""Compares the patches of a store with the checksums in its index."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from seco.data.store import Store
+from seco.device import cores
+from seco.errors import StoreError
+
+AT_ONCE = 256  # so many may still be read after Ctrl-C
+
+
+def find_damaged(
+    store: Store, *, track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, _: items
+) -> dict[int, str]:
+    """Read every patch once: what is wrong with those that are missing or not what the index says, by row of the index.
+
+    Args:
+        store: Store with checksums, loose or packed.
+        track: Wraps portions of the rows with progress, given a caption.
+
+    Raises:
+        StoreError: If the store has no checksums.
+    """
+    store.require_checksums()
+
+    def wrong_with(row: int) -> str | None:
+        try:
+            store.read_bytes(row)
+        except StoreError as error:
+            return str(error)
+        return None
+
+    rows = range(len(store.times))
+    portions = [rows[first : first + AT_ONCE] for first in rows[::AT_ONCE]]
+    damaged: dict[int, str] = {}
+    with ThreadPoolExecutor(cores()) as pool:
+        for portion in track(portions, "Comparing checksums"):
+            reasons = zip(portion, pool.map(wrong_with, portion), strict=True)
+            damaged |= {row: reason for row, reason in reasons if reason}
+    return damaged
