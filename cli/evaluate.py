@@ -203,7 +203,8 @@ def _report(result: dict[str, Any], json_file: Path | None) -> None:
     from rich.table import Table
 
     encoder, intervals = result["encoder"], result["interval_95"]
-    table = Table(title=f"{result['protocol']}, {encoder['kind']} {encoder['name']}", title_justify="left")
+    trained = f", step {encoder['step']:,}" if encoder.get("step") else ""
+    table = Table(title=f"{result['protocol']}, {encoder['kind']} {encoder['name']}{trained}", title_justify="left")
     columns = {"result": result["metrics"]}
     if "bootstrap" in intervals:
         columns["95 %, images"] = intervals["bootstrap"]

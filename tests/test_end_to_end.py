@@ -6,6 +6,7 @@ import pytest
 from commands import seco
 
 from seco.data.store import open_store
+from seco.pretrain.checkpoint import find_checkpoint, read_checkpoint
 
 TRAIN = ["--backbone", "resnet10t", "--batch-size", "8", "--size", "32", "--queue", "16", "--epochs", "1"]
 
@@ -27,10 +28,17 @@ def test_from_scenes_to_retrieval(store, tmp_path):
     seco("inspect", store, "--figures", tmp_path)
     assert (tmp_path / "contact_sheet.png").stat().st_size > 10_000
     seco("pretrain", "--data", store, "--out", tmp_path / "run", *TRAIN)
-    results = {}
+    results, tables = {}, {}
     for name, encoder in {"trained": ["--checkpoint", tmp_path / "run"], "random": ["--random", "resnet10t"]}.items():
-        seco("evaluate", "retrieval", "--data", store, *encoder, "--json", tmp_path / f"{name}.json")
+        words = ["--data", store, *encoder, "--json", tmp_path / f"{name}.json"]
+        tables[name] = seco("evaluate", "retrieval", *words).stdout.splitlines()[0]
         results[name] = json.loads((tmp_path / f"{name}.json").read_text())
+    step = read_checkpoint(find_checkpoint(tmp_path / "run"))["step"]
+    assert results["trained"]["encoder"]["step"] == step > 0
+    assert [table.strip() for table in tables.values()] == [
+        f"retrieval, checkpoint resnet10t, step {step}",
+        "retrieval, random resnet10t",
+    ]
     chance = results["random"]["chance"]["recall@1"]
     for result in results.values():
         # Even a network of one epoch, or of none, sees colour and layout: twice chance is a low bar that noise fails.

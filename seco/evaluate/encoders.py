@@ -51,7 +51,7 @@ def from_checkpoint(path: Path, images: Images, *, size: int | None = None) -> S
         SecoError: If there is no readable checkpoint, or it does not say the units that the images have.
     """
     encoder = load_encoder(path)
-    origin = {"kind": "checkpoint", "name": encoder.name, "checkpoint": str(path)}
+    origin = {"kind": "checkpoint", "name": encoder.name, "checkpoint": str(path), "step": encoder.step}
     normalization, source = _in_units_of(images, encoder.normalization)
     return Subject(replace(encoder, normalization=normalization, size=size or encoder.size), origin, source)
 

@@ -83,7 +83,7 @@ def _loading(subject: Subject, form: str) -> str:
 def _training(subject: Subject) -> str:
     shown = {k: v for k, v in subject.settings.items() if k not in {"data", "threads", "log_every", "save_every", "device"}}
     rows = [f"| {name} | {value} |" for name, value in shown.items()]
-    return f"{_data(subject)}\n\n{subject.steps:,} steps.\n\n| setting | |\n|---|---|\n" + "\n".join(rows)
+    return f"{_data(subject)}\n\n{subject.encoder.step:,} steps.\n\n| setting | |\n|---|---|\n" + "\n".join(rows)
 
 
 def _data(subject: Subject) -> str:

@@ -20,13 +20,11 @@ class Subject:
     Attributes:
         encoder: Backbone, normalisation and input size.
         settings: Of the training.
-        steps: Optimiser steps that it was trained for.
         checkpoint_sha256: Of the file it comes from, hexadecimal.
     """
 
     encoder: Encoder
     settings: dict[str, Any]
-    steps: int
     checkpoint_sha256: str
 
     @classmethod
@@ -40,7 +38,7 @@ class Subject:
         file = find_checkpoint(path)
         content = read_checkpoint(file)
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        return cls(load_encoder(file), dict(content["config"]), int(content.get("step", 0)), sha256)
+        return cls(load_encoder(file), dict(content["config"]), sha256)
 
     @cached_property
     def weights_sha256(self) -> str:
@@ -59,7 +57,7 @@ class Subject:
             "normalization": self.encoder.normalization.to_dict(),
             "weights_sha256": self.weights_sha256,
             "checkpoint_sha256": self.checkpoint_sha256,
-            "training": self.settings | {"steps": self.steps},
+            "training": self.settings | {"steps": self.encoder.step},
             "seco_version": __version__,
         }
 

@@ -36,12 +36,14 @@ class Encoder:
         normalization: Bands, their order and scaling.
         size: Height and width that it was trained at, pixels.
         name: timm model name.
+        step: Optimiser steps of seco that it was trained for; 0 for the weights of others.
     """
 
     backbone: nn.Module
     normalization: Normalization
     size: int
     name: str
+    step: int = 0
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
@@ -125,7 +127,7 @@ def load_encoder(path: str | Path) -> Encoder:
         backbone.load_state_dict(weights)
     except RuntimeError as error:
         raise DataError(f"{file}: expected weights of {name}, got others; was timm changed since?") from error
-    return Encoder(backbone.eval(), normalization, content["config"]["size"], name)
+    return Encoder(backbone.eval(), normalization, content["config"]["size"], name, int(content.get("step", 0)))
 
 
 def weights_fingerprint(backbone: nn.Module) -> str:
