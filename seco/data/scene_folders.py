@@ -12,7 +12,9 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from seco.ops.geotiff import Source, decode_readable, read_info
 ALL_BANDS = "all_bands.tif"
 # From this processing baseline on, digital numbers are 1000 higher: BOA_ADD_OFFSET and RADIO_ADD_OFFSET of the products.
 OFFSET_BASELINE, ADDED_OFFSET = 4.0, -1000.0
-_SAMPLED_SCENES = 256  # for statistics
+_SAMPLED_SCENES = 256  # for bands and statistics
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,11 @@ def describe(folder: Path, scenes: Sequence[Scene], archive: Archive | None = No
     Raises:
         DataError: As :func:`open_scene_folders`.
     """
-    bands, info = _bands_and_grid(folder, scenes)
+    bands, dtype, side = _usual_form(folder, scenes)
     if archive is None:
-        archive = SECO2021 if info.dtype == "uint8" else SSL4EO
-    if info.dtype != archive.dtype:
-        raise DataError(
-            f"{folder}: expected {archive.dtype} scenes of {archive.name}, got {info.dtype}; name the other archive"
-        )
+        archive = SECO2021 if dtype == "uint8" else SSL4EO
+    if dtype != archive.dtype:
+        raise DataError(f"{folder}: expected {archive.dtype} scenes of {archive.name}, got {dtype}; name the other archive")
     offsets = {scene.offset for scene in scenes if scene.offset is not None} or {0.0}
     if len(offsets) > 1:
         raise DataError(
@@ -172,7 +172,7 @@ def describe(folder: Path, scenes: Sequence[Scene], archive: Archive | None = No
         dtype=archive.dtype,
         quantification=archive.quantification,
         offset=offsets.pop(),
-        patch_size=info.height,
+        patch_size=side,
         resolution_m=finest_m(bands),
         statistics={},
         seed=None,
@@ -201,13 +201,13 @@ def decode_scenes(
 
 
 def _scene_folders(folder: Path) -> Iterator[Path]:
-    """Folders two levels down that hold a TIFF of a band, without looking into more than one of a location's."""
+    """Folders of the scenes of all locations, of which as a rule one is looked into for a TIFF of a band."""
     with os.scandir(folder) as locations:
         names = sorted(entry.name for entry in locations if entry.is_dir())
     for name in names:
         with os.scandir(folder / name) as entries:
             scenes = sorted(entry.name for entry in entries if entry.is_dir())
-        if scenes and any((folder / name / scenes[0] / file).is_file() for file in ("B2.tif", ALL_BANDS)):
+        if any((folder / name / scene / file).is_file() for scene in scenes for file in ("B2.tif", ALL_BANDS)):
             yield from (folder / name / scene for scene in scenes)
 
 
@@ -227,22 +227,25 @@ def file_of(scene: Path, band: Band) -> Path:
     return scene / f"B{band.name[1:].lstrip('0')}.tif"
 
 
-def _bands_and_grid(folder: Path, scenes: Sequence[Scene]) -> tuple[tuple[Band, ...], Any]:
-    """Bands of the first readable scene, and the header of its finest."""
-    for scene in scenes:
-        path = folder / scene.location / scene.name
-        try:
-            if (path / ALL_BANDS).is_file():
-                info = read_info(path / ALL_BANDS)
-                if info.bands in BANDS_BY_COUNT:
-                    return BANDS_BY_COUNT[info.bands], info
-                continue
-            names = {canonical_name(file.stem) for file in path.glob("B*.tif")}
-            bands = tuple(band for band in SENTINEL2_L1C if band.name in names)
-            return bands, read_info(file_of(path, min(bands, key=lambda band: band.resolution_m)))
-        except (GeoTiffError, ValueError):
-            continue
-    raise DataError(f"{folder}: expected a scene whose files can be read, got none; check the archive")
+def _usual_form(folder: Path, scenes: Sequence[Scene]) -> tuple[tuple[Band, ...], str, int]:
+    """Bands, type and side of the finest that most scenes have, of some spread evenly: any one may lack a file."""
+    forms: Counter[tuple[tuple[Band, ...], str, int]] = Counter()
+    for i in spread_evenly(len(scenes), _SAMPLED_SCENES):
+        with suppress(GeoTiffError, ValueError, KeyError):
+            forms[_form_of(folder / scenes[i].location / scenes[i].name)] += 1
+    if not forms:
+        raise DataError(f"{folder}: expected a scene whose files can be read, got none; check the archive")
+    return forms.most_common(1)[0][0]
+
+
+def _form_of(scene: Path) -> tuple[tuple[Band, ...], str, int]:
+    if (scene / ALL_BANDS).is_file():
+        info = read_info(scene / ALL_BANDS)
+        return BANDS_BY_COUNT[info.bands], info.dtype, info.height
+    names = {canonical_name(file.stem) for file in scene.glob("B*.tif")}
+    bands = tuple(band for band in SENTINEL2_L1C if band.name in names)
+    info = read_info(file_of(scene, min(bands, key=lambda band: band.resolution_m)))
+    return bands, info.dtype, info.height
 
 
 def _statistics(folder: Path, scenes: Sequence[Scene], description: StoreDescription) -> dict[str, Any]:

@@ -148,15 +148,16 @@ def test_a_newer_baseline_is_declared_in_place(tmp_path):
 
 def test_damaged_scenes_are_named_and_left_out(tmp_path):
     root = make_ssl4eo(tmp_path / "archive")
-    (root / "0000000" / SCENES[0] / "B11.tif").unlink()
+    (root / "0000000" / SCENES[2] / "B11.tif").unlink()  # the first of all: bands are not those of one scene
+    (root / "0000012" / SCENES[2] / "B2.tif").unlink()
     (root / "0000012" / "no date").mkdir()
     result = CliRunner().invoke(main, ["import", "ssl4eo", str(root), str(tmp_path / "store")])
     assert result.exit_code == 0, result.output
-    assert "2 locations, 5 patches, 12 bands (B01 to B12)" in result.stdout
+    assert "2 locations, 4 patches, 12 bands (B01 to B12)" in result.stdout
     assert "Units: reflectance = DN / 10000, level L2A." in result.stdout
-    assert f"Left out: 1 scenes that cannot be read, such as 0000000/{SCENES[0]}: " in result.stderr
+    assert f"Left out: 2 scenes that cannot be read, such as 0000000/{SCENES[2]}: " in result.stderr
     assert "B11.tif" in result.stderr
-    assert open_store(tmp_path / "store").locations["num_dates"].tolist() == [2, 3]
+    assert open_store(tmp_path / "store").locations["num_dates"].tolist() == [2, 2]
 
 
 def test_what_is_known_of_an_archive_is_kept_until_it_changes(tmp_path, cache):
