@@ -33,7 +33,7 @@ def test_from_scenes_to_retrieval(store, tmp_path):
         words = ["--data", store, *encoder, "--json", tmp_path / f"{name}.json"]
         tables[name] = seco("evaluate", "retrieval", *words).stdout.splitlines()[0]
         results[name] = json.loads((tmp_path / f"{name}.json").read_text())
-    step = read_checkpoint(find_checkpoint(tmp_path / "run"))["step"]
+    step = read_checkpoint(find_checkpoint(tmp_path / "run" / "checkpoints"))["step"]
     assert results["trained"]["encoder"]["step"] == step > 0
     assert [table.strip() for table in tables.values()] == [
         f"retrieval, checkpoint resnet10t, step {step}",

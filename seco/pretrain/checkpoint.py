@@ -105,9 +105,11 @@ def why_unloadable(error: BaseException) -> str:
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """The file itself, or the last checkpoint of a run directory."""
+    """The file itself, or the last checkpoint of a run directory or of the folder of its checkpoints."""
     path = Path(path)
-    return path / CHECKPOINTS / LAST if path.is_dir() else path
+    if not path.is_dir():
+        return path
+    return path / LAST if (path / LAST).is_file() else path / CHECKPOINTS / LAST
 
 
 def load_encoder(path: str | Path) -> Encoder:
