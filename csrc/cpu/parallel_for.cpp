@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace seco::cpu {
@@ -20,11 +21,15 @@ class Pool {
     void submit(int count, const std::function<void()>& task) {
         std::lock_guard lock(mutex_);
         for (int i = 0; i < count; ++i) tasks_.push_back(task);
-        // Idle threads first; new ones only for what they cannot take.
-        for (int missing = static_cast<int>(tasks_.size()) - idle_; missing > 0 && threads_ < kMaxThreads;
-             --missing) {
-            std::thread([this] { work(); }).detach();
-            ++threads_;
+        // Idle threads first; new ones only for what they cannot take, as far as the system has any: the
+        // caller works too, and a late helper finds nothing left.
+        try {
+            for (int missing = static_cast<int>(tasks_.size()) - idle_; missing > 0 && threads_ < kMaxThreads;
+                 --missing) {
+                std::thread([this] { work(); }).detach();
+                ++threads_;
+            }
+        } catch (const std::system_error&) {
         }
         wake_.notify_all();
     }

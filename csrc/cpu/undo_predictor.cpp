@@ -1,13 +1,15 @@
 #include "cpu/undo_predictor.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "cpu/clones.hpp"
-#include "math/predictor.hpp"
 
 namespace seco::cpu {
 namespace {
 
+// Undoes TIFF's horizontal differencing (predictor 2): each sample of a row is the sum of itself and all
+// before it, which wraps. Source: TIFF Revision 6.0, section 14.
 #if defined(__GNUC__) && !defined(__clang__)
 template <typename Unsigned>
 struct Register {
@@ -23,9 +25,10 @@ struct Register {
     }
 };
 
-// Running sum of a row: within a register by doubling strides, from register to register by the last lane.
+// As many samples from the beginning of a row as whole registers take, which is returned: within a register
+// by doubling strides, from register to register by the last lane.
 template <typename Unsigned>
-inline __attribute__((always_inline)) void sum_row(Unsigned* row, int64_t count) {
+inline __attribute__((always_inline)) int64_t sum_registers(Unsigned* row, int64_t count) {
     using R = Register<Unsigned>;
     typename R::Type carry = {}, last;
     for (int i = 0; i < R::kLanes; ++i) last[i] = static_cast<Unsigned>(R::kLanes - 1);
@@ -41,14 +44,20 @@ inline __attribute__((always_inline)) void sum_row(Unsigned* row, int64_t count)
         std::memcpy(row + x, &lanes, sizeof(lanes));
         carry = __builtin_shuffle(lanes, last);
     }
-    for (; x < count; ++x) row[x] = static_cast<Unsigned>(row[x] + (x ? row[x - 1] : 0));
+    return x;
 }
 #else
 template <typename Unsigned>
-inline void sum_row(Unsigned* row, int64_t count) {
-    math::undo_differencing(row, count);
+inline int64_t sum_registers(Unsigned*, int64_t) {
+    return 0;
 }
 #endif
+
+template <typename Unsigned>
+inline __attribute__((always_inline)) void sum_row(Unsigned* row, int64_t count) {
+    for (int64_t x = std::max<int64_t>(sum_registers(row, count), 1); x < count; ++x)
+        row[x] = static_cast<Unsigned>(row[x] + row[x - 1]);
+}
 
 }  // namespace
 

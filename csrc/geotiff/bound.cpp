@@ -50,9 +50,13 @@ uint64_t max_ratio(Compression compression) {
 }
 
 void check_block(const Source& source, Compression compression, const Block& block, uint64_t declared) {
-    const uint64_t ratio = max_ratio(compression);
-    const bool fits = declared / ratio + (declared % ratio != 0) <= block.bytes;  // no product that overflows
-    if (fits && (compression != Compression::kZstd || declared <= frame_size(source, block, declared)))
+    const auto holds = [&](uint64_t ratio) {  // no product that overflows
+        return declared / ratio + (declared % ratio != 0) <= block.bytes;
+    };
+    // As far as DEFLATE goes no frame is looked at: it would cost a read of each, wanted or not.
+    if (holds(max_ratio(compression)) &&
+        (compression != Compression::kZstd || holds(max_ratio(Compression::kDeflate)) ||
+         declared <= frame_size(source, block, declared)))
         return;
     throw GeoTiffError("declares more pixels than its data can hold: " + std::to_string(declared) +
                        " bytes in a block of " + std::to_string(block.bytes));

@@ -7,8 +7,8 @@
 //   - blocks do not share bytes: together they have no more than the file.
 // So a file of F bytes makes us allocate at most min(kMaxImageBytes, max_ratio × F) for an image; as much
 // again and F for the block that a thread works on; and some 48 F for the tables of blocks, of which each
-// takes a byte or more. Only ZSTD's ratio leaves a small file room for much; where its frame gives a size,
-// that counts.
+// takes a byte or more. Only ZSTD's ratio leaves a small file room for much; beyond DEFLATE's, where its
+// frame gives a size, that counts.
 #pragma once
 
 #include <cstdint>

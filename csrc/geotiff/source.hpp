@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
@@ -53,16 +54,22 @@ class Source {
             if (count) std::memcpy(to, bytes_ + offset, count);
             return;
         }
-        if (offset + count > sizeof(head_)) return read_file(offset, count, to);
-        if (head_size_ < offset + count) read_head();
-        std::memcpy(to, head_ + offset, count);
+        if (count > sizeof(window_)) return read_file(offset, count, to);
+        if (offset < window_begin_ || offset + count > window_begin_ + window_size_)
+            move_window(offset, count);
+        std::memcpy(to, window_ + (offset - window_begin_), count);
     }
 
   private:
-    // A header is many small reads near the beginning, and a call of the system costs more than a page.
-    void read_head() const {
-        head_size_ = size_ < sizeof(head_) ? size_ : sizeof(head_);
-        read_file(0, head_size_, head_);
+    // A header is many small reads near each other, on both sides of its directory, which may be anywhere in
+    // the file; a call of the system costs more than a page.
+    void move_window(uint64_t offset, uint64_t count) const {
+        constexpr uint64_t kBefore = sizeof(window_) / 2;
+        window_size_ = 0;  // should reading fail
+        window_begin_ = count > kBefore ? offset : offset - std::min(offset, kBefore);
+        const uint64_t size = std::min<uint64_t>(size_ - window_begin_, sizeof(window_));
+        read_file(window_begin_, size, window_);
+        window_size_ = size;
     }
 
     void read_file(uint64_t offset, uint64_t count, void* to) const {
@@ -86,8 +93,8 @@ class Source {
     const uint8_t* bytes_ = nullptr;
     int file_ = -1;
     uint64_t begin_ = 0, size_ = 0;
-    mutable uint64_t head_size_ = 0;
-    mutable uint8_t head_[4096];
+    mutable uint64_t window_begin_ = 0, window_size_ = 0;
+    mutable uint8_t window_[4096];
 };
 
 }  // namespace seco::geotiff

@@ -120,11 +120,12 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     # Samples that GDAL reads; it would make zeros of the blocks that are not there.
     sparse = {"t256": 1 << 16, "t257": 1 << 15, "t278": 1 << 15, "t273": 0, "t279": 0}
     yield "bomb-foreign.tif", tiff(t258=64, t339=3, **sparse)
-    # A frame header that gives 2 GiB as its size, and one that gives 16 bytes where 4 MiB are declared.
+    # A frame header that gives 2 GiB as its size, and one that gives 16 bytes where 4 MiB are declared:
+    # more than DEFLATE could make of its bytes, less than ZSTD.
     frame = b"\x28\xb5\x2f\xfd\xa0"
     large = {"t259": 50000, "t256": 2048, "t257": 2048, "t278": 2048}
     yield "bomb-zstd-frame.tif", tiff(frame + struct.pack("<I", 1 << 31) + bytes(55), t259=50000, t256=1 << 16, t257=1 << 15)
-    yield "bomb-zstd-small-frame.tif", tiff(frame + struct.pack("<I", 16) + bytes(4096), **large)
+    yield "bomb-zstd-small-frame.tif", tiff(frame + struct.pack("<I", 16) + bytes(1024), **large)
 
 
 def lies() -> Iterator[tuple[str, bytes]]:

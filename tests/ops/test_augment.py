@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -124,6 +127,36 @@ def test_threads_and_layout_change_no_bit():
     np.testing.assert_array_equal(planes, one)
     assert planes.flags.c_contiguous
     assert one.transpose(0, 1, 3, 4, 2).flags.c_contiguous
+
+
+# Prints how many threads there are in the end, of 64 asked for, where there is memory for the stacks of a few.
+FEW_THREADS = """
+import resource
+from pathlib import Path
+import numpy as np
+from seco.ops.augment import augment_views
+from seco.ops.random import sample_view_params
+pixels = np.random.default_rng(0).integers(0, 10_000, (64, 1, 3, 32, 32)).astype(np.uint16)
+params = sample_view_params("moco", np.arange(64), epoch=0, seed=0, height=32, width=32, dates=1)
+options = dict(size=16, scale=1e-4, offset=0.0, mean=0.0, std=1.0)
+expected = augment_views(pixels, params, threads=1, **options)
+has = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (has + (40 << 20), has + (40 << 20)))
+assert (augment_views(pixels, params, threads=64, **options) == expected).all()
+print(next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Threads")).split()[1])
+"""
+
+
+def test_threads_that_the_system_refuses_are_done_without():
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", FEW_THREADS],
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 64, "the limit does not bite"
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])

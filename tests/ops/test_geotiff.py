@@ -1,6 +1,7 @@
 import itertools
 import struct
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +192,25 @@ def test_real_scenes_are_read_as_gdal_reads_them(shared_data):
     for file, pixels in zip(files, decoded, strict=True):
         with rasterio.open(file) as dataset:
             np.testing.assert_array_equal(pixels, dataset.read())
+
+
+def calls_of_read():
+    (line,) = (line for line in Path("/proc/self/io").read_text().splitlines() if line.startswith("syscr"))
+    return int(line.split()[1])
+
+
+@pytest.mark.parametrize("compress", ["deflate", "zstd", "none"])
+def test_a_file_takes_a_few_calls_of_the_system(tmp_path, compress):
+    """Two for the header, wherever in the file it stands, one a band: on network disks each is a round trip."""
+    pixels = np.random.default_rng(0).integers(0, 4000, (12, 128, 128)).astype(np.uint16)
+    file = tmp_path / "patch.tif"
+    file.write_bytes(encode(pixels, compress=compress, blockysize=128))
+    before = calls_of_read()
+    counted = calls_of_read() - before
+    before = calls_of_read()
+    decoded = decode_geotiff([file], bands=[3, 2, 1], threads=1)
+    assert calls_of_read() - before - counted <= 6
+    np.testing.assert_array_equal(decoded[0], pixels[[3, 2, 1]])
 
 
 @pytest.mark.parametrize("options", [{}, {"compress": "jpeg", "interleave": "pixel", "blockysize": 16}])
