@@ -70,10 +70,6 @@ py::dict read_info(const py::object& source) {
     info["height"] = image.shape.height;
     info["width"] = image.shape.width;
     info["dtype"] = image.shape.dtype;
-    info["compression"] = static_cast<int>(image.compression);
-    info["predictor"] = image.horizontal_predictor ? 2 : 1;
-    info["planar"] = image.planar;
-    info["tiled"] = image.tiled;
     info["foreign"] = image.foreign;
     return info;
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from seco.data.store import Store
 from seco.device import cores
-from seco.errors import StoreError
+from seco.errors import DataError
 
 AT_ONCE = 256  # so many may still be read after Ctrl-C
 
@@ -28,7 +28,7 @@ def find_damaged(
     def wrong_with(row: int) -> str | None:
         try:
             store.read_bytes(row)
-        except StoreError as error:
+        except DataError as error:
             return str(error)
         return None
 

@@ -271,7 +271,7 @@ class Loader:
             for i, row in enumerate(rows.ravel()):
                 try:
                     sources[i] = self.store.read_bytes(int(row))
-                except StoreError as error:
+                except DataError as error:
                     wrong[i] = error
         whole = len(numbers) == len(pixels)
         out = pixels if whole else np.empty((len(numbers), *pixels.shape[1:]), pixels.dtype)

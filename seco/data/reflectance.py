@@ -28,6 +28,14 @@ class Reflectance:
 SENTINEL2 = Reflectance(10_000.0, 0.0)  # products of ESA before processing baseline 04.00, and those brought to them
 
 
+def offset_of_baseline(baseline: float) -> float:
+    """Added to digital numbers first: from processing baseline 04.00 on they are 1000 higher.
+
+    Source: ``BOA_ADD_OFFSET`` and ``RADIO_ADD_OFFSET`` of the products; ESA, Sentinel-2 processing baseline 04.00, 2022.
+    """
+    return -1000.0 if baseline >= 4.0 else 0.0
+
+
 def without_offset(pixels: np.ndarray, offset: float) -> np.ndarray:
     """Digital numbers of any shape as such whose offset is 0, same type; nodata stays 0, and nothing else becomes it."""
     if offset == 0:

@@ -8,9 +8,11 @@ The archive is not written to: what it holds is listed once, and kept with stati
 do not.
 """
 
+import atexit
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,7 @@ from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, fine
 from seco.data.atomic import write_atomic, write_parquet
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
+from seco.data.reflectance import offset_of_baseline
 from seco.data.spread import spread_evenly
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import Store
@@ -35,8 +38,6 @@ from seco.errors import DataError, GeoTiffError
 from seco.ops.geotiff import Source, decode_readable, read_info
 
 ALL_BANDS = "all_bands.tif"
-# From this processing baseline on, digital numbers are 1000 higher: BOA_ADD_OFFSET and RADIO_ADD_OFFSET of the products.
-OFFSET_BASELINE, ADDED_OFFSET = 4.0, -1000.0
 _SAMPLED_SCENES = 256  # for bands and statistics
 
 
@@ -124,7 +125,8 @@ def open_scene_folders(folder: Path) -> SceneFolders:
         try:
             _write_catalog(catalog, scenes, describe(folder, scenes))
         except OSError:  # no home, or a full one
-            catalog = Path(tempfile.mkdtemp(prefix="seco-catalog-"))
+            catalog = Path(tempfile.mkdtemp(prefix="seco-catalog-")) / "catalog"
+            atexit.register(shutil.rmtree, catalog.parent, ignore_errors=True)
             _write_catalog(catalog, scenes, describe(folder, scenes))
     description = StoreDescription.from_json((catalog / DATASET_FILE).read_text(encoding="utf-8"), origin=str(folder))
     return SceneFolders(folder, description, catalog=catalog)
@@ -186,7 +188,7 @@ def decode_scenes(
     scenes: Sequence[Path], description: StoreDescription, *, bands: Sequence[int], threads: int | None, out: NDArray[Any]
 ) -> dict[int, GeoTiffError]:
     """Decode bands of scenes' folders to ``out`` ``(n, C, H, W)``; what is wrong with those that cannot be, by number."""
-    if (scenes[0] / ALL_BANDS).is_file():
+    if any((scene / ALL_BANDS).is_file() for scene in scenes):  # as a rule the first says it; it may lack its file
         files: list[Source] = [scene / ALL_BANDS for scene in scenes]
         return decode_readable(files, bands=bands, total_bands=len(description.bands), threads=threads, out=out)
     wrong: dict[int, GeoTiffError] = {}
@@ -219,7 +221,7 @@ def _offset_of(scene: Path) -> float | None:
         baseline = float(content["PROCESSING_BASELINE"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return ADDED_OFFSET if baseline >= OFFSET_BASELINE else 0.0
+    return offset_of_baseline(baseline)
 
 
 def file_of(scene: Path, band: Band) -> Path:
@@ -270,7 +272,7 @@ def _cache_folder(folder: Path) -> Path:
 
 
 def _write_catalog(catalog: Path, scenes: Sequence[Scene], description: StoreDescription) -> None:
-    catalog.mkdir(parents=True, exist_ok=True)
+    """Make the folder, whole or not at all: of processes that do so at once the first counts."""
     table = pyarrow.table(
         {
             "location_id": [scene.location for scene in scenes],
@@ -281,5 +283,14 @@ def _write_catalog(catalog: Path, scenes: Sequence[Scene], description: StoreDes
             "bytes": pyarrow.nulls(len(scenes), pyarrow.int64()),  # a look at every file would take long
         }
     )
-    write_atomic(catalog / DATASET_FILE, description.to_json().encode())
-    write_parquet(catalog / INDEX_FILE, table)
+    catalog.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=catalog.parent) as folder:
+        new = Path(folder) / "catalog"
+        new.mkdir()
+        write_atomic(new / DATASET_FILE, description.to_json().encode())
+        write_parquet(new / INDEX_FILE, table)
+        try:
+            new.rename(catalog)
+        except OSError:
+            if not (catalog / INDEX_FILE).is_file():
+                raise

@@ -16,7 +16,7 @@ from seco.bands import Band
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
 from seco.errors import GeoTiffError, StoreError
-from seco.ops.geotiff import FileSlice, decode_readable
+from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 
 
 def open_store(path: str | Path) -> "Store":
@@ -155,9 +155,11 @@ class Store:
         """The file of a row of the index, compared with its checksum.
 
         Raises:
-            StoreError: If it is missing, or not what the index says.
+            DataError: If it is missing, or not what the index says.
         """
         (source,) = self.sources_of_rows(np.array([row]))
+        if isinstance(source, FileSlice):
+            check_slice(source)
         path, offset, length = source if isinstance(source, FileSlice) else (source, 0, -1)
         try:
             with path.open("rb") as file:

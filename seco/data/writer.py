@@ -268,10 +268,7 @@ def check_new_folder(path: Path) -> None:
         StoreError: If it is there and not empty.
     """
     if (path / PATCH_FOLDER).is_dir() and not (path / INDEX_FILE).exists():
-        raise StoreError(
-            f"{path}: expected a new or empty folder, got a store that was not finished; go on with "
-            "the command that began it, or delete it"
-        )
+        raise StoreError(f"{path}: expected a new or empty folder, got a store that was not finished; delete it")
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise StoreError(f"{path}: expected a new or empty folder, got one in use; choose another or delete it")
 

@@ -63,7 +63,7 @@ def augment_views(
     Source:
         Mañas et al., ICCV 2021. Maths: ``csrc/math``. Reference: ``tests/reference/augment.py``.
     """
-    from_torch = type(pixels).__module__.split(".")[0] == "torch"
+    from_torch = any(kind.__module__.split(".")[0] == "torch" for kind in type(pixels).__mro__)
     check_pixels(pixels)
     bands = pixels.shape[2]
     is_rgb = resolve_rgb(rgb, bands)
@@ -72,8 +72,9 @@ def augment_views(
     check_params(pixels.shape, params, is_rgb=is_rgb)
     coefficients = {"scale": scale, "offset": offset, "mean": mean, "std": std}
     per_band = {name: _per_band(name, value, bands) for name, value in coefficients.items()}
-    if not (per_band["std"] > 0).all():
-        raise ArrayError(f"std: expected positive numbers, got {per_band['std'].min()}; leave constant bands out")
+    smallest = per_band["std"].min()
+    if not smallest >= np.finfo(np.float32).tiny:
+        raise ArrayError(f"std: expected positive numbers, got {smallest}; leave constant bands out")
     per_band["inverse_std"] = np.reciprocal(per_band.pop("std"))
     if from_torch and pixels.device.type != "cpu":  # type: ignore[union-attr]
         from seco.ops.augment_torch import augment_on_cuda

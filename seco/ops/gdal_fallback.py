@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from seco.ops.geotiff import FileSlice, Source
 
 
+logging.getLogger("rasterio").addHandler(logging.NullHandler())
 _FILTERS = threading.Lock()  # the filters of warnings are the process's: threads that open files would swap them
 
 
@@ -74,7 +75,6 @@ def _open(source: "Source", reason: str) -> Iterator[Any]:
         from rasterio.io import MemoryFile
     except ImportError as error:
         raise GeoTiffError(f"{name}: expected rasterio to read it ({reason}), got none; pip install rasterio") from error
-    logging.getLogger("rasterio").addHandler(logging.NullHandler())
     try:
         # As a TIFF and nothing else: a VRT from a stranger names other files and addresses, and GDAL opens them.
         with rasterio.Env(CPL_DEBUG=False):

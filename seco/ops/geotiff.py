@@ -35,7 +35,6 @@ class FileSlice(NamedTuple):
 
 Source = str | Path | bytes | FileSlice
 
-_COMPRESSIONS = {1: "none", 5: "LZW", 8: "DEFLATE", 50000: "ZSTD"}
 _fallbacks: Counter[str] = Counter()
 _fallbacks_lock = threading.Lock()
 
@@ -49,10 +48,6 @@ class GeoTiffInfo:
         height: Pixels.
         width: Pixels.
         dtype: NumPy's name of the sample type.
-        compression: ``"none"``, ``"LZW"``, ``"DEFLATE"``, ``"ZSTD"``; ``""`` when GDAL reads the file.
-        predictor: 1 (none) or 2 (horizontal differences).
-        planar: Bands lie one after the other, not interleaved by pixel.
-        tiled: Tiles, not strips.
         foreign: Why GDAL has to read the file; ``""`` if the native decoder does.
     """
 
@@ -60,10 +55,6 @@ class GeoTiffInfo:
     height: int
     width: int
     dtype: str
-    compression: str
-    predictor: int
-    planar: bool
-    tiled: bool
     foreign: str
 
 
@@ -74,12 +65,11 @@ def read_info(source: Source) -> GeoTiffInfo:
         GeoTiffError: If the file is missing or damaged, or needs GDAL and that cannot read it.
     """
     native = _core.geotiff_info(_as_native(source))
-    if native["foreign"]:
+    if reason := native["foreign"]:
         from seco.ops.gdal_fallback import read_header
 
-        bands, height, width, dtype = read_header(source, native["foreign"])
-        return GeoTiffInfo(bands, height, width, dtype, "", 1, False, False, native["foreign"])
-    return GeoTiffInfo(**native | {"compression": _COMPRESSIONS[native["compression"]]})
+        return GeoTiffInfo(*read_header(source, reason), reason)
+    return GeoTiffInfo(**native)
 
 
 def decode_geotiff(
@@ -166,14 +156,18 @@ def fallback_count() -> dict[str, int]:
         return dict(_fallbacks)
 
 
+def check_slice(source: FileSlice) -> None:
+    """Raise GeoTiffError if offset and length are none, as in an index that may be hostile: null, text, too large."""
+    if not all(isinstance(number, int | np.integer) and 0 <= number < 1 << 63 for number in source[1:]):
+        raise GeoTiffError(
+            f"{source.path}: expected a slice inside the file, got {source.length} bytes at byte {source.offset}; "
+            "write the index again"
+        )
+
+
 def _as_native(source: Source) -> str | bytes | tuple[str, int, int]:
     if isinstance(source, FileSlice):
-        numbers = (source.offset, source.length)  # of an index that may be hostile: null, text, negative, too large
-        if not all(isinstance(number, int | np.integer) and 0 <= number < 1 << 63 for number in numbers):
-            raise GeoTiffError(
-                f"{source.path}: expected a slice inside the file, got {source.length} bytes at byte {source.offset}; "
-                "write the index again"
-            )
+        check_slice(source)
         return os.fspath(source.path), source.offset, source.length
     return source if isinstance(source, bytes) else os.fspath(source)
 

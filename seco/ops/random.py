@@ -90,6 +90,8 @@ def sample_view_params(
     """
     chosen = find_recipe(recipe)
     ids = _checked_ids(sample_ids)
+    if not isinstance(epoch, int | np.integer) or not 0 <= epoch < 1 << 32:
+        raise ArrayError(f"epoch: expected 0 … 2**32 - 1, got {epoch}; count passes from 0")
     if height < 1 or width < 1:
         raise ArrayError(f"height, width: expected at least 1, got {height}, {width}; give the size of the patches")
     params = np.zeros((len(ids), chosen.num_views), dtype=VIEW_DTYPE)
@@ -103,7 +105,7 @@ def sample_view_params(
 
 
 def _checked_key(seed: int) -> int:
-    if not 0 <= seed < 1 << 64:
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 64:
         raise ArrayError(f"seed: expected 0 … 2**64 - 1, got {seed}; choose another")
     return seed
 
@@ -131,7 +133,12 @@ def _uniform(seed: int, epoch: int, ids: NDArray[np.int64], view: int, draw: int
 
 def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: int, dates: ArrayLike) -> NDArray[np.int64]:
     """``[N, V]`` date of every view; the recipe's dates are distinct unless it says otherwise."""
-    available = np.broadcast_to(np.asarray(dates, dtype=np.int64), ids.shape)
+    given = np.asarray(dates)
+    if not np.issubdtype(given.dtype, np.integer) or given.shape not in {(), ids.shape}:
+        raise ArrayError(
+            f"dates: expected one integer or [{len(ids)}], got {given.dtype} {list(given.shape)}; give each location's"
+        )
+    available = np.broadcast_to(given.astype(np.int64), ids.shape)
     wanted = recipe.num_dates
     least = wanted if recipe.distinct_dates else 1
     if len(ids) and available.min() < least:

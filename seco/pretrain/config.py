@@ -135,8 +135,8 @@ class PretrainConfig:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"seed: expected 0 … 2^64 - 1, got {self.seed}")
-        for name in ("steps", "threads", "weight_decay", "save_steps"):
-            if getattr(self, name) < 0:
+        for name in ("steps", "threads", "momentum", "weight_decay", "save_steps"):
+            if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if self.batch_size < 2:
             raise ConfigError(f"batch_size: expected at least 2 for batch norm, got {self.batch_size}")

@@ -142,7 +142,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def settings_to_resume(path: Path) -> dict[str, Any]:
-    """Settings of the run at ``path`` that its resumption has to share, and its data; none where nothing was trained.
+    """Settings of the run at ``path`` but where it was to stop and its profile; none where nothing was trained.
 
     Raises:
         RunError: If its settings cannot be read.
@@ -150,7 +150,7 @@ def settings_to_resume(path: Path) -> dict[str, Any]:
     saved = _saved_settings(path / CONFIG_FILE) if (path / CONFIG_FILE).is_file() else {}
     if "imported" in saved:
         return {}
-    known = {field.name for field in fields(PretrainConfig)} - set(FREE_ON_RESUME) | {"data"}
+    known = {field.name for field in fields(PretrainConfig)} - {"steps", "profile"}
     return {name: value for name, value in saved.items() if name in known}
 
 

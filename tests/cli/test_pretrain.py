@@ -155,6 +155,17 @@ def test_a_run_goes_on_with_its_own_settings(store, tmp_path):
     assert "expected size 32 as in the run to resume, got 16" in run("--out", out, "--resume", "--size", 16, code=1).stderr
 
 
+def test_it_goes_on_where_and_how_it_began(store, tmp_path):
+    out = tmp_path / "run"
+    how = {"threads": 1, "save_steps": 2, "max_bad_fraction": 0.5, "verify": True, "device": "cpu", "probe": "retrieval"}
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in how.items() if value is not True]
+    run("--data", store, "--out", out, *SMALL, "--epochs", 1, "--steps", 2, "--verify", *flags)
+    run("--out", out, "--resume", "--threads", 2)
+    then = json.loads((out / "config.json").read_text())
+    assert then == then | how | {"threads": 2, "steps": 0}
+    assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 3
+
+
 def test_of_two_processes_one_trains(store, tmp_path):
     out = tmp_path / "run"
     train = ["--data", store, "--out", out, *SMALL, "--epochs", 1]

@@ -161,9 +161,11 @@ def test_bad_input_is_one_line(tmp_path, products):
     assert not store.exists()
 
 
-def test_suffixes_may_be_in_capitals(tmp_path):
+def test_suffixes_may_be_in_capitals_and_hidden_files_are_none(tmp_path):
     for number, file in enumerate(sorted(write_place(tmp_path / "place").iterdir())):
         file.rename(file.with_suffix((".TIF", ".Tiff")[number % 2]))
+    (tmp_path / "__MACOSX").mkdir()
+    (tmp_path / "__MACOSX" / "._place_2021-01-01.tif").write_bytes(b"what a Mac leaves")
     assert len(LocalSource(tmp_path, patch_size=SIZE).outlines) == len(DAYS)
 
 

@@ -307,6 +307,8 @@ def test_tiles_in_all_spellings():
         ({"datetime": "2021-06-21T10:36:31.024000Z"}, "2021-06-21T10:36:31"),
         ({"datetime": "2021-06-21T01:36:31+02:00"}, "2021-06-20T23:36:31"),
         ({"datetime": None, "start_datetime": "2021-06-21T10:36:31Z"}, "2021-06-21T10:36:31"),
+        ({"datetime": "2021-06-21T10:36:31"}, "2021-06-21T10:36:31"),  # no zone: UTC, wherever this runs
+        ({"datetime": "midsummer"}, None),
         ({"datetime": None}, None),
     ],
 )

@@ -3,6 +3,8 @@ import tarfile
 import warnings
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 from seco.cli.main import main
@@ -157,11 +159,18 @@ def test_a_shard_that_was_cut_is_named(packed):
         packed[2]
 
 
+def test_a_packed_index_without_an_offset_names_its_shard(packed):
+    table = pyarrow.parquet.read_table(packed.path / "index.parquet")
+    column = table.column_names.index("offset")
+    pyarrow.parquet.write_table(
+        table.set_column(column, "offset", pyarrow.nulls(len(table), pyarrow.int64())), packed.path / "index.parquet"
+    )
+    with pytest.raises(GeoTiffError, match="bytes at byte None; write the index again"):
+        open_store(packed.path).read_bytes(0)
+
+
 @pytest.mark.parametrize("path", ["../outside.tif", "/etc/passwd", "patches/../../outside.tif"])
 def test_an_index_that_points_out_of_the_store_is_refused(loose, path):
-    import pyarrow
-    import pyarrow.parquet
-
     table = pyarrow.parquet.read_table(loose.path / "index.parquet")
     column = table.column_names.index("path")
     pyarrow.parquet.write_table(

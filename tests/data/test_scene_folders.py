@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -170,6 +172,26 @@ def test_what_is_known_of_an_archive_is_kept_until_it_changes(tmp_path, cache):
     assert [path.stat().st_mtime_ns for path in kept] == stamps
     shutil.rmtree(root / "0000012" / SCENES[0])
     assert open_store(root).locations["num_dates"].tolist() == [3, 2]
+
+
+def test_processes_that_open_an_archive_at_once_share_what_is_kept(tmp_path, cache):
+    root = make_ssl4eo(tmp_path / "archive")
+    code = f"from seco.data.store import open_store; print(open_store({str(root)!r}).fingerprint)"
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    printed = {process.communicate()[0].strip() for process in started}
+    assert [process.returncode for process in started] == [0] * 4
+    assert printed == {open_store(root).fingerprint}
+    assert {path.name for path in cache.rglob("*") if path.is_file()} == {"dataset.json", "index.parquet"}
+
+
+def test_a_scene_without_its_file_spoils_no_other(tmp_path):
+    root = make_ssl4eo(tmp_path / "archive", together=True, bands=SENTINEL2_L1C)
+    store = open_store(root)
+    sources = store.sources_of_rows(np.arange(6))
+    (sources[0] / "all_bands.tif").unlink()
+    out = np.empty((6, 1, SIDE, SIDE), np.uint16)
+    assert list(store.decode(sources, bands=[3], threads=1, out=out)) == [0]
+    np.testing.assert_array_equal(out[1:], store.read(np.arange(1, 6), bands=[3]))
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):

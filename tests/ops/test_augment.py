@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from reference.augment import augment as reference
+from torchvision import tv_tensors
 from torchvision.transforms.v2 import functional
 
 from seco.errors import ArrayError
@@ -178,6 +179,14 @@ def test_torch_comes_back_channels_last():
     assert views[0].is_contiguous(memory_format=torch.channels_last)
 
 
+def test_kinds_of_tensors_are_tensors():
+    pixels = torch.from_numpy(random_pixels((2, 1, 3, 20, 20), np.uint8))
+    params = draw(tuple(pixels.shape))
+    views = augment_views(tv_tensors.wrap(pixels, like=tv_tensors.Video(pixels)), params, size=8, **IDENTITY)
+    assert type(views) is torch.Tensor
+    assert torch.equal(views, augment_views(pixels, params, size=8, **IDENTITY))
+
+
 def test_flipping_pixels_and_parameters_is_no_change():
     pixels = random_pixels((5, 1, 4, 24, 24), np.uint16)
     params = draw(pixels.shape, keep=("brightness", "contrast"))
@@ -221,6 +230,7 @@ def changed(**fields):
         (bad(np.zeros((2, 1, 4, 9, 9), np.uint8), rgb=True), "rgb: expected 3 bands, got 4"),
         (bad(scale=[1.0, 2.0]), "scale: expected one number or 3"),
         (bad(std=0.0), "std: expected positive"),
+        (bad(std=1e-39), "std: expected positive"),
         (bad(size=0), "size: expected at least 1"),
         (bad(dtype="int8"), "dtype: expected one of"),
         (bad(dtype="bfloat16"), "dtype: expected float32 or float16 for numpy"),

@@ -1,4 +1,5 @@
 import itertools
+import logging
 import struct
 import warnings
 from pathlib import Path
@@ -165,6 +166,14 @@ def test_a_corrupt_patch_names_itself_and_leaves_the_others_alone(tmp_path):
         decode_geotiff(files, out=out)
     for seed in (0, 1, 3):
         np.testing.assert_array_equal(out[seed], pixels_of(1, "uint16", seed))
+
+
+def test_gdal_leaves_one_handler_however_many_files_it_reads():
+    content = encode(pixels_of(3, "uint8"), compress="packbits")
+    decode_geotiff([content])
+    before = list(logging.getLogger("rasterio").handlers)
+    decode_geotiff([content] * 5)
+    assert logging.getLogger("rasterio").handlers == before
 
 
 def test_bad_input_is_named(tmp_path):

@@ -139,7 +139,12 @@ def test_permutation_is_a_shuffle():
         (lambda: draw(dates=2), "dates: expected at least 3 for each location, got 2"),
         (lambda: draw(ids=[-1]), "sample_ids: expected 0"),
         (lambda: draw(ids=[0.5]), "sample_ids: expected integers"),
+        (lambda: draw(dates=[3, 4]), r"dates: expected one integer or \["),
+        (lambda: draw(dates=3.5), "dates: expected one integer"),
         (lambda: draw(seed=-1), "seed: expected 0"),
+        (lambda: draw(seed=1.5), "seed: expected 0"),
+        (lambda: draw(epoch=-1), "epoch: expected 0"),
+        (lambda: draw(epoch=1 << 32), "epoch: expected 0"),
         (lambda: draw(height=0), "height, width: expected at least 1"),
     ],
 )

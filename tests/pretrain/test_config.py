@@ -38,6 +38,8 @@ def test_flags_win_over_the_file(tmp_path):
         (f"seed = {2**64}", "seed: expected 0 … 2.64 - 1, got 18446744073709551616"),
         ('method = "simclr"', "method: expected seco, moco, moco_tp, got 'simclr'"),
         ("key_momentum = 1.5", "key_momentum: expected 0 … 1"),
+        ("momentum = -3.0", "momentum: expected 0 or more"),
+        ("weight_decay = nan", "weight_decay: expected 0 or more, got nan"),
         ("band_drop = 2", "band_drop: expected 0 … 1, got 2"),
         ("crop_scale = 0.0", "crop_scale: expected more than 0, at most 1, got 0.0"),
         ("temperature = 0.0", "temperature: expected a positive"),

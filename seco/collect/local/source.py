@@ -84,7 +84,7 @@ def find_scenes(folder: Path) -> list[FoundScene]:
     products = sorted(folder.rglob(METADATA))
     if products:
         return [read_product(file) for file in products]
-    places = sorted({file.parent for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES})
+    places = sorted({file.parent for file in folder.rglob("[!.]*") if file.suffix.lower() in SUFFIXES})
     if not places:
         raise DataError(f"{folder}: expected SAFE products or dated GeoTIFFs, got none; check --catalog")
     return [scene for place in places for scene in read_place(place)]

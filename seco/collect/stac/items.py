@@ -11,7 +11,7 @@ import numpy as np
 from seco.bands import Band, canonical_name
 from seco.collect.scene_files import SceneFiles
 from seco.collect.source import Scene
-from seco.data.scene_folders import ADDED_OFFSET, OFFSET_BASELINE
+from seco.data.reflectance import offset_of_baseline
 
 Item = Mapping[str, Any]  # a GeoJSON feature
 
@@ -36,18 +36,18 @@ PRODUCT_BASELINE, PRODUCT_TILE = (
 
 
 def scene_of(item: Item, bands: Sequence[Band]) -> Scene | None:
-    """The scene of an item; None where bands are missing, or nothing says what its digital numbers mean."""
+    """The scene of an item; None where bands or its time are missing, or nothing says what its digital numbers mean."""
     properties = item["properties"]
     product = _product(item)
     baseline = baseline_of(item)
     offset = _offset(item, baseline)
     files = band_files(item, bands)
-    time = properties.get("datetime") or properties.get("start_datetime")
-    if offset is None or len(files) < len(bands) or not time:
+    time = _utc(str(properties.get("datetime") or properties.get("start_datetime")))
+    if offset is None or len(files) < len(bands) or time is None:
         return None
     return Scene(
         id=product,
-        time=_utc(time),
+        time=time,
         tile=_tile(properties, product),
         cloud_percent=_number(properties.get("eo:cloud_cover")),
         baseline=baseline,
@@ -92,14 +92,16 @@ def _classes(item: Item) -> str | None:
 def _offset(item: Item, baseline: float) -> float | None:
     """Of the digital numbers in an item's files; None where nothing says so, or what does is known to be wrong."""
     applied = is_offset_applied(item)
-    if baseline < OFFSET_BASELINE or applied:
+    offset = offset_of_baseline(baseline)
+    unknown = math.isnan(baseline)
+    if applied or not (offset or unknown):
         return 0.0
     links = " ".join(link.get("href", "") for link in item.get("links", ()))
     # A copy of an item may have lost its links, but says that nothing was applied.
     unsure = UNSURE[1] in links or applied is False
-    if math.isnan(baseline) or (item.get("collection") == UNSURE[0] and unsure):
+    if unknown or (item.get("collection") == UNSURE[0] and unsure):
         return None
-    return ADDED_OFFSET
+    return offset
 
 
 def _tile(properties: Mapping[str, Any], product: str) -> str:
@@ -111,9 +113,13 @@ def _tile(properties: Mapping[str, Any], product: str) -> str:
     return found.removeprefix("MGRS-").removeprefix("T").zfill(5) if found else ""
 
 
-def _utc(text: str) -> np.datetime64:
-    """RFC 3339 as STAC has it, to the second."""
-    return np.datetime64(datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None), "s")
+def _utc(text: str) -> np.datetime64 | None:
+    """RFC 3339 as STAC has it, to the second; without a zone it is UTC. None if it is no time."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time, "s")
 
 
 def _first(properties: Mapping[str, Any], names: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
