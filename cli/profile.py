@@ -79,7 +79,7 @@ def loader_command(
     if json_file is not None:
         json_file.write_text(json.dumps([profile.to_dict() for profile in profiles], indent=1) + "\n")
     if figure is not None:
-        from seco.profiling.figure import draw_profiles
+        from seco.report.loader_profile import draw_profiles
 
         draw_profiles(profiles, figure)
 

@@ -1,19 +1,16 @@
 """Compares the patches of a store with the checksums in its index."""
 
-from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from seco.data.store import Store
+from seco.data.track import Track, untracked
 from seco.device import cores
 from seco.errors import DataError
 
 AT_ONCE = 256  # so many may still be read after Ctrl-C
 
 
-def find_damaged(
-    store: Store, *, track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, _: items
-) -> dict[int, str]:
+def find_damaged(store: Store, *, track: Track = untracked) -> dict[int, str]:
     """Read every patch once: what is wrong with those that are missing or not what the index says, by row of the index.
 
     Args:

@@ -1,10 +1,9 @@
 """Imports dated, co-registered rasters of one place as a grid of patches."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from rasterio.windows import Window
@@ -13,13 +12,12 @@ from seco.bands import Band, product_level
 from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
 from seco.data.dated_rasters import DatedRasters, open_dated_rasters
 from seco.data.reflectance import SENTINEL2, Reflectance
+from seco.data.track import Track, untracked
 from seco.data.writer import StoreWriter, check_new_folder, check_units
 from seco.errors import ConfigError, DataError
 
 MIN_DATES = 2  # fewer have no season to contrast
 ROWS_AT_ONCE = 256  # of all dates in memory at a time
-
-Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def import_dated(
     cloud_rule: CloudRule | None = None,
     licence: str = "not stated",
     level: str | None = None,
-    track: Track = lambda items, _: items,
+    track: Track = untracked,
 ) -> ImportReport:
     """Cut dated rasters of one place into patches and write them as a store.
 

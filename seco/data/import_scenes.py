@@ -1,6 +1,5 @@
 """Copies an archive of scene folders into a patch store."""
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ from rasterio.warp import transform as transform_points
 
 from seco.data.reflectance import without_offset
 from seco.data.scene_folders import ALL_BANDS, Archive, Scene, decode_scenes, describe, file_of, list_scenes
+from seco.data.track import Track, untracked
 from seco.data.writer import StoreWriter, check_new_folder
 from seco.errors import DataError, SecoError
-
-Track = Callable[[Sequence[Any], str], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def import_scenes(
     *,
     offset: float = 0.0,
     patch_size: int | None = None,
-    track: Track = lambda items, _: items,
+    track: Track = untracked,
 ) -> SceneImportReport:
     """Write the scenes of an archive as a store: all bands on the finest grid, offset 0.
 

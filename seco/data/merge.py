@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from seco.data.description import (
 )
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import Store
+from seco.data.track import Track, untracked
 from seco.data.writer import check_new_folder, commit_store
 from seco.errors import StoreError
 
@@ -33,7 +34,7 @@ def merge_stores(
     stores: Sequence[Store],
     out: Path,
     *,
-    track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, _: items,
+    track: Track = untracked,
 ) -> int:
     """Write the locations of all stores into one; its statistics are exact, its patches hard links where that can be.
 

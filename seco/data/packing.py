@@ -3,7 +3,7 @@
 import io
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from seco.data.description import (
     SHARD_FOLDER,
 )
 from seco.data.store import Store
+from seco.data.track import Track, untracked
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError
 
@@ -38,7 +39,7 @@ def pack_store(
     out: Path,
     *,
     shard_size: int = 1 << 30,
-    track: Callable[[Sequence[Any], str], Iterable[Any]] = lambda items, _: items,
+    track: Track = untracked,
 ) -> int:
     """Copy a store, its patches as members of ``shards/000000.tar`` and so on.
 
@@ -86,9 +87,7 @@ def pack_store(
     return len(index["shard"].unique())
 
 
-def _write_shards(
-    store: Store, out: Path, shard_size: int, track: Callable[[Sequence[Any], str], Iterable[Any]]
-) -> list[tuple[str, int, int]]:
+def _write_shards(store: Store, out: Path, shard_size: int, track: Track) -> list[tuple[str, int, int]]:
     """Write all shards; shard, offset and length of every row."""
     names, sizes = (column.to_pylist() for column in store.read_index(["path", "bytes"]).columns)
     rows = iter(track(range(len(names)), "Packing patches"))

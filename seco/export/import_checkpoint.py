@@ -11,9 +11,9 @@ from torch import nn
 from seco.data.normalization import Normalization
 from seco.errors import RunError
 from seco.export.folder import DESCRIPTION, write_folder
-from seco.export.foreign import ForeignEncoder, read_foreign
 from seco.pretrain.checkpoint import CHECKPOINTS, ENCODER, LAST, encode_checkpoint, weights_fingerprint
 from seco.pretrain.encoder import build_backbone
+from seco.pretrain.foreign import ForeignEncoder, read_foreign
 from seco.pretrain.run_directory import CONFIG_FILE
 
 

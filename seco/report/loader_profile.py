@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from seco.profiling.loader import LoaderProfile
 from seco.report.figure_file import save_figure
-
-from .loader import LoaderProfile
 
 
 def draw_profiles(profiles: Sequence[LoaderProfile], path: Path) -> None:
