@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "common/error.hpp"
+#include "common/sample_type.hpp"
 #include "common/stages.hpp"
 #include "cpu/decompress.hpp"
 #include "cpu/undo_predictor.hpp"
@@ -81,24 +82,14 @@ void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, cons
     }
 }
 
-template <typename Value>
-void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, const std::vector<int64_t>& bands,
-                uint8_t* out) {
-    image.horizontal_predictor ? copy_bands<Value, true>(image, tile, block, bands, out)
-                               : copy_bands<Value, false>(image, tile, block, bands, out);
-}
-
 void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, const std::vector<int64_t>& bands,
                 uint8_t* out) {
     const StageTimer timer(Stage::kUnpredict);
-    switch (image.sample_bytes) {
-        case 1:
-            return copy_bands<uint8_t>(image, tile, block, bands, out);
-        case 2:
-            return copy_bands<uint16_t>(image, tile, block, bands, out);
-        default:
-            return copy_bands<uint32_t>(image, tile, block, bands, out);
-    }
+    with_sample_type(image.sample_bytes, [&](auto sample) {
+        using Value = decltype(sample);
+        image.horizontal_predictor ? copy_bands<Value, true>(image, tile, block, bands, out)
+                                   : copy_bands<Value, false>(image, tile, block, bands, out);
+    });
 }
 
 // One band of a planar image.

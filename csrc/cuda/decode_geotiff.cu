@@ -1,3 +1,4 @@
+#include "common/sample_type.hpp"
 #include "cuda/check.cuh"
 #include "cuda/decode_geotiff.hpp"
 #include "cuda/layout.hpp"
@@ -114,14 +115,8 @@ void decode_geotiff(const Staging& staging, const Tables& tables, const DecodeSc
                                                         scratch.statuses, scratch.whole);
         SECO_CUDA_CHECK(cudaGetLastError());
     }
-    switch (planes.sample_bytes) {
-        case 1:
-            return launch_unpack<uint8_t>(staging, tables, planes, on);
-        case 2:
-            return launch_unpack<uint16_t>(staging, tables, planes, on);
-        default:
-            return launch_unpack<uint32_t>(staging, tables, planes, on);
-    }
+    with_sample_type(planes.sample_bytes,
+                     [&](auto sample) { launch_unpack<decltype(sample)>(staging, tables, planes, on); });
 }
 
 }  // namespace seco::cuda

@@ -1,6 +1,7 @@
 // The kernel that puts rows in place, on the CPU: a warp is a loop over its lanes.
 #pragma once
 
+#include "common/sample_type.hpp"
 #include "cuda/unpack.hpp"
 
 namespace seco::cuda {
@@ -33,14 +34,8 @@ void unpack_all(const Staging& staging, const Tables& tables, const geotiff::Sha
 }
 
 inline void unpack_all(const Staging& staging, const Tables& tables, const geotiff::Image& image) {
-    switch (image.sample_bytes) {
-        case 1:
-            return unpack_all<uint8_t>(staging, tables, image.shape);
-        case 2:
-            return unpack_all<uint16_t>(staging, tables, image.shape);
-        default:
-            return unpack_all<uint32_t>(staging, tables, image.shape);
-    }
+    with_sample_type(image.sample_bytes,
+                     [&](auto sample) { unpack_all<decltype(sample)>(staging, tables, image.shape); });
 }
 
 }  // namespace seco::cuda
