@@ -15,6 +15,7 @@ from seco.collect.settings import Settings, claim_folder
 from seco.collect.source import Scene, SceneSource
 from seco.data.atomic import take_back, write_atomic, write_parquet
 from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
+from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.writer import commit_store, make_index
 from seco.errors import RunError
@@ -85,8 +86,8 @@ class Ledger:
             product_level=source.product_level,
             bands=source.bands,
             dtype="uint16",
-            quantification=10_000.0,
-            offset=0.0,
+            quantification=SENTINEL2.quantification,
+            offset=SENTINEL2.offset,
             patch_size=settings.patch_size,
             resolution_m=finest_m(source.bands),
             statistics=self._histogram.by_band([band.name for band in source.bands]),

@@ -14,7 +14,6 @@ from seco.collect.source import Scene, Window
 from seco.collect.window import read_window
 from seco.data.reflectance import NODATA, without_offset
 
-QUANTIFICATION = 10_000.0  # digital numbers per unit reflectance
 # Scene classification: cloud shadow, cloud of medium and high probability, thin cirrus. Shadows too, as Cloud Score+ has
 # them. Source: ESA, Sentinel-2 L2A Algorithm Theoretical Basis Document, table of SCL classes.
 CLOUD_CLASSES = (3, 8, 9, 10)

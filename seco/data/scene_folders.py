@@ -30,7 +30,7 @@ from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, fine
 from seco.data.atomic import write_atomic, write_parquet
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
-from seco.data.reflectance import offset_of_baseline
+from seco.data.reflectance import SENTINEL2, offset_of_baseline
 from seco.data.spread import spread_evenly
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import Store
@@ -66,7 +66,7 @@ class Archive:
 SECO2021 = Archive(
     "seco2021", "uint8", 255.0, "SeCo archive of 2021: reflectance × 255 as JPEG, from Earth Engine", "CC-BY-4.0", 4326
 )
-SSL4EO = Archive("ssl4eo", "uint16", 10_000.0, "SSL4EO-S12: digital numbers from Earth Engine", "CC-BY-4.0")
+SSL4EO = Archive("ssl4eo", "uint16", SENTINEL2.quantification, "SSL4EO-S12: digital numbers from Earth Engine", "CC-BY-4.0")
 ARCHIVES = {archive.name: archive for archive in (SECO2021, SSL4EO)}
 
 

@@ -10,9 +10,10 @@ from shapely.geometry import Polygon, box
 
 from seco.bands import Band, product_level
 from seco.collect.local.found import FoundScene
-from seco.collect.scene_files import QUANTIFICATION, SceneFiles
+from seco.collect.scene_files import SceneFiles
 from seco.collect.source import Scene
 from seco.data.dated_rasters import find_dated_files, open_dated_rasters, units_of
+from seco.data.reflectance import SENTINEL2
 from seco.errors import DataError
 
 
@@ -32,9 +33,9 @@ def read_place(folder: Path) -> list[FoundScene]:
 def _scene(time: np.datetime64, file: Path, bands: tuple[Band, ...]) -> FoundScene:
     with rasterio.open(file) as raster:
         bounds, crs, dtype, units = raster.bounds, raster.crs, raster.dtypes[0], units_of(raster)
-    if dtype == "uint8" or not any(math.isclose(units.quantification, usual) for usual in (1, QUANTIFICATION)):
+    if dtype == "uint8" or not any(math.isclose(units.quantification, usual) for usual in (1, SENTINEL2.quantification)):
         raise DataError(
-            f"{file}: expected 16 bits and reflectance × {QUANTIFICATION:.0f}, got {dtype} and scale "
+            f"{file}: expected 16 bits and reflectance × {SENTINEL2.quantification:.0f}, got {dtype} and scale "
             f"{1 / units.quantification:g}; seco import dated takes others"
         )
     numbers = {band.name: (str(file), number) for number, band in enumerate(bands, start=1)}

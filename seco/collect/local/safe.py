@@ -13,8 +13,9 @@ from shapely.geometry import Polygon
 
 from seco.bands import LEVELS, Band
 from seco.collect.local.found import FoundScene
-from seco.collect.scene_files import QUANTIFICATION, SceneFiles
+from seco.collect.scene_files import SceneFiles
 from seco.collect.source import Scene
+from seco.data.reflectance import SENTINEL2
 from seco.errors import DataError
 
 METADATA = "MTD_MSIL*.xml"
@@ -58,10 +59,10 @@ def _offset(root: ElementTree.Element, texts: dict[str, str]) -> float:
     """Of all bands; products before baseline 04.00 name none."""
     quantification = float(texts.get("BOA_QUANTIFICATION_VALUE") or texts["QUANTIFICATION_VALUE"])
     offsets = {float(e.text or 0) for e in root.iter() if e.tag in ("BOA_ADD_OFFSET", "RADIO_ADD_OFFSET")} or {0.0}
-    if quantification != QUANTIFICATION or len(offsets) > 1:
+    if quantification != SENTINEL2.quantification or len(offsets) > 1:
         raise DataError(
-            f"expected quantification {QUANTIFICATION:.0f} and one offset, got {quantification:g} and {sorted(offsets)}; "
-            "move the product away"
+            f"expected quantification {SENTINEL2.quantification:.0f} and one offset, got {quantification:g} and "
+            f"{sorted(offsets)}; move the product away"
         )
     return offsets.pop()
 

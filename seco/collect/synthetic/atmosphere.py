@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seco.collect.locations import PIXEL_M
 from seco.collect.stream import Array, Stream
 from seco.collect.synthetic.noise import fractal_noise, smoothstep, top_share, value_noise
 from seco.collect.synthetic.phenology import rounded_sine
@@ -11,7 +12,6 @@ from seco.collect.synthetic.spectra import CLOUD, HAZE
 
 HOUR_ANGLE = -22.5  # degrees: Sentinel-2 passes at 10:30 local solar time
 LOWEST_SUN = 0.17  # sine of 10°: the archive has nothing in polar night, a synthetic place has all its dates
-PIXEL_M = 10.0
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from seco.bands import SENTINEL2_L2A
 from seco.collect.stream import Array, Stream
+from seco.data.reflectance import SENTINEL2
 
 # Native pixel over the 10 m pixel, B01 to B12.
-NATIVE_FACTOR = (6, 1, 1, 1, 2, 2, 2, 1, 2, 6, 2, 2)
+NATIVE_FACTOR = tuple(band.resolution_m // 10 for band in SENTINEL2_L2A)
 LATTICE_PX = 6  # 60 m: the coarsest band
-QUANTIFICATION = 10_000  # digital numbers per unit reflectance
+QUANTIFICATION = SENTINEL2.quantification  # digital numbers per unit reflectance
 LOWEST_DN = 1  # 0 is nodata
 
 
