@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 import seco.dali  # noqa: F401 - adds the operators
-from seco.data.loader import Batch, Loader, _Made
+from seco.data.loader import Batch, Loader, MadeBatch
 from seco.errors import ConfigError, StoreError
 from seco.ops.geotiff import FileSlice
 from seco.ops.random import VIEW_DTYPE
@@ -66,7 +66,7 @@ class DaliLoader(Loader):
                 locations = running.popleft()
                 views, whole = self._pipeline.share_outputs()
                 try:
-                    made = _Made(self._as_torch(views), locations, None)
+                    made = MadeBatch(self._as_torch(views), locations, None)
                 finally:
                     self._pipeline.release_outputs()  # to their owners, which are here
                 if not np.asarray(whole.as_cpu().as_tensor()).all():

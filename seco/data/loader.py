@@ -28,7 +28,7 @@ _LISTED = 3  # bad patches that an error names
 _AHEAD = 3  # batches in the making besides the one that the model works on
 
 
-class _Made(NamedTuple):
+class MadeBatch(NamedTuple):
     """A batch as a thread leaves it, and when its views are made where a stream of the loader's is still at it."""
 
     views: torch.Tensor
@@ -145,7 +145,7 @@ class Loader:
             DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
         """
         order = self.order(epoch)
-        pending: deque[Future[_Made]] = deque()
+        pending: deque[Future[MadeBatch]] = deque()
         handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
         try:
             for step in range(start_step, self.steps_per_epoch):
@@ -171,14 +171,14 @@ class Loader:
         first = (step * self.world_size + self.rank) * self.batch_size
         return order[first : first + self.batch_size].copy()
 
-    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> _Made:
+    def _make(self, epoch: int, order: NDArray[np.int64], step: int) -> MadeBatch:
         locations = self.locations_of(order, step)
         params, pixels = self._read(epoch, locations)
         if self._stream is None:
-            return _Made(self._augment(pixels, params), locations, None)
+            return MadeBatch(self._augment(pixels, params), locations, None)
         with torch.cuda.stream(self._stream):
             views = self._augment(pixels.to(self.device, non_blocking=True), params)
-            return _Made(views, locations, self._stream.record_event())
+            return MadeBatch(views, locations, self._stream.record_event())
 
     def _augment(self, pixels: torch.Tensor, params: NDArray[np.void]) -> torch.Tensor:
         n = self.normalization
@@ -186,7 +186,7 @@ class Loader:
         views = augment_views(pixels, params, size=self.size, dtype=self.dtype, threads=self.threads, **settings)  # type: ignore[arg-type]
         return torch.as_tensor(views)
 
-    def _hand_over(self, made: _Made, handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]]) -> None:
+    def _hand_over(self, made: MadeBatch, handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]]) -> None:
         """Let the consumer's stream, which nobody waits for, go on when the views are made.
 
         The host may run ahead of the GPU by few batches only, for each takes memory there: ``handed_over`` holds their

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 
 import torch
 
-from seco.data.loader import loader_class
-from seco.data.store import open_store
+from seco.data.loader import Loader, loader_class
+from seco.data.store import Store, open_store
 from seco.device import cores
 from seco.errors import RunError
 from seco.profiling.training import FOLDER as PROFILE_FOLDER
@@ -105,6 +105,45 @@ def pretrain(
         ) from error
 
 
+def _make_loader(config: PretrainConfig, store: Store, model_input: ModelInput, fabric: Any) -> Loader:  # noqa: ANN401
+    return loader_class(config.loader)(
+        store,
+        recipe=model_input.recipe,
+        normalization=model_input.of_loader,
+        table=model_input.table,
+        size=config.size,
+        batch_size=config.batch_size,
+        seed=config.seed,
+        threads=config.threads or _own_cores(),
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+        max_bad_fraction=config.max_bad_fraction,
+        verify=config.verify,
+        device=fabric.device,
+        dtype=PRECISIONS[config.precision].views,
+    )
+
+
+def _make_model(config: PretrainConfig, model_input: ModelInput) -> MomentumContrast:
+    bands = len(model_input.normalization.bands)
+    model = MomentumContrast(
+        backbone=config.backbone,
+        in_channels=bands,
+        sub_spaces=model_input.recipe.num_views - 1,
+        dim=config.dim,
+        queue_length=config.queue,
+        momentum=config.key_momentum,
+        temperature=config.temperature,
+        seed=config.seed,
+        batch_negatives=config.batch_negatives,
+    )
+    try_input(model.query.backbone, bands, config.size)
+    if config.follows_2021:
+        for encoder in (model.query, model.key):
+            recipe2021.open_residuals(encoder.backbone)
+    return model.to(memory_format=torch.channels_last)
+
+
 class _Trainer:
     """Model, optimiser, data and position of one run."""
 
@@ -113,22 +152,7 @@ class _Trainer:
         store = open_store(config.data)
         model_input = ModelInput.of(config, store)
         self.normalization = model_input.normalization
-        self.loader = loader_class(config.loader)(
-            store,
-            recipe=model_input.recipe,
-            normalization=model_input.of_loader,
-            table=model_input.table,
-            size=config.size,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            threads=config.threads or _own_cores(),
-            rank=fabric.global_rank,
-            world_size=fabric.world_size,
-            max_bad_fraction=config.max_bad_fraction,
-            verify=config.verify,
-            device=fabric.device,
-            dtype=PRECISIONS[config.precision].views,
-        )
+        self.loader = _make_loader(config, store, model_input, fabric)
         if config.probe != "none":
             check_probe(config.probe, config.probe_folder, self.normalization)
         self.probe: Probe | None = None
@@ -136,22 +160,7 @@ class _Trainer:
         self.warned: set[str] = set()
         self.total_steps = config.epochs * self.loader.steps_per_epoch
         self.last_step = min(self.total_steps, config.steps or self.total_steps)
-        self.model = MomentumContrast(
-            backbone=config.backbone,
-            in_channels=len(self.normalization.bands),
-            sub_spaces=model_input.recipe.num_views - 1,
-            dim=config.dim,
-            queue_length=config.queue,
-            momentum=config.key_momentum,
-            temperature=config.temperature,
-            seed=config.seed,
-            batch_negatives=config.batch_negatives,
-        )
-        try_input(self.model.query.backbone, len(self.normalization.bands), config.size)
-        if config.follows_2021:
-            for encoder in (self.model.query, self.model.key):
-                recipe2021.open_residuals(encoder.backbone)
-        self.model.to(memory_format=torch.channels_last)
+        self.model = _make_model(config, model_input)
         self.optimizer = torch.optim.SGD(
             self.model.query.parameters(),
             lr=config.lr,
