@@ -12,7 +12,7 @@ from seco.collect.sampling import Distribution, digest
 from seco.collect.stream import Array, Stream
 from seco.errors import ConfigError
 
-PLACES, BLOCKS = 1 << 41, 1 << 42  # purposes of streams, far above those of dates and of synthetic scenes
+BLOCKS = 1 << 42  # purpose of streams, far above those of dates and of synthetic scenes
 BLOCK = 1024  # locations whose places come from one stream
 PLACES_EACH = 4  # docs/decisions/0011-places.md
 
