@@ -42,12 +42,7 @@ namespace {
 
 using dali::CPUBackend;
 
-int bytes_of(const std::string& dtype) {
-    if (dtype == "uint8" || dtype == "int8") return 1;
-    if (dtype == "uint16" || dtype == "int16") return 2;
-    return dtype == "uint32" || dtype == "int32" || dtype == "float32" ? 4 : 0;
-}
-
+// DALI_NO_TYPE if there are no such samples.
 dali::DALIDataType type_of(const std::string& dtype) {
     if (dtype == "uint8") return DALI_UINT8;
     if (dtype == "int8") return DALI_INT8;
@@ -55,7 +50,7 @@ dali::DALIDataType type_of(const std::string& dtype) {
     if (dtype == "int16") return DALI_INT16;
     if (dtype == "uint32") return DALI_UINT32;
     if (dtype == "int32") return DALI_INT32;
-    return DALI_FLOAT;
+    return dtype == "float32" ? DALI_FLOAT : DALI_NO_TYPE;
 }
 
 void refuse(const File& file) {
@@ -72,7 +67,7 @@ GeotiffBatch::GeotiffBatch(const dali::OpSpec& spec)
       georeference_(spec.GetArgument<bool>("georeference")) {
     if (!size_.empty() && (size_.size() != 2 || size_[0] < 1 || size_[1] < 1))
         throw std::invalid_argument("size: expected height and width, got others");
-    if (!dtype_.empty() && !bytes_of(dtype_))
+    if (!dtype_.empty() && type_of(dtype_) == DALI_NO_TYPE)
         throw std::invalid_argument("dtype: expected a type of pixels such as uint16, got " + dtype_);
     const auto on_error = spec.GetArgument<std::string>("on_error");
     flag_ = on_error == "flag";
@@ -156,7 +151,9 @@ const File* GeotiffBatch::find_typical() const {
     return typical;
 }
 
-int GeotiffBatch::sample_bytes() const { return bytes_of(shape_.dtype); }
+int GeotiffBatch::sample_bytes() const {
+    return static_cast<int>(dali::TypeTable::GetTypeInfo(type_of(shape_.dtype)).size());
+}
 
 void GeotiffBatch::compare(File& file) const {
     if (!file.wrong.empty()) return;

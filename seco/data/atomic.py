@@ -43,6 +43,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether something is there that is no empty folder."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
 def clear_folder(folder: Path) -> None:
     """Remove all that is in a folder; itself it stays, for it may be a mount, a link, or where the user is."""
     for entry in folder.iterdir():

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from seco.bands import Band, finest_m
-from seco.data.atomic import sync, write_atomic, write_parquet
+from seco.data.atomic import is_in_use, sync, write_atomic, write_parquet
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
@@ -269,7 +269,7 @@ def check_new_folder(path: Path) -> None:
     """
     if (path / PATCH_FOLDER).is_dir() and not (path / INDEX_FILE).exists():
         raise StoreError(f"{path}: expected a new or empty folder, got a store that was not finished; delete it")
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if is_in_use(path):
         raise StoreError(f"{path}: expected a new or empty folder, got one in use; choose another or delete it")
 
 

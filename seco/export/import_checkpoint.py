@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
+from seco.data.atomic import is_in_use
 from seco.data.normalization import Normalization
 from seco.errors import RunError
 from seco.export.folder import DESCRIPTION, write_folder
@@ -35,7 +36,7 @@ def import_checkpoint(
     Raises:
         SecoError: If the file is none of these, holds code, or the directory is in use or cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if is_in_use(out):
         raise RunError(f"{out}: expected a new or empty directory, got one in use; choose another --out")
     found = read_foreign(file, bands=bands)
     backbone = build_backbone(found.name, len(found.normalization.bands))

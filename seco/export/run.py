@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from seco.data.atomic import is_in_use
 from seco.errors import ConfigError
 from seco.export.folder import DESCRIPTION, write_folder
 from seco.export.model_card import make_model_card, results_table
@@ -39,7 +40,7 @@ def export(run: str | Path, form: str, folder: Path, *, results: Sequence[Path] 
     """
     if form not in FORMATS:
         raise ConfigError(f"format: expected {', '.join(FORMATS)}, got {form!r}; choose one of them")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if is_in_use(folder):
         raise ConfigError(f"{folder}: expected a new or empty folder, got one with files; choose another --out")
     subject = Subject.of_run(run)
     card = make_model_card(subject, form, results_table(results, subject.weights_sha256))

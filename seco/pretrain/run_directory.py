@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seco.data.atomic import clear_folder, write_atomic
+from seco.data.atomic import clear_folder, is_in_use, write_atomic
 from seco.environment import describe_environment
 from seco.errors import RunError
 
@@ -47,7 +47,7 @@ class RunDirectory:
             if "optimizer" not in self.state:
                 raise RunError(f"{path}: expected a run that trained here, got an imported encoder; begin a new run")
             _check_same(self.state["config"], config, path)
-        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+        elif is_in_use(path):
             if not overwrite:
                 raise RunError(f"{path}: expected a new run, got a path that is there; say --resume or --overwrite")
             if not (path / CONFIG_FILE).is_file():
