@@ -96,9 +96,10 @@ def test_what_a_user_can_cause_is_one_line(tmp_path, stub):
     assert "give a --project" in error_line(collect(stub, store, project="not-mine-1234"))
     assert "collection: expected COPERNICUS/S2_SR" in error_line(collect(stub, store, "--collection", "COPERNICUS/S2"))
     assert "until: expected windows after 2017-03-28" in error_line(collect(stub, store, "--until", "2017-12-31"))
-    assert not store.exists()
     assert "no clear scene" in error_line(collect(stub, store, "--cloud", 0, "--attempts", 2))
-    assert "expected a collection with cloud_percent 10.0" in error_line(collect(stub, store))
+    assert not store.exists()
+    assert collect(stub, store).exit_code == 0
+    assert "expected a collection with cloud_percent 5.0" in error_line(collect(stub, store, "--cloud", 5))
     assert "window_days: expected" in error_line(collect(stub, tmp_path / "other", "--window", 80))
 
 
