@@ -29,7 +29,8 @@ class Pool {
                 std::thread([this] { work(); }).detach();
                 ++threads_;
             }
-        } catch (const std::system_error&) {
+        } catch (const std::system_error&) {  // what no thread would take is not kept
+            tasks_.resize(std::min(tasks_.size(), static_cast<size_t>(threads_)));
         }
         wake_.notify_all();
     }
