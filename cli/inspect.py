@@ -54,7 +54,7 @@ def _verify(store: "Store") -> None:
     from seco.errors import StoreError
 
     damaged = find_damaged(store, track=track)
-    for reason in damaged.values():
+    for reason in damaged:
         click.echo(reason, err=True)
     total = f"{len(store.times):,} patches"
     if damaged:

@@ -12,7 +12,7 @@ class OutputFile(click.Path):
     """A file to write, in a folder that is there and may be written: checked before the work whose result it takes."""
 
     def __init__(self) -> None:
-        super().__init__(dir_okay=False, path_type=Path)
+        super().__init__(dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
         """The path, checked."""

@@ -269,7 +269,7 @@ def collect(
     Raises:
         StoreError: If the folder is in use, or of a collection with other settings.
         SourceError: As :meth:`Collector.run`; what was collected stays, for the next call.
-        RunError: If no place or hardly any will do; without any, the folder is as before.
+        RunError: If no place or hardly any will do; without any, nothing stays in the folder.
     """
     with Ledger(folder, settings, source) as ledger:
         if ledger.finished:

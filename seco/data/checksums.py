@@ -10,8 +10,8 @@ from seco.errors import DataError
 AT_ONCE = 256  # so many may still be read after Ctrl-C
 
 
-def find_damaged(store: Store, *, track: Track = untracked) -> dict[int, str]:
-    """Read every patch once: what is wrong with those that are missing or not what the index says, by row of the index.
+def find_damaged(store: Store, *, track: Track = untracked) -> list[str]:
+    """Read every patch once: what is wrong with those that are missing or not what the index says, in the index's order.
 
     Args:
         store: Store with checksums, loose or packed.
@@ -31,9 +31,8 @@ def find_damaged(store: Store, *, track: Track = untracked) -> dict[int, str]:
 
     rows = range(len(store.times))
     portions = [rows[first : first + AT_ONCE] for first in rows[::AT_ONCE]]
-    damaged: dict[int, str] = {}
+    damaged: list[str] = []
     with ThreadPoolExecutor(cores()) as pool:
         for portion in track(portions, "Comparing checksums"):
-            reasons = zip(portion, pool.map(wrong_with, portion), strict=True)
-            damaged |= {row: reason for row, reason in reasons if reason}
+            damaged += filter(None, pool.map(wrong_with, portion))
     return damaged

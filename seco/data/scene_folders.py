@@ -38,6 +38,7 @@ from seco.errors import DataError, GeoTiffError
 from seco.ops.geotiff import Source, decode_readable, read_info
 
 ALL_BANDS = "all_bands.tif"
+ONE_BAND = "B2.tif"  # of archives with a file a band
 _SAMPLED_SCENES = 256  # for bands and statistics
 
 
@@ -188,7 +189,7 @@ def decode_scenes(
     scenes: Sequence[Path], description: StoreDescription, *, bands: Sequence[int], threads: int | None, out: NDArray[Any]
 ) -> dict[int, GeoTiffError]:
     """Decode bands of scenes' folders to ``out`` ``(n, C, H, W)``; what is wrong with those that cannot be, by number."""
-    if any((scene / ALL_BANDS).is_file() for scene in scenes):  # as a rule the first says it; it may lack its file
+    if _have_one_file(scenes):
         files: list[Source] = [scene / ALL_BANDS for scene in scenes]
         return decode_readable(files, bands=bands, total_bands=len(description.bands), threads=threads, out=out)
     wrong: dict[int, GeoTiffError] = {}
@@ -202,6 +203,16 @@ def decode_scenes(
     return wrong
 
 
+def _have_one_file(scenes: Sequence[Path]) -> bool:
+    """Whether the scenes of an archive have all bands in one file: the first of them that has any says it."""
+    for scene in scenes:
+        if (scene / ALL_BANDS).is_file():
+            return True
+        if (scene / ONE_BAND).is_file():
+            return False
+    return False
+
+
 def _scene_folders(folder: Path) -> Iterator[Path]:
     """Folders of the scenes of all locations, of which as a rule one is looked into for a TIFF of a band."""
     with os.scandir(folder) as locations:
@@ -209,7 +220,7 @@ def _scene_folders(folder: Path) -> Iterator[Path]:
     for name in names:
         with os.scandir(folder / name) as entries:
             scenes = sorted(entry.name for entry in entries if entry.is_dir())
-        if any((folder / name / scene / file).is_file() for scene in scenes for file in ("B2.tif", ALL_BANDS)):
+        if any((folder / name / scene / file).is_file() for scene in scenes for file in (ONE_BAND, ALL_BANDS)):
             yield from (folder / name / scene for scene in scenes)
 
 

@@ -267,10 +267,10 @@ def check_new_folder(path: Path) -> None:
     Raises:
         StoreError: If it is there and not empty.
     """
-    if (path / PATCH_FOLDER).is_dir() and not (path / INDEX_FILE).exists():
-        raise StoreError(f"{path}: expected a new or empty folder, got a store that was not finished; delete it")
     if is_in_use(path):
-        raise StoreError(f"{path}: expected a new or empty folder, got one in use; choose another or delete it")
+        unfinished = (path / PATCH_FOLDER).is_dir() and not (path / INDEX_FILE).exists()
+        got = "a store that was not finished" if unfinished else "one in use"
+        raise StoreError(f"{path}: expected a new or empty folder, got {got}; choose another or delete it")
 
 
 def check_units(quantification: float, offset: float) -> None:

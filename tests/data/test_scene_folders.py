@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,6 +8,7 @@ from click.testing import CliRunner
 from seco.cli.main import main
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
+from seco.data import scene_folders
 from seco.data.import_scenes import import_scenes
 from seco.data.packing import pack_store
 from seco.data.scene_folders import SECO2021, SSL4EO
@@ -174,13 +173,19 @@ def test_what_is_known_of_an_archive_is_kept_until_it_changes(tmp_path, cache):
     assert open_store(root).locations["num_dates"].tolist() == [3, 2]
 
 
-def test_processes_that_open_an_archive_at_once_share_what_is_kept(tmp_path, cache):
+def test_processes_that_open_an_archive_at_once_see_what_is_kept_whole_or_not_at_all(tmp_path, cache, monkeypatch):
     root = make_ssl4eo(tmp_path / "archive")
-    code = f"from seco.data.store import open_store; print(open_store({str(root)!r}).fingerprint)"
-    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    printed = {process.communicate()[0].strip() for process in started}
-    assert [process.returncode for process in started] == [0] * 4
-    assert printed == {open_store(root).fingerprint}
+    write = scene_folders.write_parquet
+
+    def slowly(file, table):
+        assert not list(cache.glob("seco/archives/*/dataset.json")), "half of it is there"
+        monkeypatch.setattr(scene_folders, "write_parquet", write)
+        others.append(open_store(root).fingerprint)  # another process, which is done first
+        write(file, table)
+
+    others = []
+    monkeypatch.setattr(scene_folders, "write_parquet", slowly)
+    assert [open_store(root).fingerprint] == others
     assert {path.name for path in cache.rglob("*") if path.is_file()} == {"dataset.json", "index.parquet"}
 
 

@@ -195,7 +195,7 @@ def test_folder_in_use_is_refused(tmp_path):
 
 def test_an_unfinished_store_is_called_so(tmp_path):
     (tmp_path / "patches").mkdir()
-    with pytest.raises(StoreError, match="got a store that was not finished; delete it"):
+    with pytest.raises(StoreError, match="got a store that was not finished; choose another or delete it"):
         check_new_folder(tmp_path)
 
 
