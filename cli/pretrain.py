@@ -64,7 +64,7 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
 
     given = {name: value for name, value in flags.items() if value is not None}
     config = resolve_config(given, config_file, resumed=settings_to_resume(out) if resume else None)
-    with TrainingProgress() as progress:
+    with TrainingProgress(stops_early=config.steps > 0) as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:
         if progress.chief:
@@ -98,8 +98,9 @@ def _show_profile(run: Path) -> None:
 class TrainingProgress(Counted):
     """Steps done, and whatever else is worth a line meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stops_early: bool) -> None:
         super().__init__("steps")
+        self._stops_early = stops_early
         self.chief = False  # of several processes one is told of progress
         self._total = 0
 
@@ -108,6 +109,10 @@ class TrainingProgress(Counted):
         self.chief, self._total = True, total
         if excluded:
             self.warned(f"{excluded} locations have too few dates for this method and are left out.")
+        if done == total:
+            more = "; --steps 0 goes on to the last epoch" if self._stops_early else ""
+            self.said(f"Step {done} of {total}: nothing is left to train{more}.")
+            return
         self.said(f"Training on {device}: step {done} of {total}")
         self(done, total)
 

@@ -45,7 +45,7 @@ class RunDirectory:
         elif resume:
             self.state = read_checkpoint(self.checkpoints / LAST)
             if "optimizer" not in self.state:
-                raise RunError(f"{path}: expected a run that trained here, got an imported encoder; begin a new run")
+                raise _imported(path)
             _check_same(self.state["config"], config, path)
         elif is_in_use(path):
             if not overwrite:
@@ -142,16 +142,22 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def settings_to_resume(path: Path) -> dict[str, Any]:
-    """Settings of the run at ``path`` but where it was to stop and its profile; none where nothing was trained.
+    """Settings of the run at ``path`` but its profile, which is of the steps that were to come.
 
     Raises:
-        RunError: If its settings cannot be read.
+        RunError: If there is no such folder, an imported encoder in it, or its settings cannot be read.
     """
+    if not path.is_dir():
+        raise RunError(f"{path}: expected a run to resume, got no such folder; correct --out, or leave out --resume")
     saved = _saved_settings(path / CONFIG_FILE) if (path / CONFIG_FILE).is_file() else {}
     if "imported" in saved:
-        return {}
-    known = {field.name for field in fields(PretrainConfig)} - {"steps", "profile"}
+        raise _imported(path)
+    known = {field.name for field in fields(PretrainConfig)} - {"profile"}
     return {name: value for name, value in saved.items() if name in known}
+
+
+def _imported(path: Path) -> RunError:
+    return RunError(f"{path}: expected a run that trained here, got an imported encoder; begin a new run")
 
 
 def _append(file: Path, line: dict[str, Any]) -> None:

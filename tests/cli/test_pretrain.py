@@ -27,7 +27,7 @@ def test_either_loader_goes_on_where_the_other_stopped(store, tmp_path):
     train = ["--data", store, *SMALL, "--epochs", 2]
     run(*train, "--out", tmp_path / "native")
     run(*train, "--out", tmp_path / "both", "--steps", 3)  # an epoch
-    run(*train, "--out", tmp_path / "both", "--resume", "--loader", "dali")
+    run(*train, "--out", tmp_path / "both", "--resume", "--steps", 0, "--loader", "dali")
     assert metrics(tmp_path / "both") == metrics(tmp_path / "native")
     weights = [read_checkpoint(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("both", "native")]
     assert all(torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())
@@ -39,7 +39,7 @@ def test_two_epochs_are_one_and_one_more(store, tmp_path):
     run(*train, "--out", whole)
     for stop in (3, 4):  # an epoch has three steps: once at its end, once in the middle of the next
         run(*train, "--out", halves, "--steps", stop, *(["--resume"] if stop > 3 else []))
-    run(*train, "--out", halves, "--resume")
+    run(*train, "--out", halves, "--resume", "--steps", 0)
     one, two = (read_checkpoint(path / "checkpoints" / "last.pt") for path in (whole, halves))
     assert one["step"] == two["step"] == 6
     assert all(torch.equal(one["model"][name], two["model"][name]) for name in one["model"])
@@ -51,7 +51,7 @@ def test_one_and_one_more_leave_the_same_metrics(store, tmp_path):
     train = ["--data", store, *SMALL, "--epochs", 2]
     run(*train, "--out", tmp_path / "whole")
     run(*train, "--out", tmp_path / "halves", "--steps", 3)
-    run(*train, "--out", tmp_path / "halves", "--resume")
+    run(*train, "--out", tmp_path / "halves", "--resume", "--steps", 0)
     assert metrics(tmp_path / "whole") == metrics(tmp_path / "halves")
 
 
@@ -135,7 +135,7 @@ def test_what_a_user_can_do_wrong_is_one_line(store, tmp_path):
     assert missing.startswith("Error: ")
     assert missing.count("\n") == 1
     assert not out.exists()
-    assert "expected a checkpoint, got no such file" in run(*train, "--resume", code=1).stderr
+    assert f"{out}: expected a run to resume, got no such folder" in run(*train, "--resume", code=1).stderr
     run(*train)
     assert "say --resume or --overwrite" in run(*train, code=1).stderr
     assert "expected lr 0.03 as in the run to resume, got 0.1" in run(*train, "--resume", "--lr", 0.1, code=1).stderr
@@ -150,7 +150,10 @@ def test_what_a_user_can_do_wrong_is_one_line(store, tmp_path):
 def test_a_run_goes_on_with_its_own_settings(store, tmp_path):
     out = tmp_path / "run"
     run("--data", store, "--out", out, *SMALL, "--epochs", 2, "--steps", 2)
-    run("--out", out, "--resume")
+    again = run("--out", out, "--resume")
+    assert again.stderr == "Step 2 of 2: nothing is left to train; --steps 0 goes on to the last epoch.\n"
+    assert again.stdout == f"{out / 'checkpoints' / 'last.pt'}\n"
+    run("--out", out, "--resume", "--steps", 0)
     assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 6
     assert "expected size 32 as in the run to resume, got 16" in run("--out", out, "--resume", "--size", 16, code=1).stderr
 
@@ -159,11 +162,11 @@ def test_it_goes_on_where_and_how_it_began(store, tmp_path):
     out = tmp_path / "run"
     how = {"threads": 1, "save_steps": 2, "max_bad_fraction": 0.5, "verify": True, "device": "cpu", "probe": "retrieval"}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in how.items() if value is not True]
-    run("--data", store, "--out", out, *SMALL, "--epochs", 1, "--steps", 2, "--verify", *flags)
-    run("--out", out, "--resume", "--threads", 2)
+    run("--data", store, "--out", out, *SMALL, "--epochs", 2, "--steps", 2, "--verify", *flags)
+    run("--out", out, "--resume", "--threads", 2, "--steps", 5)
     then = json.loads((out / "config.json").read_text())
-    assert then == then | how | {"threads": 2, "steps": 0}
-    assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 3
+    assert then == then | how | {"threads": 2, "steps": 5}
+    assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 5
 
 
 def test_of_two_processes_one_trains(store, tmp_path):
@@ -192,7 +195,7 @@ def test_a_store_that_changed_is_not_resumed(store, make_store, tmp_path):
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
     out = tmp_path / "run"
-    train = ["--data", store, *SMALL, "--epochs", 100, "--log-every", 1]
+    train = ["--data", store, *SMALL, "--epochs", 100, "--steps", 40, "--log-every", 1]
     words = [sys.executable, "-m", "seco.cli", "pretrain", *map(str, train), "--out", str(out)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         while not (out / "metrics.jsonl").is_file() or len(metrics(out)) < 2:
@@ -203,7 +206,9 @@ def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
     assert process.returncode == code
     assert "the last step is saved. Go on with the same command and --resume." in stderr
     stopped = read_checkpoint(out / "checkpoints" / "last.pt")
-    assert stopped["step"] == metrics(out)[-1]["step"] < 300
+    assert stopped["step"] == metrics(out)[-1]["step"] < 40
+    run("--out", out, "--resume")
+    assert metrics(out)[-1]["step"] == 40, "it goes on to the step that was asked for"
 
 
 def test_overwrite_spares_what_is_no_run(store, tmp_path):

@@ -114,7 +114,7 @@ def test_a_store_that_changes_under_a_run_ends_it(store, make_store, tmp_path, m
 def test_a_full_disk_is_one_line_and_loses_no_checkpoint(store, tmp_path):
     """Files that may not grow beyond a limit fail as on a full disk."""
     out = tmp_path / "run"
-    train = ["--data", store, *SMALL, "--epochs", 2]
+    train = ["--data", store, *SMALL, "--epochs", 2, "--steps", 2]
     run(*train, "--out", out, "--steps", 1)
     size = (out / "checkpoints" / "last.pt").stat().st_size
     words = [sys.executable, "-m", "seco.cli", "pretrain", *map(str, train), "--out", str(out), "--resume"]
