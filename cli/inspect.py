@@ -59,7 +59,7 @@ def _verify(store: "Store") -> None:
     total = f"{len(store.times):,} patches"
     if damaged:
         raise StoreError(
-            f"{store.path}: expected {total} as the index says, got {len(damaged):,} others, named above; copy them anew"
+            f"{store.path}: expected {total} as the index says, got {len(damaged):,} others, named above; do as said there"
         )
     click.echo(f"{total}: all as the index says.", err=True)
 

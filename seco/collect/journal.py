@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ CREATE TABLE IF NOT EXISTS rejected (
 );
 CREATE TABLE IF NOT EXISTS histogram (counted INTEGER, content BLOB);
 """
+
+INSERT_PATCH = "INSERT INTO patches (location_id, time, row) VALUES (?, ?, ?)"
+INSERT_REJECTED = "INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class Journal:
@@ -52,9 +55,8 @@ class Journal:
 
     def accept(self, rows: Sequence[Row]) -> None:
         """Keep the patches of a location, all or none."""
-        records = [(row["location_id"], str(row["time"]), json.dumps(row, default=str)) for row in rows]
         with self._transaction() as database:
-            database.executemany("INSERT INTO patches (location_id, time, row) VALUES (?, ?, ?)", records)
+            database.executemany(INSERT_PATCH, map(_record, rows))
 
     def reject(
         self, location: int, attempt: int, *, location_id: str, longitude: float, latitude: float, reason: str
@@ -62,7 +64,17 @@ class Journal:
         """Keep why a candidate gave no patches; positions in degrees."""
         record = (location, attempt, location_id, longitude, latitude, reason)
         with self._transaction() as database:
-            database.execute("INSERT INTO rejected VALUES (?, ?, ?, ?, ?, ?)", record)
+            database.execute(INSERT_REJECTED, record)
+
+    def restore(self, rows: Iterable[Row], rejected: Iterable[tuple[Any, ...]]) -> None:
+        """Be what led to a finished store: rows of its index, and what :meth:`rejected` said."""
+        with self._transaction() as database:
+            for table in ("patches", "rejected", "histogram"):
+                database.execute(f"DELETE FROM {table}")
+            database.executemany(INSERT_PATCH, map(_record, rows))
+            database.executemany(
+                INSERT_REJECTED, ((int(record[0]), record[1], record[0], *record[2:]) for record in rejected)
+            )
 
     def drop(self, location_ids: Sequence[str]) -> None:
         """Forget locations whose patches are gone, and with them the histogram that counted them."""
@@ -135,6 +147,10 @@ class Journal:
             raise StoreError(
                 f"{self._name}: expected the journal of a collection, got {error}; delete the folder and collect again"
             ) from error
+
+
+def _record(row: Row) -> tuple[str, str, str]:
+    return row["location_id"], str(row["time"]), json.dumps(row, default=str)
 
 
 def _row(text: str) -> Row:

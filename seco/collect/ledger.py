@@ -1,7 +1,7 @@
 """The books of a collection: what is in its folder, and how that becomes a store."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,10 +14,17 @@ from seco.collect.journal import JOURNAL_FILE, Journal
 from seco.collect.settings import Settings, claim_folder
 from seco.collect.source import Scene, SceneSource
 from seco.data.atomic import take_back, write_atomic, write_parquet
-from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
+from seco.data.description import (
+    HISTOGRAM_FILE,
+    INDEX_FILE,
+    PATCH_FOLDER,
+    REJECTED_FILE,
+    SHARD_COLUMNS,
+    StoreDescription,
+)
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import DigitalNumberHistogram, count_patches
-from seco.data.writer import commit_store, make_index
+from seco.data.writer import Row, commit_store, make_index, rows_of_index
 from seco.errors import RunError
 
 KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
@@ -39,11 +46,15 @@ class Ledger:
         self.folder = folder
         self._settings, self._source = settings, source
         claim_folder(folder, settings)
-        self.finished = (folder / INDEX_FILE).is_file()
+        index = folder / INDEX_FILE
+        self.finished = index.is_file() and not any(_lost_locations(folder, rows_of_index(folder)))
         if self.finished:
             _remove_journal(folder)
             return
         self.journal = Journal(folder)
+        if index.is_file():  # finished, and patches were lost since
+            self.journal.restore(rows_of_index(folder), _read_rejected(folder))
+            index.unlink()
         self._drop_lost_patches()
         self.accepted = self.journal.accepted()
         self._sweep()
@@ -109,8 +120,7 @@ class Ledger:
 
     def _drop_lost_patches(self) -> None:
         """Forget locations that lack a patch: a power cut or somebody took it away."""
-        lost = {row["location_id"] for row in self.journal.rows() if not _is_there(self.folder / row["path"], row["bytes"])}
-        if lost:
+        if lost := set(_lost_locations(self.folder, self.journal.rows())):
             self.journal.drop(sorted(lost))
 
     def _sweep(self) -> None:
@@ -137,6 +147,18 @@ def _table_of_rejected(records: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN4
     columns = list(zip(*records, strict=True)) or [()] * len(names)
     arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types, strict=True)]
     return pyarrow.table(arrays, names)
+
+
+def _read_rejected(folder: Path) -> Iterator[tuple[Any, ...]]:
+    import pyarrow.parquet
+
+    return zip(*pyarrow.parquet.read_table(folder / REJECTED_FILE).to_pydict().values(), strict=True)
+
+
+def _lost_locations(folder: Path, rows: Iterable[Row]) -> Iterator[str]:
+    """Those of patches that are not there or not whole; patches of a packed store are no files."""
+    packed = set(SHARD_COLUMNS)
+    return (row["location_id"] for row in rows if packed - set(row) and not _is_there(folder / row["path"], row["bytes"]))
 
 
 def _is_there(file: Path, size: int) -> bool:

@@ -24,7 +24,7 @@ from seco.data.description import (
     read_settings,
 )
 from seco.data.statistics import DigitalNumberHistogram, count_patches
-from seco.data.store import Store
+from seco.data.store import MEND_PATCH, Store
 from seco.data.track import Track, untracked
 from seco.data.writer import check_new_folder, commit_store
 from seco.errors import StoreError
@@ -136,7 +136,7 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except FileNotFoundError as error:
-        raise StoreError(f"{source}: expected a patch, got none; collect it again") from error
+        raise StoreError(f"{source}: expected a patch, got none; {MEND_PATCH}") from error
     except OSError:  # another disk, or one without hard links
         shutil.copyfile(source, target)
 

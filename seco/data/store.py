@@ -18,6 +18,8 @@ from seco.data.statistics import BandStatistics
 from seco.errors import GeoTiffError, StoreError
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 
+MEND_PATCH = "copy it anew, or delete it and collect again"
+
 
 def open_store(path: str | Path) -> "Store":
     """Open a patch store, or an archive of scene folders in place; pixels are read when they are asked for.
@@ -166,10 +168,14 @@ class Store:
                 file.seek(offset)
                 content = file.read(length)
         except OSError as error:
-            raise StoreError(f"{source}: expected a patch, got {error.strerror}; collect it again") from error
+            raise StoreError(f"{source}: expected a patch, got {error.strerror}; {self._mend}") from error
         if hashlib.sha256(content).hexdigest() != self._checksums[row].as_py():
-            raise StoreError(f"{source}: expected the patch of the index, got other bytes (checksum); collect it again")
+            raise StoreError(f"{source}: expected the patch of the index, got other bytes (checksum); {self._mend}")
         return content
+
+    @property
+    def _mend(self) -> str:
+        return "copy it anew" if self.packed else MEND_PATCH
 
     def check_unchanged(self) -> None:
         """Check that the store on disk is still the one that was opened.

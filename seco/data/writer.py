@@ -6,7 +6,7 @@ import math
 import re
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -247,6 +247,18 @@ def make_index(rows: Iterable[Row]) -> Any:  # noqa: ANN401 - geopandas publishe
     points = geopandas.points_from_xy(columns.pop("longitude"), columns.pop("latitude"), crs="EPSG:4326")
     frame = geopandas.GeoDataFrame(columns, geometry=points)
     return frame.astype({name: dtype for name, dtype in INDEX_DTYPES.items() if name in columns})
+
+
+def rows_of_index(folder: Path) -> Iterator[Row]:
+    """The rows from which :func:`make_index` made the index of the loose store at ``folder``."""
+    import geopandas
+
+    frame = geopandas.read_parquet(folder / INDEX_FILE)
+    points = frame.geometry
+    columns = frame.drop(columns="geometry").assign(longitude=points.x, latitude=points.y)
+    for values in columns.itertuples(index=False):
+        row = values._asdict()
+        yield row | {"time": np.datetime64(row["time"], "s"), "geotransform": row["geotransform"].tolist()}
 
 
 def commit_store(folder: Path, description: StoreDescription, index: Any, labels: dict[str, str]) -> None:  # noqa: ANN401

@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from contextlib import closing, suppress
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -25,6 +26,7 @@ from seco.collect.places import PLACES_EACH, DrawnPlaces
 from seco.collect.sampling import AroundCities
 from seco.data import writer
 from seco.data.merge import merge_stores
+from seco.data.packing import pack_store
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import open_store
 from seco.errors import RunError, SourceError, StoreError
@@ -233,6 +235,33 @@ def test_a_lost_patch_is_fetched_again(tmp_path, poor_stub):
     next((tmp_path / "store/patches" / name).iterdir()).unlink()
     run(tmp_path / "store", poor_stub)
     assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_patches_lost_since_the_end_are_fetched_again(tmp_path, poor_stub, monkeypatch, killed):
+    folder = tmp_path / "store"
+    run(folder, poor_stub)
+    whole = files_of(folder)
+    first, second, *_ = sorted((folder / "patches").rglob("*.tif"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:100])
+    if killed:  # after the journal was made again, before the index went
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "unlink", lambda file: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                run(folder, poor_stub)
+    before = poor_stub.requests
+    progress = run(folder, poor_stub)
+    assert progress.accepted - progress.accepted_before == len({first.parent, second.parent})
+    assert poor_stub.requests - before < 10
+    assert files_of(folder) == whole
+    assert run(folder, poor_stub) is None
+
+
+def test_a_packed_collection_is_complete(tmp_path, stub):
+    run(tmp_path / "store", stub)
+    pack_store(open_store(tmp_path / "store"), tmp_path / "packed")
+    assert run(tmp_path / "packed", stub) is None
 
 
 def test_full_disk_loses_nothing(tmp_path, poor_stub, monkeypatch):
