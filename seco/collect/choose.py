@@ -13,8 +13,20 @@ from seco.collect.source import Scene, Window
 DAY_S = 86_400
 
 
+# Why a candidate gives no patch, and what to change where most are rejected for it.
+ADVICE = {
+    "sea": "choose a region of more land",
+    "overlap": "ask for fewer locations, smaller patches or a larger region",
+    "no clear scene": "allow more cloud or wider windows, or choose other dates or another region",
+    "no tile with all dates": "allow wider windows or fewer dates",
+    "cloud over the patch": "allow more cloud",
+    "nodata": "choose a region further inside the scenes",
+    "unreadable": "see whether the scenes can be read",
+}
+
+
 class Rejected(Exception):
-    """A candidate that gives no patch; its text is the reason, one of a few."""
+    """A candidate that gives no patch; its text is the reason, one of :data:`ADVICE`."""
 
 
 class PlaceRejected(Rejected):

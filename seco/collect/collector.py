@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from seco.collect.choose import PlaceRejected, Rejected
+from seco.collect.choose import ADVICE, PlaceRejected, Rejected
 from seco.collect.fetch import Candidate, Patches, choose_for
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
@@ -282,9 +282,10 @@ def collect(
 
 
 def explain_rejections(progress: Progress, settings: Settings) -> str:
-    """Why candidates were rejected, by reason."""
+    """Why candidates were rejected, by reason, and what may help against the one that occurs most."""
+    ((most, _),) = progress.rejected.most_common(1)
     reasons = ", ".join(f"{reason} {count}" for reason, count in progress.rejected.most_common())
     return (
         f"locations: expected {progress.wanted}, got {progress.accepted}, and {progress.given_up} without a place after "
-        f"{settings.max_attempts} attempts each (rejected: {reasons}); allow more cloud, wider windows or another region"
+        f"{settings.max_attempts} attempts each (rejected: {reasons}); {ADVICE[most]}"
     )

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import sqlite3
+from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from earthengine_stub import FAULTS, EarthEngineStub, random_faults
 from land_rectangles import LandRectangles
 
 from seco.collect.choose import PlaceRejected
-from seco.collect.collector import collect
+from seco.collect.collector import Progress, collect, explain_rejections
 from seco.collect.estimate import estimate
 from seco.collect.gate import RequestGate
 from seco.collect.geography import land
@@ -329,6 +330,12 @@ def test_an_impossible_cloud_limit_ends_with_the_reasons(tmp_path, stub):
     assert stub.counts["value:compute"] <= 40  # of the 120 that all attempts of all locations would take
     with pytest.raises(RunError, match=r"expected 2, got 0"):
         run(tmp_path / "few", stub, locations=2, cloud_percent=0.0, max_attempts=2)
+
+
+def test_advice_is_for_the_reason_that_occurs_most():
+    progress = Progress(wanted=3, given_up=3, rejected=Counter({"no clear scene": 2, "overlap": 58}))
+    expected = "(rejected: overlap 58, no clear scene 2); ask for fewer locations, smaller patches or a larger region"
+    assert explain_rejections(progress, settings_of()).endswith(expected)
 
 
 def test_after_a_collection_of_nothing_other_settings_may_be_tried(tmp_path, stub):

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from shapely.geometry import Polygon
 from shapely.strtree import STRtree
 
 from seco.collect.local.dated import read_place
 from seco.collect.local.found import FoundScene
 from seco.collect.local.safe import METADATA, read_product
-from seco.collect.locations import Location, footprint_of
+from seco.collect.locations import LATTICE_M, PIXEL_M, Location, footprint_of, place_patch
 from seco.collect.scene_files import RasterSource, SceneFiles, in_windows
 from seco.collect.source import Scene, Window
 from seco.data.dated_rasters import SUFFIXES
@@ -50,6 +51,11 @@ class LocalSource(RasterSource):
         self.collection = f"{folder.resolve().name}, {self.product_level}"
         self.outlines = [scene.footprint for scene in self._found]
         self._tree = STRtree(self.outlines)
+        if not any(_may_hold(outline, patch_size) for outline in self.outlines):
+            raise DataError(
+                f"patch_size: expected patches that fit into the scenes of {folder}, got {patch_size} px of 10 m; choose "
+                "smaller ones"
+            )
 
     def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
         """Of the scenes found when the source was opened."""
@@ -88,6 +94,13 @@ def find_scenes(folder: Path) -> list[FoundScene]:
     if not places:
         raise DataError(f"{folder}: expected SAFE products or dated GeoTIFFs, got none; check --catalog")
     return [scene for place in places for scene in read_place(place)]
+
+
+def _may_hold(outline: Polygon, patch_size: int) -> bool:
+    """Whether a patch may lie within; never false of one that does, though the one at its centre is put on a lattice."""
+    size = max(1, patch_size - 2 * LATTICE_M // PIXEL_M)
+    centre = place_patch("", outline.centroid.x, outline.centroid.y, size)
+    return bool(outline.covers(footprint_of(centre, size)))
 
 
 def _file(scene: FoundScene) -> str:
