@@ -19,13 +19,14 @@ def draw_training_curves(metrics: Sequence[dict[str, Any]], path: Path, *, probe
         probes: Lines of its ``probe.jsonl``: ``step``, ``protocol``, ``metrics`` and ``chance`` (name → share in [0, 1]).
     """
     steps = [line["step"] for line in metrics]
+    marker = "o" if len(steps) == 1 else None  # a line of one point is not seen
     panels = 3 if probes else 2
     figure = Figure(figsize=(4.5 * panels, 3.6), layout="constrained")
     loss, accuracy, *rest = figure.subplots(1, panels)
-    loss.plot(steps, [line["loss"] for line in metrics], color="tab:blue")
+    loss.plot(steps, [line["loss"] for line in metrics], color="tab:blue", marker=marker)
     loss.set(title="Loss, summed over sub-spaces", xlabel="optimiser step", ylabel="cross-entropy")
     for name in metrics[0]["accuracy"] if metrics else ():
-        accuracy.plot(steps, [line["accuracy"][name] for line in metrics], label=name)
+        accuracy.plot(steps, [line["accuracy"][name] for line in metrics], label=name, marker=marker)
     accuracy.set(title="Positive key ranked first", xlabel="optimiser step", ylabel="share of the batch", ylim=(0, 1))
     if metrics:
         accuracy.legend(title="sub-space")

@@ -36,8 +36,11 @@ def lines_chart(
         alt.Tooltip("step:Q", format=","),
         alt.Tooltip("value:Q", title=y, format=shown),
     ]
-    points = base.mark_point(filled=True, size=50).encode(
-        opacity=alt.condition(nearest, alt.value(1), alt.value(0)), tooltip=hover
+    seen = alt.when(nearest).then(alt.value(1)).when("datum.rows == 1").then(alt.value(1)).otherwise(alt.value(0))
+    points = (
+        base.transform_joinaggregate(rows="count()", groupby=["series"])  # a line of one point would not be seen
+        .mark_point(filled=True, size=50)
+        .encode(opacity=seen, tooltip=hover)
     )
     layers: list[alt.Chart] = [base.mark_line(interpolate="linear", clip=True), points.add_params(nearest)]
     if dashed:

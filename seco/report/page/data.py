@@ -18,17 +18,19 @@ from .run import RecordedRun
 
 def data_section(runs: Sequence[RecordedRun]) -> Section:
     """Each store that the runs trained on, once."""
-    stores: dict[str, tuple[Store, list[str]]] = {}
+    by_content: dict[str, list[RecordedRun]] = {}
     blocks: list[Block] = []
     for run in runs:
         try:
-            stores.setdefault(run.store.fingerprint, (run.store, []))[1].append(run.name)
+            by_content.setdefault(run.store.fingerprint, []).append(run)
         except SecoError as error:
             blocks.append(
                 Note(f"{run.name}: its data set cannot be shown: {error}; --data STORE says where it is", warns=True)
             )
-    for store, names in stores.values():
-        blocks += [Heading(f"{store.path.name}, of {', '.join(names)}"), _overview(store), *_pictures(store)]
+    for same in by_content.values():
+        names = " = ".join(dict.fromkeys(run.store.path.name for run in same))
+        store = same[0].store
+        blocks += [Heading(f"{names}, of {', '.join(run.name for run in same)}"), _overview(store), *_pictures(store)]
     return Section("data", "Data", blocks)
 
 

@@ -180,6 +180,21 @@ def test_a_run_of_200_epochs_opens(browser, run):
     assert [entry["message"] for entry in browser.get_log("browser")] == []
 
 
+def test_a_line_of_one_point_is_seen(browser, run):
+    file = run.with_name("short.html")
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    for count, seen in ((1, "1"), (2, "0")):
+        (run / "metrics.jsonl").write_text("\n".join(lines[:count]))
+        file.write_text(build_page(Given((run,))))
+        browser.get("about:blank")
+        browser.get(f"{file.as_uri()}#training")
+        points = "#training .chart:first-of-type svg .mark-symbol.role-mark path"
+        until(lambda points=points: browser.find_elements("css selector", points))
+        found = browser.find_elements("css selector", points)
+        assert {point.get_attribute("opacity") for point in found} == {seen}
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
 def test_a_page_that_is_served_takes_up_what_is_new(browser, live, run):
     """Sections without anything new stay the elements that they were."""
     browser.get(f"{live[1]}/#training")

@@ -100,6 +100,12 @@ def test_a_store_is_shown_once(runs):
     assert "of one, two" in section.blocks[0].text
 
 
+def test_a_copy_of_a_store_is_named(runs, trained, tmp_path):
+    shutil.copytree(trained / "store", tmp_path / "copy")
+    copied = replace(runs[1], settings=runs[1].settings | {"data": str(tmp_path / "copy")})
+    assert data_section([runs[0], copied]).blocks[0].text == "store = copy, of one, two"
+
+
 def test_a_store_that_is_gone_is_said(runs, tmp_path):
     gone = [replace(run, settings=run.settings | {"data": str(tmp_path / "gone")}) for run in runs[:1]]
     (note,) = data_section(gone).blocks
@@ -198,6 +204,14 @@ def test_results_stand_beside_each_other(runs, trained):
     assert retrieval.rows[0][1] == f"{result['metrics']['recall@1']:.3f} [{low:.3f}, {high:.3f}]"
     assert retrieval.marked == knn.marked == {0}
     assert retrieval.head == ["encoder", "recall@1", "recall@5", "mAP"]
+
+
+def test_images_that_were_left_out_are_counted(runs, trained, tmp_path):
+    result = json.loads((trained / "one" / "retrieval.json").read_text())
+    (tmp_path / "less.json").write_text(json.dumps(result | {"skipped": {"count": 2, "images": []}}))
+    _, retrieval = of_kind(results_section(runs, [tmp_path / "less.json"]), Table)
+    names = [row[0] for row in retrieval.rows]
+    assert names[2:4] == ["one (test_resnet, 2 images left out)", "untrained (test_resnet, 2 images left out)"]
 
 
 def test_files_that_are_no_results_are_refused_by_name(runs, tmp_path):
