@@ -78,10 +78,12 @@ def loader_command(
     _print(profiles)
     if json_file is not None:
         json_file.write_text(json.dumps([profile.to_dict() for profile in profiles], indent=1) + "\n")
+        click.echo(f"Wrote {json_file}", err=True)
     if figure is not None:
         from seco.report.loader_profile import draw_profiles
 
         draw_profiles(profiles, figure)
+        click.echo(f"Wrote {figure}", err=True)
 
 
 def _stderr() -> Any:  # noqa: ANN401 - a Console
@@ -100,7 +102,7 @@ def _what(profile: Any) -> tuple[str, str, str]:  # noqa: ANN401 - a LoaderProfi
 def _shares(caption: str, profiles: list[Any], of_profiles: list[dict[str, float]]) -> Any:  # noqa: ANN401 - a Table
     from rich.table import Table
 
-    table = Table(caption=caption, caption_justify="left")
+    table = Table(caption=caption, caption_justify="left", pad_edge=False)
     for name in ("loader", *_NUMBERS, *of_profiles[0]):
         table.add_column(name, justify="left" if name == "loader" else "right")
     for profile, seconds in zip(profiles, of_profiles, strict=True):
@@ -113,7 +115,10 @@ def _print(profiles: list[Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    rates = Table(pad_edge=False)
+    from seco.device import cores
+    from seco.profiling.loader import advise
+
+    rates = Table(pad_edge=False)  # so that it fits 80 columns
     tables = {"Share of the time that threads spend.": [p.stages_s for p in profiles]}
     if profiles[0].gpu_stages_s:
         tables["Share of the GPU's time."] = [p.gpu_stages_s for p in profiles]
@@ -135,9 +140,11 @@ def _print(profiles: list[Any]) -> None:
     for caption, of_profiles in tables.items():
         console.print(_shares(caption, profiles, of_profiles))
     best = max(profiles, key=lambda p: p.locations_per_s)
+    alike = [p.threads for p in profiles if (p.loader, p.batch_size) == (best.loader, best.batch_size)]
+    advice = advise(best.bottleneck, more_threads=max(alike) == best.threads < cores())  # else more were slower here
     click.echo(
         f"Fastest: {best.loader}, batch {best.batch_size}, threads {best.threads}, {best.locations_per_s:.0f} locations/s. "
-        f"Its bottleneck is {best.advice}."
+        f"Its bottleneck is {advice}."
     )
     if again := sum(p.decoded_again for p in profiles):
         click.echo(f"{again} patches failed a check on the GPU and were decoded on the CPU.", err=True)

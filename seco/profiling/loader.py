@@ -22,9 +22,9 @@ _WARM_UP = 2  # batches
 _LEAST = 8  # batches to measure: more than a loader has made ahead when the clock starts
 ADVICE = {
     "read": "the disk: `seco pack` makes reads long, a faster disk or a warm page cache makes them short",
-    "decompress": "decompression: take fewer --bands or more --threads; `seco import` writes what decodes fastest",
-    "unpredict": "undoing the predictor and sorting bands: take fewer --bands or more --threads",
-    "views": "the views: more --threads, or --device cuda, which makes them on the GPU",
+    "decompress": "decompression: take fewer --bands; `seco import` writes what decodes fastest",
+    "unpredict": "undoing the predictor and sorting bands: take fewer --bands",
+    "views": "the views: --device cuda makes them on the GPU",
     "rest": "Python and waiting for one another: a larger --batch-size has fewer batches to organise",
     "idle": "nothing: threads are idle; raise --batch-size or lower --threads",
     "gpu copy": "copies to the GPU: take fewer --bands, or --loader dali, which copies compressed patches",
@@ -33,6 +33,11 @@ ADVICE = {
     "gpu views": "the views on the GPU, which is as it should be: smaller --size, or another GPU",
     "gpu rest": "kernels of other libraries on the GPU: a larger --batch-size has fewer to start",
 }
+
+
+def advise(bottleneck: str, *, more_threads: bool) -> str:
+    """What a stage is and what to change about it; ``more_threads``: whether there are cores for them."""
+    return ADVICE[bottleneck] + ("; or take more --threads" if more_threads and bottleneck in STAGES[1:] else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +55,8 @@ class LoaderProfile:
         patches_per_s: Patches decoded a second.
         read_mb_per_s: Compressed megabytes read a second.
         decoded_mb_per_s: Megabytes after decompression a second.
-        stages_s: Seconds of all threads together in each stage, by name, on a core or waiting for one; ``rest`` is time on a
-            core beside them.
+        stages_s: Seconds of all threads together in each stage, by name: on a core, but reading with its waiting for the
+            disk; ``rest`` is time on a core beside them.
         cpu_use: Share of the threads' time that was spent on a core.
         wait_s: Seconds that the consumer, which does nothing else, waited for batches.
         gpu_stages_s: Seconds of the GPU in each stage, by name; empty on the CPU.
@@ -152,7 +157,7 @@ def profile_loader(
         gpu_use=gpu_use,
         decoded_again=counted[len(STAGES) + 2],
         bottleneck=bottleneck,
-        advice=ADVICE[bottleneck],
+        advice=advise(bottleneck, more_threads=threads < cores()),
     )
 
 

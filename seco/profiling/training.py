@@ -14,7 +14,7 @@ from seco.data.atomic import write_atomic
 from seco.device import cores
 from seco.errors import ConfigError
 from seco.profiling.clock import Mark, seconds_of_parts
-from seco.profiling.loader import ADVICE, STAGES, totals_of
+from seco.profiling.loader import STAGES, advise, totals_of
 
 FOLDER, TRACE_FILE, SUMMARY_FILE = "profile", "trace.json.gz", "summary.md"
 WAIT, LAST = "wait for data", "metrics and checkpoints"
@@ -80,7 +80,8 @@ class StepTimes:
         if stage == WAIT:
             busy = sum(self.loader_s.values()) / max(self.step_s * self.threads, 1e-9)
             slowest = max(self.loader_s, key=lambda name: self.loader_s[name]) if busy > 0.2 else "idle"
-            return f"The loader is slower than the model. What limits it is {ADVICE[slowest]}."
+            change = advise(slowest, more_threads=self.threads < self.cores)
+            return f"The loader is slower than the model. What limits it is {change}."
         if stage == LAST:
             return "Raise --log-every, --save-every and --save-steps, or write --out to a faster disk."
         if stage in {"EMA and queue", "optimiser"}:

@@ -18,7 +18,7 @@ def draw_profiles(profiles: Sequence[LoaderProfile], path: Path) -> None:
     rows = np.arange(len(profiles))
     bars = rate.barh(rows, [p.locations_per_s for p in profiles], color="tab:blue")
     rate.bar_label(bars, fmt="%.0f", padding=3)
-    rate.margins(x=0.15)
+    rate.set_xlim(0, 1.2 * max(p.locations_per_s for p in profiles))  # room for the labels
     rate.set(title="Throughput", xlabel="locations/s", yticks=rows, yticklabels=names)
     rate.invert_yaxis()
     left = np.zeros(len(profiles))
@@ -26,6 +26,6 @@ def draw_profiles(profiles: Sequence[LoaderProfile], path: Path) -> None:
         width = np.array([1e3 * p.stages_s[stage] / (p.batches * p.batch_size) for p in profiles])
         cost.barh(rows, width, left=left, label=stage)
         left += width
-    cost.set(title="Time of threads", xlabel="ms for a location")
+    cost.set(title="Time of threads", xlabel="ms for a location", xlim=(0, 1.05 * left.max()))
     figure.legend(loc="outside right upper", title="stage")
     save_figure(figure, path, dpi=120)
