@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from seco.errors import SecoError
+from seco.errors import SecoError, reason_of
 
 # command -> module of this package; every module calls its command `command`.
 COMMANDS = {
@@ -66,7 +66,7 @@ class LazyGroup(click.Group):
                 raise
             place = f"{error.filename}: " if error.filename else ""
             remedy = "free some space or choose another place" if error.errno == errno.ENOSPC else "choose another place"
-            raise click.ClickException(f"{place}{error.strerror or error}; {remedy}") from error
+            raise click.ClickException(f"{place}{reason_of(error)}; {remedy}") from error
 
 
 @contextmanager

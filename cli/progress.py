@@ -13,11 +13,11 @@ LINE_INTERVAL_S = 5.0
 
 
 def track(items: Sequence[Any], caption: str) -> Iterable[Any]:
-    """A progress bar, one line where stderr is no terminal."""
+    """A progress bar; the caption alone where stderr is no terminal."""
     console = Console(stderr=True)
     if console.is_terminal:
         return progress.track(items, caption, console=console)
-    console.print(f"{caption}: {len(items)} steps", markup=False)
+    console.print(caption, markup=False)
     return items
 
 

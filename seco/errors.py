@@ -55,3 +55,8 @@ class SceneError(SourceError):
 
 class StoreError(DataError):
     """A patch store is missing, damaged, of another version or lacks what was asked of it."""
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error says, without the number and path that the system's errors add to it."""
+    return getattr(error, "strerror", None) or str(error)

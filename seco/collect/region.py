@@ -12,7 +12,7 @@ import numpy as np
 from seco.collect.geography import clip_to, country, land
 from seco.collect.sampling import OverArea
 from seco.collect.stream import Array
-from seco.errors import ConfigError
+from seco.errors import ConfigError, reason_of
 
 COLUMNS = (("lon", "longitude", "x"), ("lat", "latitude", "y"))
 LIMITS = ((-180.0, 180.0), (-80.0, 84.0))  # degrees; UTM ends there
@@ -66,7 +66,7 @@ def read_points(file: Path) -> Array:
             columns = [_column(file, rows.fieldnames or [], names) for names in COLUMNS]
             points = [_point(f"{file}, line {rows.line_num}", row, columns) for row in rows]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"points: expected a CSV file in UTF-8, got {file}: {error}; give another") from error
+        raise ConfigError(f"points: expected a CSV file in UTF-8, got {file}: {reason_of(error)}; give another") from error
     if not points:
         raise ConfigError(f"points: expected rows of points, got none in {file}; give another file")
     return np.array(points)

@@ -27,7 +27,7 @@ from seco.data.description import (
 from seco.data.store import Store
 from seco.data.track import Track, untracked
 from seco.data.writer import check_new_folder
-from seco.errors import ConfigError, StoreError
+from seco.errors import ConfigError, StoreError, reason_of
 
 BESIDE_PATCHES = (LABELS_FILE, HISTOGRAM_FILE, SETTINGS_FILE, REJECTED_FILE, DATASET_FILE)
 # Takes names of any length; USTAR does not, and DALI does not read PAX headers.
@@ -79,7 +79,7 @@ def pack_store(
     except OSError as error:
         take_back(out)
         raise StoreError(
-            f"{out}: expected a place to write to, got {error.strerror or error}; choose another or free some space"
+            f"{out}: expected a place to write to, got {reason_of(error)}; choose another or free some space"
         ) from error
     except BaseException:
         take_back(out)

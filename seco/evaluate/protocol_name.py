@@ -11,8 +11,9 @@ def protocol_name(result: Mapping[str, Any]) -> str:
         words.append(str(recipe))
     if (judged := _of(result, "split", "tested_on", "test")) not in {"test", "all other locations"}:
         words.append(f"on {judged}")
-    if gap := result.get("min_gap_days"):
-        words.append(f"dates {gap} days apart")
+    gap = result.get("min_gap_days")
+    if gap and isinstance(gap, int | float):
+        words.append(f"dates at least {gap:g} days apart")
     if (share := _of(result, "settings", "train_fraction", 1)) != 1:
         words.append(f"{share} of the training images")
     return ", ".join(words)

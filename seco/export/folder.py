@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from seco.data.atomic import write_atomic
-from seco.errors import RunError
+from seco.errors import RunError, reason_of
 
 DESCRIPTION = "seco.json"  # of the weights beside it
 
@@ -34,7 +34,7 @@ def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
         _remove(made)
         if isinstance(error, OSError):
             raise RunError(
-                f"{error.filename or place}: expected a place to write, got: {error.strerror or error}; free some space "
+                f"{error.filename or place}: expected a place to write, got: {reason_of(error)}; free some space "
                 "or choose another --out"
             ) from error
         raise

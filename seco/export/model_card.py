@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seco.data.store import open_store
-from seco.errors import DataError, SecoError
+from seco.errors import DataError, SecoError, reason_of
 from seco.evaluate.protocol_name import protocol_name
 from seco.export.subject import Subject
 
@@ -126,7 +126,9 @@ def _result(file: Path, weights_sha256: str) -> list[str]:
         protocol = protocol_name(result)
         rows = [f"| {protocol} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{file}: expected a result of `seco evaluate --json`, got another file: {error}") from error
+        raise DataError(
+            f"{file}: expected a result of `seco evaluate --json`, got another file: {reason_of(error)}"
+        ) from error
     _check_weights(file, result.get("encoder"), weights_sha256)
     return rows
 

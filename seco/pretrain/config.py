@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seco.errors import ConfigError
+from seco.errors import ConfigError, reason_of
 from seco.ops.recipe import RECIPES, ViewRecipe
 
 from . import recipe2021
@@ -234,7 +234,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: expected a TOML file of settings, got {error}") from error
+        raise ConfigError(f"{file}: expected a TOML file of settings, got: {reason_of(error)}; check --config") from error
 
 
 def _check_type(name: str, value: object, expected: object) -> None:

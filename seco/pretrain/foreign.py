@@ -100,7 +100,8 @@ def read_residual_network(file: Path) -> tuple[str, dict[str, Tensor]]:
 def _tensors(file: Path) -> dict[str, Tensor]:
     """All named tensors of the file's state."""
     if not file.is_file():
-        raise DataError(f"{file}: expected a checkpoint, got no such file; check the path")
+        got = "a folder; give the file of the weights in it" if file.is_dir() else "no such file; check the path"
+        raise DataError(f"{file}: expected a checkpoint, got {got}")
     try:
         content = _load(file)
     except DataError:

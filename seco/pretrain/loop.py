@@ -15,7 +15,7 @@ import torch
 from seco.data.loader import Loader, loader_class
 from seco.data.store import Store, open_store
 from seco.device import cores
-from seco.errors import RunError
+from seco.errors import RunError, reason_of
 from seco.profiling.training import FOLDER as PROFILE_FOLDER
 from seco.profiling.training import LAST as REST
 from seco.profiling.training import WAIT, TrainingProfile, check_steps
@@ -100,7 +100,7 @@ def pretrain(
         return ended_by
     except OSError as error:
         raise RunError(
-            f"{error.filename or out}: expected a place to read and write, got: {error.strerror or error}; free some space "
+            f"{error.filename or out}: expected a place to read and write, got: {reason_of(error)}; free some space "
             "or mend it, then go on with --resume"
         ) from error
 

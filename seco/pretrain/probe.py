@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from seco.data.normalization import Normalization
-from seco.errors import DataError, SecoError
+from seco.errors import DataError, SecoError, reason_of
 
 from .checkpoint import save_checkpoint
 
@@ -105,7 +105,7 @@ class Probe:
                 save_checkpoint(self._file, snapshot.content)
                 answer = self._ask()
             except Exception as error:
-                answer = {"error": f"{getattr(error, 'strerror', None) or error}"}
+                answer = {"error": reason_of(error)}
             self._answers.put(line | answer)
 
     def _ask(self) -> dict[str, Any]:

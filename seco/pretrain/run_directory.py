@@ -11,7 +11,7 @@ from typing import Any
 
 from seco.data.atomic import clear_folder, is_in_use, write_atomic
 from seco.environment import describe_environment
-from seco.errors import RunError
+from seco.errors import RunError, reason_of
 
 from .checkpoint import CHECKPOINTS, LAST, read_checkpoint, save_checkpoint
 from .config import FREE_ON_RESUME, PretrainConfig
@@ -67,7 +67,9 @@ class RunDirectory:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunError(f"{self.path}: expected a place to write, got: {error}; choose another --out") from error
+            raise RunError(
+                f"{self.path}: expected a place to write, got: {reason_of(error)}; choose another --out"
+            ) from error
         with _alone(self.path):
             self._make_ready()
             yield

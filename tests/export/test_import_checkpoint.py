@@ -142,6 +142,8 @@ def make_classes(folder):
 def test_code_is_named_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": MocoV2().state_dict(), "hyper_parameters": Bomb()}, "evil.ckpt")
+    folder = seco("import-checkpoint", tmp_path, "--out", "run", code=1).stderr
+    assert "expected a checkpoint, got a folder; give the file of the weights in it" in folder
     refused = seco("import-checkpoint", "evil.ckpt", "--out", "run", code=1).stderr
     assert "evil.ckpt" in refused
     assert "would run" in refused

@@ -67,7 +67,7 @@ def test_settings_of_the_views_reach_the_recipe():
 def test_missing_data_and_file_are_named(tmp_path):
     with pytest.raises(ConfigError, match="data: expected a store"):
         resolve_config({})
-    with pytest.raises(ConfigError, match=r"nope\.toml: expected a TOML file"):
+    with pytest.raises(ConfigError, match=r"nope\.toml: expected a TOML file of settings, got: No such file or directory;"):
         resolve_config({"data": "s"}, tmp_path / "nope.toml")
 
 

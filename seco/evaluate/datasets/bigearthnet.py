@@ -14,7 +14,7 @@ import numpy as np
 from seco.bands import SENTINEL2_L2A
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import BandStatistics
-from seco.errors import DataError
+from seco.errors import DataError, reason_of
 from seco.ops.geotiff import decode_geotiff
 
 from .images import Rows
@@ -205,7 +205,7 @@ def _read_labels(folder: Path) -> np.ndarray:
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{file}: expected the labels of a patch, got: {error}; fetch it again") from error
+        raise DataError(f"{file}: expected the labels of a patch, got: {reason_of(error)}; fetch it again") from error
 
 
 def _read_list(path: Path, name: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seco.errors import ConfigError, DataError
+from seco.errors import ConfigError, DataError, reason_of
 
 from .published import is_published
 
@@ -136,6 +136,6 @@ def _read_names(file: Path) -> list[str]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: expected a list of names, got: {error}; fetch it again") from error
+        raise DataError(f"{file}: expected a list of names, got: {reason_of(error)}; fetch it again") from error
     names = (line.split(",")[0].strip() for line in lines)
     return [_SUFFIX.sub("", name) for name in names if name]

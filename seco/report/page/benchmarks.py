@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seco.errors import DataError
+from seco.errors import DataError, reason_of
 
 from .blocks import Block, Chart, Heading, Note, Section, Table
 from .charts import intervals_chart
@@ -49,7 +49,9 @@ def _read(path: Path) -> list[Record]:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise DataError(f"{file}: expected records of `python -m benchmarks`, got: {error}; check --records") from error
+            raise DataError(
+                f"{file}: expected records of `python -m benchmarks`, got: {reason_of(error)}; check --records"
+            ) from error
         records += [record for record in (content if isinstance(content, list) else []) if _is_record(record)]
     if not records:
         raise DataError(f"{path}: expected records of `python -m benchmarks`, got none; check --records")

@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import escape
 
-from seco.errors import ConfigError, SecoError
+from seco.errors import ConfigError, SecoError, reason_of
 from seco.pretrain.checkpoint import CHECKPOINTS, LAST
 from seco.profiling.training import FOLDER, SUMMARY_FILE
 
@@ -103,7 +103,9 @@ def serve(given: Given, *, host: str, port: int, started: Callable[[str], None])
     try:
         server = _Server((host, port), _handler(live, host))
     except (OSError, OverflowError) as error:
-        raise ConfigError(f"port: expected a free one, got {host}:{port}: {error}; choose another with --port") from error
+        raise ConfigError(
+            f"port: expected a free one, got {host}:{port}: {reason_of(error)}; choose another with --port"
+        ) from error
     with server:
         started(f"http://{host}:{server.server_address[1]}/")
         server.serve_forever()
