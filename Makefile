@@ -19,7 +19,7 @@ help:
 	@echo "make demo | test | lint | format | docs | bench | wheel | gpu-check [RECORDS=DIR] [WHEELS=DIR] | fuzz [SECONDS=N] | clean"
 
 demo: $(VENV)/.ready
-	$(BIN)/python -m seco.demo --out build/demo
+	$(BIN)/python -m seco.cli.demo --out build/demo
 
 test: lint
 	$(BIN)/python -P -m pytest

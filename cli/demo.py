@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from seco.data.atomic import is_in_use
 from seco.errors import SecoError
 from seco.report.training_curves import draw_training_curves
 
@@ -38,7 +39,7 @@ TRAINING = {
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results; made anew.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results, new or of an earlier demo.")
 def main(out: Path) -> None:
     """Train on synthetic seasons and show what training changed."""
     try:
@@ -54,19 +55,21 @@ def run_demo(out: Path) -> dict[str, Any]:
     """Run all steps in ``out`` and return what ``result.json`` holds.
 
     Args:
-        out: Folder that is emptied first.
+        out: New folder, or that of an earlier demo, which is emptied first.
 
     Returns:
         ``trained`` and ``untrained``: ``recall@1`` and ``knn_accuracy``, each in [0, 1]; ``seconds`` of the whole demo;
         ``locations_per_s`` of training.
 
     Raises:
-        SecoError: If a step fails; its own message is already on stderr.
+        SecoError: If the folder holds something else, or a step fails; its own message is already on stderr.
     """
     start = time.perf_counter()
+    store, run = out / "store", out / "run"
+    if is_in_use(out) and not store.is_dir():
+        raise SecoError(f"{out}: expected a new folder or that of an earlier demo, got another; choose another --out")
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    store, run = out / "store", out / "run"
     synthetic = ("--source", "synthetic", "--locations", LOCATIONS, "--seed", SEED, "--patch-size", 64)
     _seco("collect", *synthetic, "--out", store)
     _seco("inspect", store, "--figures", out)
