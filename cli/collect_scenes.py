@@ -54,7 +54,10 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
         click.echo(f"Left out, with no place in {settings.max_attempts} attempts: {progress.given_up}")
     click.echo(f"Rejected: {_rejections(progress)}")
     seconds = time.monotonic() - progress.began
-    click.echo(f"This run: {progress.requests} requests, {progress.bytes_read / 1e6:.1f} MB of pixels, {seconds:.0f} s")
+    click.echo(
+        f"This run: {progress.accepted - progress.accepted_before} locations, {progress.requests} requests, "
+        f"{progress.bytes_read / 1e6:.1f} MB of pixels, {seconds:.0f} s"
+    )
 
 
 def _print_estimate(found: "Estimate", settings: "Settings") -> None:
