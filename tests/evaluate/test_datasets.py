@@ -13,7 +13,7 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
 from seco.errors import ConfigError, DataError
-from seco.evaluate.datasets import ClassFolder, open_images
+from seco.evaluate.datasets import ClassFolder, SplitChoice, open_images
 from seco.evaluate.datasets.class_folder import EUROSAT_BANDS
 from seco.evaluate.datasets.raster_header import open_raster
 
@@ -87,6 +87,26 @@ def test_split_is_half_of_each_class_by_hash(folder):
     images = ClassFolder(folder)
     order = sorted(range(5), key=lambda i: hashlib.sha256(f"b/{i}.png".encode()).hexdigest())
     assert [row - 5 for row in images.splits["train"] if row >= 5] == sorted(order[:3])
+
+
+def test_folders_of_a_split_are_the_split(tmp_path):
+    for k, (part, name) in enumerate([("train", "1"), ("train", "2"), ("valid", "1"), ("test", "1"), ("test", "3")]):
+        for i, label in enumerate("ab"):
+            file = tmp_path / "data" / part / label / f"{name}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_picture(file, seed=10 * k + i)
+    images = ClassFolder(tmp_path)
+    assert (len(images), images.class_names, images.split_source) == (10, ["a", "b"], "folders train, validation, test")
+    for part, folder, files in (("train", "train", "1122"), ("validation", "valid", "11"), ("test", "test", "1133")):
+        rows = images.splits[part]
+        assert sorted(images.names[row] for row in rows) == sorted(
+            f"{folder}/{'ab'[i % 2]}/{name}.png" for i, name in enumerate(files)
+        )
+        np.testing.assert_array_equal(images.labels[rows], [images.names[row].split("/")[1] == "b" for row in rows])
+    assert "half of each class" in ClassFolder(tmp_path, split=SplitChoice(how="hash")).split_source
+    for file in (tmp_path / "data/test").rglob("*.png"):
+        file.unlink()
+    assert "half of each class" in ClassFolder(tmp_path).split_source, "without images to test on it is no split"
 
 
 def test_statistics_are_those_of_the_training_half(folder):

@@ -14,6 +14,7 @@ from seco.errors import DataError, UnreadableError
 from seco.ops.geotiff import decode_geotiff, decode_readable
 
 from .raster_header import Said, open_raster
+from .split_lists import PARTS
 
 _COMPARED = 64  # files whose headers are compared when a folder is opened
 _PICTURES = {".jpg", ".jpeg", ".png"}
@@ -39,6 +40,8 @@ class Kind:
 def list_classes(folder: Path) -> tuple[Path, list[Path]]:
     """The folder that holds the classes, which may lie deeper as long as there is no choice, and all images by class.
 
+    Where it holds folders of classes for training and test instead, the images are those of all of its parts.
+
     Raises:
         DataError: If there are fewer than two classes, or two kinds of files.
     """
@@ -46,6 +49,8 @@ def list_classes(folder: Path) -> tuple[Path, list[Path]]:
     while not files and len(inner := [entry for entry in root.iterdir() if entry.is_dir()]) == 1:
         root = inner[0]
         files = _images(root)
+    if not files and {"train", "test"} <= (parts := find_parts(root)).keys():
+        files = [file for part in parts.values() for file in _images(part)]
     names = {file.parent.name for file in files}
     if len(names) < 2:
         deeper = sorted({file.parents[1].name for file in folder.glob("*/*/*") if _is_image(file)})
@@ -57,6 +62,11 @@ def list_classes(folder: Path) -> tuple[Path, list[Path]]:
     if len({_is_picture(file) for file in files}) > 1:
         raise DataError(f"{folder}: expected one kind of files, got pictures and GeoTIFFs; separate them")
     return root, files
+
+
+def find_parts(root: Path) -> dict[str, Path]:
+    """Folders that are named after parts of a split, by part."""
+    return {part: root / name for part, names in PARTS.items() for name in names if (root / name).is_dir()}
 
 
 def kind_of(file: Path) -> Kind:

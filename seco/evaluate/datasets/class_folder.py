@@ -13,7 +13,7 @@ from seco.data.reflectance import SENTINEL2, Reflectance
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 
-from .class_files import Kind, check_kinds, kind_of, list_classes, read_images
+from .class_files import Kind, check_kinds, find_parts, kind_of, list_classes, read_images
 from .images import Rows
 from .published import fingerprint
 from .raster_header import centres_of, given_band_names
@@ -31,9 +31,9 @@ EUROSAT_CLASSES = {
 class ClassFolder:
     """Files sorted by class: ``FOLDER/<class>/<image>``, all JPEG or PNG (RGB), or all GeoTIFF of any bands.
 
-    By default lists that lie in or beside the folder split the images; where there are none, half of each class is for
-    training: its files in the order of the SHA-256 of ``class/name``, the first half, rounded up. Digital number 0 is
-    nodata, as in a store.
+    By default the folders split the images where they are ``FOLDER/train/<class>/<image>`` and so on, else lists that lie in
+    or beside the folder; where there are neither, half of each class is for training: its files in the order of the SHA-256
+    of ``class/name``, the first half, rounded up. Digital number 0 is nodata, as in a store.
 
     Args:
         path: The folder, or one above it with nothing else in it.
@@ -42,7 +42,7 @@ class ClassFolder:
             ``band1``, ``band2`` and so on.
 
     Attributes:
-        names: ``class/file`` of each image.
+        names: ``class/file`` of each image, perhaps with ``train/`` and the like before.
         class_names: Sorted.
         labels: Class of each image, int64 ``(N,)``.
         splits: Rows of ``train``, ``test`` and, where it is listed, ``validation``.
@@ -60,7 +60,7 @@ class ClassFolder:
         self.class_names = sorted({file.parent.name for file in self._files})
         number = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([number[file.parent.name] for file in self._files], dtype=np.int64)
-        self.names = [f"{file.parent.name}/{file.name}" for file in self._files]
+        self.names = [file.relative_to(root).as_posix() for file in self._files]
         self.groups = np.arange(len(self._files))
         self._kind = self._first_readable()
         self._is_eurosat = self._kind.shape[0] == len(EUROSAT_BANDS) and set(self.class_names) <= EUROSAT_CLASSES
@@ -71,6 +71,7 @@ class ClassFolder:
             split,
             names=self.names,
             labels=self.labels,
+            parts=_rows_of_parts(root, self._files),
             folders=_with_those_above(root, self.path),
             positions=lambda: centres_of(self._files),
             halves="half of each class for training, by SHA-256 of class/name",
@@ -144,6 +145,14 @@ class ClassFolder:
         if given is not None:
             return given_band_names(given, len(found), self._kind.said.file)
         return EUROSAT_BANDS if self._is_eurosat and found[0] == "band1" else found
+
+
+def _rows_of_parts(root: Path, files: Sequence[Path]) -> dict[str, np.ndarray]:
+    """Rows of the images in each folder that is named after a part of a split; nothing if these are no such folders."""
+    above = [file.parents[1] for file in files]
+    rows = {name: np.flatnonzero([folder == part for folder in above]) for name, part in find_parts(root).items()}
+    filled = {name: of_part for name, of_part in rows.items() if len(of_part)}
+    return filled if {"train", "test"} <= filled.keys() else {}
 
 
 def _with_those_above(root: Path, path: Path) -> list[Path]:

@@ -44,6 +44,7 @@ def make_split(
     folders: Sequence[Path],
     positions: Callable[[], np.ndarray],
     halves: str,
+    parts: Mapping[str, np.ndarray] | None = None,
     left_out: Sequence[str] = (),
 ) -> Split:
     """Split images, or places, as asked for.
@@ -55,6 +56,7 @@ def make_split(
         folders: Where lists may lie.
         positions: Longitude and latitude of each, degrees, ``(N, 2)``.
         halves: What ``hash`` does, in words.
+        parts: Rows of the folders that the data are published in, if these are a split; the first choice of ``auto``.
         left_out: Names that lists may have, of things that are there and not asked for.
 
     Raises:
@@ -69,6 +71,8 @@ def make_split(
             f"cells of {CELL_KM:g} km with half of the images for training, by SHA-256 of the cells; "
             f"{near} training images less than {GAP_KM:g} km from a cell of the test split left out",
         )
+    if parts and choice.how == "auto":
+        return Split(parts, f"folders {', '.join(parts)}")
     lists = None if choice.how == "hash" else find_lists(folders, None if choice.how == "auto" else choice.how)
     if lists is not None:
         rows, missing = lists.rows(names, left_out=left_out, skip_missing=choice.skip_missing)

@@ -12,7 +12,8 @@ from seco.errors import ConfigError, DataError, reason_of
 from .published import is_published
 
 _TRAIN = re.compile(r"(?:(.+)[-_])?train\.(txt|csv)")
-_PARTS = {"train": ("train",), "validation": ("val", "validation"), "test": ("test",)}
+# What files and folders of a part of a split are called.
+PARTS = {"train": ("train",), "validation": ("val", "valid", "validation"), "test": ("test",)}
 _SUFFIX = re.compile(r"\.(jpe?g|png|tiff?)$", re.IGNORECASE)
 
 
@@ -111,7 +112,7 @@ def _lists_in(folder: Path) -> dict[str, SplitLists]:
             stem = file.name[: match.end(1) + 1] if match[1] else ""
             files = {
                 part: folder / f"{stem}{ending}.{match[2]}"
-                for part, endings in _PARTS.items()
+                for part, endings in PARTS.items()
                 for ending in endings
                 if (folder / f"{stem}{ending}.{match[2]}").is_file()
             }
