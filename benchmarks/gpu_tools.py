@@ -39,7 +39,7 @@ def sanitizer_command(tool: str, cases: tuple[str, ...], pytest_options: list[st
 
 
 def counters_command(out: Path) -> list[str]:
-    """``ncu`` over the kernels of one batch of the SeCo recipe; its table goes to ``out``, a CSV file."""
+    """``ncu`` over the kernels of batches of the SeCo recipe; its table goes to ``out``, a CSV file."""
     names = "regex:views_kernel|grey_sum_kernel"
     options = ["--clock-control", "none", "--csv", "--metrics", ",".join(METRICS), "--kernel-name", names]
     once = "from benchmarks import views; views.make_once()"

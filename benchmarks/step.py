@@ -2,12 +2,14 @@
 
 Both are given the same weights and views first, and must agree on the loss. On a CPU both are timed on views that are there;
 on a GPU ours begins with pixels that lie on the card. The times of the parts of ours include the making of views.
-``--data STORE`` adds steps fed by each loader that is there, ``--compile`` times ours, alone, with compiled encoders.
+``--data STORE`` adds steps fed by each loader that is there, one after the other; ``--compile`` times ours with compiled
+encoders.
 """
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -47,37 +49,58 @@ def run(*, device: str, quick: bool, data: Path | None = None, compiled: bool = 
     if quick:
         size, queue, runs, cases = 32, 64, 2, [("test_resnet", 4)]
     torch.backends.cudnn.benchmark = True  # as in training
-    for backbone, batch in cases:
+
+    def make_work(backbone: str, batch: int) -> tuple[Work, str]:
         work = Work(backbone, device, batch=batch, size=size, queue=queue)
         work.check()
-        if compiled:
-            work.compile()
-        yield from _measure(work, f"{backbone}-{size}px-batch-{batch}", runs=runs, data=data, compiled=compiled)
+        return work, f"{backbone}-{size}px-batch-{batch}"
+
+    for backbone, batch in cases:
+        yield from _measure(*make_work(backbone, batch), runs=runs, compiled=compiled)
+    if data is None or compiled:
+        return
+    # After the others: what a loader does ahead would be work beside theirs, and one that fails ends these only.
+    for end, loader in _LOADERS.items():
+        if loader != "dali" or _core.dali_version:
+            for backbone, batch in cases:
+                work, case = make_work(backbone, batch)
+                with _fed(work, data, loader) as step:
+                    works = {(f"{case}-{end}", "seco"): step}
+                    yield from _time(work, works, parts=works, runs=runs)
 
 
-def _measure(work: "Work", case: str, *, runs: int, data: Path | None, compiled: bool) -> Iterator[Record]:
-    device = work.device.type
+def _measure(work: "Work", case: str, *, runs: int, compiled: bool) -> Iterator[Record]:
+    """Records of our step, and of the one of 2021 or, if ``compiled``, of ours alone."""
     ours = case, "seco-compiled" if compiled else "seco"
-    views = None if device == "cuda" else work.views
+    views = None if work.device.type == "cuda" else work.views
     works: dict[tuple[str, str], Callable[[], object]] = {ours: lambda: work.step(views=views)}
-    parts = {ours: work.step}
-    if not compiled:
+    if compiled:
+        work.compile()
+    else:
         works[case, "seco-2021"] = work.step_2021
-        if device == "cpu":  # fp32 is what a CPU trains in unless it is told otherwise, a GPU's step above is bf16
+        if work.device.type == "cpu":  # fp32 is what a CPU trains in unless it is told otherwise, a GPU's step above is bf16
             halves = work.make_views(torch.bfloat16)
             works[f"{case}-bf16", "seco"] = lambda: work.step(views=halves, dtype=torch.bfloat16)
-        for end, loader in _LOADERS.items():
-            if data is not None and (loader != "dali" or _core.dali_version):
-                parts[f"{case}-{end}", "seco"] = works[f"{case}-{end}", "seco"] = _end_to_end(work, data, loader)
+    yield from _time(work, works, parts={ours: work.step}, runs=runs)
+
+
+def _time(
+    work: "Work",
+    works: Mapping[tuple[str, str], Callable[[], object]],
+    *,
+    parts: Mapping[tuple[str, str], Callable[[Lap], None]],
+    runs: int,
+) -> Iterator[Record]:
+    """Records of ``works`` by case and implementation, timed in turns; those in ``parts`` with the times of their parts."""
+    device = work.device.type
     wait = torch.cuda.synchronize if device == "cuda" else None
     for step in works.values():
         time_runs(step, runs=2, synchronise=wait)  # clocks and the choice of convolutions settle
-    seconds = time_in_turns(works, runs=runs, synchronise=wait)
     common = {"benchmark": "step", "device": device, "items": work.batch, "unit": "locations"}
     common["threads"] = 0 if device == "cuda" else torch.get_num_threads()
-    for (of_case, name), taken in seconds.items():
-        extra = {"parts_s": work.time_parts(parts[of_case, name], runs=runs)} if (of_case, name) in parts else {}
-        yield make_record(case=of_case, implementation=name, seconds=taken, **common, **extra)  # type: ignore[arg-type]
+    for (case, name), seconds in time_in_turns(works, runs=runs, synchronise=wait).items():
+        extra = {"parts_s": work.time_parts(parts[case, name], runs=runs)} if (case, name) in parts else {}
+        yield make_record(case=case, implementation=name, seconds=seconds, **common, **extra)  # type: ignore[arg-type]
 
 
 class Work:
@@ -206,8 +229,9 @@ class Step2021(nn.Module):
         return total
 
 
-def _end_to_end(work: Work, data: Path, loader_name: str) -> Callable[..., None]:
-    """A step with views of a loader, from patches in the page cache on."""
+@contextmanager
+def _fed(work: Work, data: Path, loader_name: str) -> Iterator[Callable[..., None]]:
+    """A step with views of a loader, from patches in the page cache on; the loader works until the end of the block."""
     store = open_store(data)
     bands = select_bands(store.band_names, "rgb")
     loader = loader_class(loader_name)(
@@ -230,4 +254,5 @@ def _end_to_end(work: Work, data: Path, loader_name: str) -> Callable[..., None]
         lap("data")
         work.step(lap, views)
 
-    return step
+    with closing(batches):
+        yield step

@@ -29,10 +29,10 @@ def on_cpu(images: list[np.ndarray]) -> dict[str, Views]:
     return {name: make() for name, (module, make) in peers.items() if is_installed(module)}
 
 
-def on_cuda(images: torch.Tensor) -> dict[str, Views]:
-    """The same for ``images`` ``[N, 3, H, W]`` that lie on the GPU."""
+def on_cuda() -> dict[str, Callable[[torch.Tensor], Views]]:
+    """Name of each installed peer → what prepares it for images ``[N, 3, H, W]`` that lie on the GPU."""
     peers = {"torchvision": torchvision_v2, "kornia": kornia, "nvidia.dali": dali}
-    return {name: make(images) for name, make in peers.items() if is_installed(name)}
+    return {name: prepare for name, prepare in peers.items() if is_installed(name)}
 
 
 def check(name: str, views: object, count: int) -> None:
