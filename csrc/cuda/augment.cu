@@ -29,9 +29,11 @@ __global__ void __launch_bounds__(kSumThreads, 4)
 }
 
 // Blocks that should run at once on a multiprocessor: the compiler keeps to as many registers. A blur or many
-// bands leave no shared memory for a fourth.
+// bands leave no shared memory for another.
+constexpr int blocks_at_once(int bands, bool blurs) { return (bands ? 4 : 3) - (blurs ? 1 : 0); }
+
 template <int kBands, typename Pixel, bool kBlurs>
-__global__ void __launch_bounds__(kMaxThreads, kBands && !kBlurs ? 4 : 3)
+__global__ void __launch_bounds__(kBands ? kMaxThreads : kManyThreads, blocks_at_once(kBands, kBlurs))
     views_kernel(const __grid_constant__ AugmentBatch batch, const __grid_constant__ ViewPlan plan,
                  const uint64_t* grey_sums) {
     extern __shared__ __align__(kAlignment) float shared[];
@@ -50,9 +52,11 @@ unsigned grid(int64_t blocks) {
     return static_cast<unsigned>(blocks);
 }
 
-// Shared memory that lets two blocks run on a multiprocessor, and the most that one may have.
+// Bytes that a multiprocessor has, that each block costs besides, and that one may have at the most.
 struct SharedMemory {
-    int64_t of_two, most;
+    int64_t of_all, besides, most;
+
+    int64_t of(int blocks) const { return of_all / blocks - besides; }
 };
 
 int64_t attribute(cudaDeviceAttr name) {
@@ -63,8 +67,8 @@ int64_t attribute(cudaDeviceAttr name) {
 }
 
 SharedMemory shared_memory() {
-    return {attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor) / 2 -
-                attribute(cudaDevAttrReservedSharedMemoryPerBlock),
+    return {attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor),
+            attribute(cudaDevAttrReservedSharedMemoryPerBlock),
             attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin)};
 }
 
@@ -73,7 +77,8 @@ template <int kBands, typename Pixel, bool kBlurs>
 class Views {
   public:
     Views(const AugmentBatch& batch, int radius, const SharedMemory& memory)
-        : plan_(batch, radius, memory.of_two, memory.most), blocks_(grid(plan_.blocks(batch))) {
+        : plan_(batch, radius, memory.of(kBands || kBlurs ? 2 : 3), memory.most),
+          blocks_(grid(plan_.blocks(batch))) {
         // The same number each time: it belongs to the kernel, and other threads launch it too.
         SECO_CUDA_CHECK(cudaFuncSetAttribute(kKernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                              static_cast<int>(memory.most)));

@@ -35,7 +35,47 @@ class ColumnFilter {
             filter_column(j, y);
     }
 
+    // Of many bands a column is too much for a thread: the threads of a block share out pixels to colour and
+    // then, after a barrier, sums of a band. Both are of so many rows from `from` on, counted from the
+    // group's first, as the ring holds, in most cases all.
+    SECO_HOST_DEVICE int rows_of_patch(int y) const { return tables_.group(number_of(y)).count; }
+
+    SECO_HOST_DEVICE void colour_rows(int thread, int y, int from) const {
+        const RowGroup group = tables_.group(number_of(y));
+        const int begin = from ? from : group.kept, end = least(group.count, from + plan_.ring);
+        const float pole = shared_[plan_.pole_at];
+        share(thread, end - begin, [&](int i, int j) {
+            const int row = begin + i, slot = group.slot + (row - from) * patch_.bands();
+            float* to = ring_column(j) + (slot < ring_floats() ? slot : slot - ring_floats());
+            patch_.read(address(group.first + row, math::reflect(tables_.column(j), batch_.width)), to);
+            chain_.apply(to, patch_.bands(), chain_.steps, pole);
+        });
+    }
+
+    SECO_HOST_DEVICE void filter_rows(int thread, int y, int from) const {
+        const int number = number_of(y);
+        const RowGroup group = tables_.group(number);
+        const int count = least(group.count - from, plan_.ring);
+        share(thread, patch_.bands(), [&](int c, int j) {
+            Sums sums = from ? sums_of(j, c) : Sums{};
+            add_rows(ring_column(j) + c, group.slot, count, tables_.weights_down(number) + from, sums);
+            keep(sums, j, c);
+        });
+    }
+
   private:
+    SECO_HOST_DEVICE int number_of(int y) const { return (y - tables_.top()) / kGroup; }
+
+    // Calls `work` with i < count and with every column, once in one thread: neighbours have neighbours.
+    template <typename Work>
+    SECO_HOST_DEVICE void share(int thread, int count, const Work& work) const {
+        const int reach = tables_.reach();
+        for (int i = thread / reach, j = thread % reach; i < count;) {
+            work(i, j);
+            for (j += plan_.threads; j >= reach; j -= reach) ++i;
+        }
+    }
+
     // A row of the view is made of three of the patch, which stay in registers; the ring keeps them from one
     // barrier to the next.
     SECO_HOST_DEVICE void slide_column(int j, int y) const {
@@ -74,7 +114,7 @@ class ColumnFilter {
     SECO_HOST_DEVICE void filter_column(int j, int y) const {
         const int column = math::reflect(tables_.column(j), batch_.width);
         const float pole = shared_[plan_.pole_at];
-        const int number = (y - tables_.top()) / kGroup;
+        const int number = number_of(y);
         const RowGroup group = tables_.group(number);
         const Quad* weights = tables_.weights_down(number);
         float* ring = ring_column(j);
@@ -86,20 +126,15 @@ class ColumnFilter {
         for (int from = 0; from < group.count; from += plan_.ring) {
             const int to = least(group.count, from + plan_.ring);
             while (next < to) {
-                fill_slot(group.first + next, column, pole, ahead, ring + slot);
+                float x[kWide];
+                colour(ahead, pole, x);
+                for (int c = 0; c < kWide; ++c) ring[slot + c] = x[c];
                 slot = after(slot);
                 ahead = fetch(group.first + ++next, column);
             }
-            if (kBands)
-                add_rows(ring, group.slot, to - from, weights + from, sums);
-            else
-                for (int c = 0; c < patch_.bands(); ++c) {
-                    sums = from ? sums_of(j, c) : Sums{};
-                    add_rows(ring + c, group.slot, to - from, weights + from, sums);
-                    keep(sums, j, c);
-                }
+            add_rows(ring, group.slot, to - from, weights + from, sums);
         }
-        if (kBands) keep(sums, j, 0);
+        keep(sums, j, 0);
     }
 
     // Adds `count` rows of a column of the ring: those from `slot` on, then those from its beginning.
@@ -151,19 +186,6 @@ class ColumnFilter {
                                  float (&x)[kWide]) const {
         patch_.to_units(raw, x);
         chain_.apply(x, kBands, chain_.steps, pole);
-    }
-
-    // A pixel, coloured, into its place in the ring.
-    SECO_HOST_DEVICE void fill_slot(int row, int column, float pole,
-                                    const typename PatchReader<kBands, Pixel>::Raw& raw, float* to) const {
-        if (kBands) {
-            float x[kWide];
-            colour(raw, pole, x);
-            for (int c = 0; c < kBands; ++c) to[c] = x[c];
-        } else {
-            patch_.read(address(row, column), to);
-            chain_.apply(to, patch_.bands(), chain_.steps, pole);
-        }
     }
 
     const AugmentBatch& batch_;

@@ -103,13 +103,14 @@ void decode_geotiff(const Staging& staging, const Tables& tables, const DecodeSc
                     const Temporary& temporary, const Planes& planes, void* stream) {
     if (staging.chunks.empty()) return;
     auto* on = static_cast<cudaStream_t>(stream);
-    // What is not written counts as failed, whatever was there before.
-    SECO_CUDA_CHECK(cudaMemsetAsync(scratch.written, 0, staging.compressed() * sizeof(size_t), on));
-    SECO_CUDA_CHECK(cudaMemsetAsync(scratch.statuses, 0xff, staging.compressed() * sizeof(int), on));
-    for (const Group group : {kDeflateGroup, kZstdGroup})
-        if (staging.count(group))
-            nvcomp_decompress(staging, group, tables, temporary, scratch.written, scratch.statuses, stream);
     if (staging.compressed()) {
+        // What is not written counts as failed, whatever was there before.
+        SECO_CUDA_CHECK(cudaMemsetAsync(scratch.written, 0, staging.compressed() * sizeof(size_t), on));
+        SECO_CUDA_CHECK(cudaMemsetAsync(scratch.statuses, 0xff, staging.compressed() * sizeof(int), on));
+        for (const Group group : {kDeflateGroup, kZstdGroup})
+            if (staging.count(group))
+                nvcomp_decompress(staging, group, tables, temporary, scratch.written, scratch.statuses,
+                                  stream);
         const auto blocks = static_cast<unsigned>(staging.compressed());
         check_kernel<<<blocks, kUnpackThreads, 0, on>>>(tables, staging.count(kDeflateGroup), scratch.written,
                                                         scratch.statuses, scratch.whole);

@@ -14,11 +14,12 @@
 
 namespace seco::cuda {
 
-constexpr int kMaxThreads = 160;  // of a block; small ones fill a multiprocessor better
-constexpr int kGroup = 4;         // rows of a view that are filtered from top to bottom at once
-constexpr int kStripRows = 56;    // rows of a view that a block makes
-constexpr int kQuad = 4;          // columns that a thread blurs at once
-constexpr int kAlignment = 16;    // of what is copied out of shared memory, and of four floats there
+constexpr int kMaxThreads = 160;   // of a block of three bands; small ones fill a multiprocessor better
+constexpr int kManyThreads = 256;  // of a block of more or fewer, whose threads share out all work
+constexpr int kGroup = 4;          // rows of a view that are filtered from top to bottom at once
+constexpr int kStripRows = 56;     // rows of a view that a block makes
+constexpr int kQuad = 4;           // columns that a thread blurs at once
+constexpr int kAlignment = 16;     // of what is copied out of shared memory, and of four floats there
 
 // What stays in registers where a view has no blur, and rows that are made between two barriers then.
 constexpr int kSlideBands = 3, kSlideTaps = 3, kSlideRows = 8;
@@ -75,7 +76,9 @@ struct ViewPlan {
                 std::to_string(batch.width) + " px for views of " + std::to_string(batch.size) +
                 "; make the patches smaller or the views larger");
         tiles = (batch.size + tile_columns - 1) / tile_columns;
-        threads = std::min(kMaxThreads, round_up(std::max(reach, 2 * kWarp), kWarp));
+        threads = batch.bands == kSlideBands
+                      ? std::min(kMaxThreads, round_up(std::max(reach, 2 * kWarp), kWarp))
+                      : kManyThreads;
         arrange_copies(batch);
     }
 
@@ -96,7 +99,7 @@ struct ViewPlan {
     // Choose tiles and ring for so much shared memory; whether that can be.
     bool cut(const AugmentBatch& batch, int further, int64_t shared_limit) {
         // What the next group takes again; and a whole group where that is little.
-        const int halo = std::max(2 * radius, batch.bands > 3 ? 0 : further);
+        const int halo = std::max(2 * radius, further);
         ring = slides ? tall : std::min(tall + halo, batch.height + 2 * radius);
         tile_columns = batch.size;
         while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)

@@ -47,9 +47,14 @@ class ViewTile {
         for (int y = tables().top();; y += plan_.stage_rows) {
             phase([&](int thread) {
                 if (y > tables().top()) copy_out(thread, y - plan_.stage_rows);
-                if (y < bottom) filter_down(thread, y);
+                if (y < bottom) kBands ? filter_down(thread, y) : filter_.colour_rows(thread, y, 0);
             });
             if (y >= bottom) return;
+            if (!kBands)
+                for (int from = 0; from < filter_.rows_of_patch(y); from += plan_.ring) {
+                    if (from) phase([&](int thread) { filter_.colour_rows(thread, y, from); });
+                    phase([&](int thread) { filter_.filter_rows(thread, y, from); });
+                }
             if (kBlurs) phase([&](int thread) { blur_across(thread, y); });
             phase([&](int thread) { resize_across(thread, y); });
         }
@@ -91,9 +96,15 @@ class ViewTile {
         }
     }
 
+    // Of few bands a thread has a column, whose weights stay in registers; of many, a row of one.
     template <typename Round>
     SECO_HOST_DEVICE void resize_columns(int thread, int y, const Round& round) const {
-        for (int x = thread; x < tables().columns(); x += plan_.threads) resize_column(x, y, round);
+        const int columns = tables().columns(), rows = tables().rows_from(y);
+        if (kBands)
+            for (int x = thread; x < columns; x += plan_.threads) resize_column(x, 0, rows, round);
+        else
+            for (int i = thread; i < columns * rows; i += plan_.threads)
+                resize_column(i % columns, i / columns, i / columns + 1, round);
     }
 
     SECO_HOST_DEVICE void copy_out(int thread, int y) const {
@@ -136,22 +147,22 @@ class ViewTile {
     static SECO_HOST_DEVICE const Quad& quad(const float* at) { return *reinterpret_cast<const Quad*>(at); }
     static SECO_HOST_DEVICE Quad& quad(float* at) { return *reinterpret_cast<Quad*>(at); }
 
-    // A column of the rows between two barriers, resized from left to right.
+    // A column of rows [from, to) of those between two barriers, resized from left to right.
     template <typename Round>
-    SECO_HOST_DEVICE void resize_column(int x, int y, const Round& round) const {
+    SECO_HOST_DEVICE void resize_column(int x, int from, int to, const Round& round) const {
         const float* in = shared_ + (kBlurs ? plan_.blurred_at : plan_.between_at) + tables().first_tap(x);
         const int pitch = kBlurs ? plan_.inner : plan_.reach, apart = plan_.tile_columns;
         const float* weights = tables().weights_across(x);
         if (plan_.across == 3) {  // in most cases: the weights stay in registers
             const float w0 = weights[0], w1 = weights[apart], w2 = weights[2 * apart];
-            return stage(x, y, round, [&](int plane, float* values) {
+            return stage(x, from, to, round, [&](int plane, float* values) {
                 for (int i = 0; i < kWide; ++i) {
                     const float* at = in + (plane + i) * pitch;
                     values[i] = at[0] * w0 + at[1] * w1 + at[2] * w2;
                 }
             });
         }
-        stage(x, y, round, [&](int plane, float* values) {
+        stage(x, from, to, round, [&](int plane, float* values) {
             for (int k = 0; k < plan_.across; ++k)
                 for (int i = 0; i < kWide; ++i) values[i] += in[(plane + i) * pitch + k] * weights[k * apart];
         });
@@ -160,13 +171,14 @@ class ViewTile {
     // Normalises, rounds and lays out such a column; `resize` makes its values in kWide planes, which count
     // bands within rows.
     template <typename Round, typename Resize>
-    SECO_HOST_DEVICE void stage(int x, int y, const Round& round, const Resize& resize) const {
+    SECO_HOST_DEVICE void stage(int x, int from, int to, const Round& round, const Resize& resize) const {
         using Value = decltype(round(0.0f));
-        const int rows = tables().rows_from(y), pitch = plan_.tile_columns;
+        const int pitch = plan_.tile_columns;
         const PerBand<kBands> mean(batch_.mean), inverse_std(batch_.inverse_std);
         const bool last = batch_.channels_last;
-        auto* out = reinterpret_cast<Value*>(shared_ + plan_.staged_at) + (last ? x * bands() : x);
-        for (int row = 0; row < rows; ++row, out += bands() * pitch) {
+        auto* out = reinterpret_cast<Value*>(shared_ + plan_.staged_at) + from * bands() * pitch +
+                    (last ? x * bands() : x);
+        for (int row = from; row < to; ++row, out += bands() * pitch) {
             for (int c = 0; c < bands(); c += kWide) {
                 float values[kWide] = {};
                 resize(row * bands() + c, values);
