@@ -59,7 +59,7 @@ ONLY = {
 @click.option(
     "--points",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="With --sampling points: a CSV file, columns lon and lat.",
+    help="With --sampling points: a CSV file, columns lon and lat (or longitude and latitude, x and y).",
 )
 @click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
 @click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")

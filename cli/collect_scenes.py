@@ -44,7 +44,7 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     except KeyboardInterrupt:
         raise KeyboardInterrupt("What was collected is kept: run the same command again to go on.") from None
     if progress is None:
-        click.echo(f"{out}: complete already")
+        click.echo(f"{out}: complete already; `seco inspect {out} --verify` compares its patches with their checksums")
         return
     size = settings.patch_size
     click.echo(

@@ -64,6 +64,8 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
 
     given = {name: value for name, value in flags.items() if value is not None}
     config = resolve_config(given, config_file, resumed=settings_to_resume(out) if resume else None)
+    if "probe_data" in given and config.probe == "none":
+        raise click.UsageError("--probe-data: expected with --probe retrieval or knn, got none; say which.")
     with TrainingProgress(stops_early=config.steps > 0) as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:
@@ -109,7 +111,7 @@ class TrainingProgress(Counted):
         self.chief, self._total = True, total
         if excluded:
             self.warned(f"{excluded} locations have too few dates for this method and are left out.")
-        if done == total:
+        if done >= total:
             more = "; --steps 0 goes on to the last epoch" if self._stops_early else ""
             self.said(f"Step {done} of {total}: nothing is left to train{more}.")
             return

@@ -17,7 +17,7 @@ DAY_S = 86_400
 ADVICE = {
     "sea": "choose a region of more land",
     "overlap": "ask for fewer locations, smaller patches or a larger region",
-    "no clear scene": "allow more cloud or wider windows, or choose other dates or another region",
+    "no clear scene": "allow more cloud or wider windows, or choose places and dates that scenes cover",
     "no tile with all dates": "allow wider windows or fewer dates",
     "cloud over the patch": "allow more cloud",
     "nodata": "choose a region further inside the scenes",

@@ -98,9 +98,9 @@ def import_dated(
         DataError: If the rasters do not fit together, or fewer than two clear dates are there.
         StoreError: If the folder of the store is in use.
     """
-    check_new_folder(store)
     check_units(SENTINEL2.quantification if quantification is None else quantification, offset)
     with open_dated_rasters(source, band_names) as rasters:
+        check_new_folder(store)
         if quantification is None:
             quantification = _usual_quantification(rasters, source)
         rasters.check_units(Reflectance(quantification, offset))

@@ -64,8 +64,8 @@ def import_scenes(
         DataError: If there are no scenes, or their files are not of the archive's type.
         StoreError: If the folder of the store is in use.
     """
-    check_new_folder(store)
     scenes = list_scenes(source)
+    check_new_folder(store)
     one_offset = [Scene(scene.location, scene.time, scene.name, None) for scene in scenes]
     description = describe(source, one_offset, archive)
     margin = _margin(description.patch_size, patch_size)

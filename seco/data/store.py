@@ -18,7 +18,7 @@ from seco.data.statistics import BandStatistics
 from seco.errors import GeoTiffError, StoreError
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 
-MEND_PATCH = "copy it anew, or delete it and collect again"
+MEND_PATCH = "copy it anew, or, if `seco collect` fetched it, delete it and run that command again"
 
 
 def open_store(path: str | Path) -> "Store":

@@ -281,8 +281,8 @@ def check_new_folder(path: Path) -> None:
     """
     if is_in_use(path):
         unfinished = (path / PATCH_FOLDER).is_dir() and not (path / INDEX_FILE).exists()
-        got = "a store that was not finished" if unfinished else "one in use"
-        raise StoreError(f"{path}: expected a new or empty folder, got {got}; choose another or delete it")
+        got = "a store that was not finished; choose another or delete it" if unfinished else "one in use; choose another"
+        raise StoreError(f"{path}: expected a new or empty folder, got {got}")
 
 
 def check_units(quantification: float, offset: float) -> None:

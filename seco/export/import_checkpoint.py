@@ -10,7 +10,7 @@ from torch import nn
 
 from seco.data.atomic import is_in_use
 from seco.data.normalization import Normalization
-from seco.errors import RunError
+from seco.errors import ConfigError, RunError
 from seco.export.folder import DESCRIPTION, write_folder
 from seco.pretrain.checkpoint import CHECKPOINTS, ENCODER, LAST, encode_checkpoint, weights_fingerprint
 from seco.pretrain.encoder import build_backbone
@@ -41,8 +41,12 @@ def import_checkpoint(
     found = read_foreign(file, bands=bands)
     backbone = build_backbone(found.name, len(found.normalization.bands))
     backbone.load_state_dict(found.weights, strict=False)  # all but counters of batches, which were checked by name
-    if bands is None:
-        found = _as_described(file, found, backbone)
+    found = _as_described(file, found, backbone)
+    if bands is not None and bands != found.normalization.bands:
+        raise ConfigError(
+            f"bands: expected {','.join(found.normalization.bands)} as {DESCRIPTION} beside {file} says, got "
+            f"{','.join(bands)}; leave --bands out"
+        )
     found = replace(found, size=size or found.size)
     settings = {
         "data": "",

@@ -48,10 +48,10 @@ class RunDirectory:
                 raise _imported(path)
             _check_same(self.state["config"], config, path)
         elif is_in_use(path):
-            if not overwrite:
-                raise RunError(f"{path}: expected a new run, got a path that is there; say --resume or --overwrite")
             if not (path / CONFIG_FILE).is_file():
-                raise RunError(f"{path}: expected a run to overwrite, got something else; choose another --out")
+                raise RunError(f"{path}: expected a new run, got a path with something else; choose another --out")
+            if not overwrite:
+                raise RunError(f"{path}: expected a new run, got one that is there; say --resume or --overwrite")
             for data in filter(None, (config.data, config.probe_data)):
                 if Path(data).resolve().is_relative_to(path.resolve()):
                     raise RunError(f"{path}: expected a run to overwrite, got one that holds {data}; move that away")
@@ -147,10 +147,11 @@ def settings_to_resume(path: Path) -> dict[str, Any]:
     """Settings of the run at ``path`` but its profile, which is of the steps that were to come.
 
     Raises:
-        RunError: If there is no such folder, an imported encoder in it, or its settings cannot be read.
+        RunError: If there is no run, or that of an imported encoder, or its settings cannot be read.
     """
-    if not path.is_dir():
-        raise RunError(f"{path}: expected a run to resume, got no such folder; correct --out, or leave out --resume")
+    if not (path / CONFIG_FILE).is_file() and not (path / CHECKPOINTS).is_dir():
+        got = "something else" if path.exists() else "no such folder"
+        raise RunError(f"{path}: expected a run to resume, got {got}; correct --out, or leave out --resume")
     saved = _saved_settings(path / CONFIG_FILE) if (path / CONFIG_FILE).is_file() else {}
     if "imported" in saved:
         raise _imported(path)

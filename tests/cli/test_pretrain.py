@@ -153,6 +153,7 @@ def test_a_run_goes_on_with_its_own_settings(store, tmp_path):
     again = run("--out", out, "--resume")
     assert again.stderr == "Step 2 of 2: nothing is left to train; --steps 0 goes on to the last epoch.\n"
     assert again.stdout == f"{out / 'checkpoints' / 'last.pt'}\n"
+    assert "Step 2 of 1: nothing is left to train" in run("--out", out, "--resume", "--steps", 1).stderr
     run("--out", out, "--resume", "--steps", 0)
     assert read_checkpoint(out / "checkpoints" / "last.pt")["step"] == 6
     assert "expected size 32 as in the run to resume, got 16" in run("--out", out, "--resume", "--size", 16, code=1).stderr
@@ -213,8 +214,10 @@ def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
 
 def test_overwrite_spares_what_is_no_run(store, tmp_path):
     (tmp_path / "thesis.txt").write_text("years of work")
-    line = run("--data", store, "--out", tmp_path, *SMALL, "--overwrite", code=1).stderr
-    assert "expected a run to overwrite" in line
+    train = ["--data", store, "--out", tmp_path, *SMALL]
+    for words in (train, [*train, "--overwrite"]):
+        assert "expected a new run, got a path with something else; choose another --out" in run(*words, code=1).stderr
+    assert "expected a run to resume, got something else" in run(*train, "--resume", code=1).stderr
     assert (tmp_path / "thesis.txt").exists()
 
 

@@ -213,7 +213,7 @@ def test_points_beyond_the_scenes_and_within(tmp_path):
     assert result.exit_code == 0, result.output
     check_store(open_store(tmp_path / "store"), clear=False)
     error = error_line(collect(tmp_path / "31TDG", tmp_path / "other", "--sampling", "region", "--region", "FR"))
-    assert "no clear scene 80); allow more cloud or wider windows, or choose other dates or another region" in error
+    assert "no clear scene 80); allow more cloud or wider windows, or choose places and dates that scenes cover" in error
     error = error_line(collect(tmp_path / "31TDG", tmp_path / "other", "--patch-size", "400"))
     assert error == (
         f"Error: patch_size: expected patches that fit into the scenes of {tmp_path / '31TDG'}, got 400 px of 10 m; "

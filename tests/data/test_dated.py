@@ -356,6 +356,8 @@ def test_sizes_out_of_range_are_refused(series, tmp_path):
         import_dated(series, tmp_path / "store", patch_size=8, stride=0)
 
 
-def test_folder_in_use_is_refused_before_work(series, tmp_path):
-    with pytest.raises(StoreError, match="expected a new or empty folder"):
+def test_folder_in_use_is_refused_before_work_and_nobody_is_told_to_delete_it(series, tmp_path):
+    with pytest.raises(StoreError, match=r"expected a new or empty folder, got one in use; choose another$"):
+        import_dated(series, series, patch_size=8)
+    with pytest.raises(DataError, match="nowhere"):  # of swapped arguments, the one that is not there
         import_dated(tmp_path / "nowhere", series, patch_size=8)

@@ -105,6 +105,10 @@ def test_an_imported_encoder_is_one_everywhere(tmp_path, make_store):
     back = seco("import-checkpoint", tmp_path / "exported" / "weights.pth", "--out", tmp_path / "back").stdout
     assert "at 32 px; normalisation: as seco.json beside it says" in back
     assert load_encoder(tmp_path / "back").normalization == load_encoder(run).normalization
+    same = ["import-checkpoint", tmp_path / "exported" / "weights.pth", "--out", tmp_path / "same", "--bands"]
+    refused = seco(*same, "B02,B03,B04", code=1).stderr
+    assert "bands: expected B04,B03,B02 as seco.json beside" in refused
+    assert "as seco.json beside it says" in seco(*same, "B04,B03,B02").stdout
     torch.save({n: w + 1 for n, w in MocoV2().state_dict().items()}, tmp_path / "exported" / "weights.pth")
     seco("import-checkpoint", tmp_path / "exported" / "weights.pth", "--out", tmp_path / "other")
     assert load_encoder(tmp_path / "other").size == 224, "a description of other weights says nothing"
