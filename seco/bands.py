@@ -85,7 +85,8 @@ def select_bands(available: Sequence[str], spec: str) -> tuple[str, ...]:
     chosen = []
     for name in map(canonical_name, names):
         if name not in by_name:
-            raise ConfigError(f"bands: expected bands that are there, got {name}; choose from {there}")
+            hint = "; --band-names names those of a folder's rasters" if "band1" in available else ""
+            raise ConfigError(f"bands: expected bands that are there, got {name}; choose from {there}{hint}")
         if by_name[name] in chosen:
             raise ConfigError(f"bands: expected each band once, got {name} twice in {spec!r}; name it once")
         chosen.append(by_name[name])

@@ -1,5 +1,6 @@
 """Change pairs as they lie on disk: OSCD made again, the real pair of Taizhou, folders of any rasters."""
 
+import shutil
 import warnings
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import rasterio
 from PIL import Image
 
+from seco.bands import select_bands
 from seco.data.reflectance import Reflectance
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import open_change_pairs
 from seco.evaluate.datasets.oscd import BANDS
 from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
@@ -102,6 +104,12 @@ def test_folders_of_any_pairs(tmp_path):
     assert (mask[:2] == -1).all()
     np.testing.assert_array_equal(mask[2:], change_mask(2)[2:])
     assert open_change_pairs(tmp_path).describe() == pairs.describe()
+    with pytest.raises(ConfigError, match=r"got B04; choose from band1, .*band4; --band-names names those of a folder"):
+        select_bands(pairs.band_names, "rgb")
+    for i in range(1, 4):
+        shutil.rmtree(tmp_path / f"place{i}")
+    alone, above = open_change_pairs(tmp_path / "place0").describe(), open_change_pairs(tmp_path).describe()
+    assert above == alone, "a folder with nothing but a pair is that pair"
 
 
 def test_pairs_that_cannot_be_read_are_left_out_of_statistics_too(tmp_path):

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
 
 @dataclass(frozen=True)
 class Note:
@@ -23,12 +26,17 @@ class Heading:
 
 
 @dataclass(frozen=True)
-class Text:
-    """Text as a program wrote it, line by line."""
+class Markdown:
+    """Markdown with tables, shown as it is meant; HTML in it is text."""
 
-    kind: ClassVar[str] = "text"
+    kind: ClassVar[str] = "markdown"
     title: str
     text: str
+
+    @property
+    def html(self) -> Markup:
+        """What it means."""
+        return Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(self.text))
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class Gallery:
     rows: Sequence[tuple[str, Sequence[Tile]]]
 
 
-Block = Note | Heading | Text | Table | Chart | Picture | Gallery
+Block = Note | Heading | Markdown | Table | Chart | Picture | Gallery
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def lines_chart(
         log: They are positive, and spread over decades.
         dashed: Rows have ``level`` too, drawn as dashed lines: what chance reaches.
     """
-    legend = _legend() if len(series) > 1 else None
+    legend = _legend([name for name in series if any(row["series"] == name for row in rows)]) if len(series) > 1 else None
     colour = alt.Color("series:N", title=None, scale=alt.Scale(domain=list(series)), legend=legend)
     scale = alt.Scale(type="log") if log else alt.Scale(domain=[0, 1]) if percent else alt.Scale(zero=False)
     axis = alt.Axis(title=y, format=".0%") if percent else alt.Axis(title=y)
@@ -113,9 +113,9 @@ def intervals_chart(rows: Sequence[Row], *, x: str, order: Sequence[str], percen
     return _spec(alt.layer(bars, dots, data=_data(rows)), 16 * len(rows) + 40)
 
 
-def _legend() -> alt.Legend:
+def _legend(names: Sequence[str]) -> alt.Legend:
     """Below the chart, whose width it leaves alone on a phone."""
-    return alt.Legend(orient="bottom", columns=2, labelLimit=170)
+    return alt.Legend(orient="bottom", columns=2, labelLimit=170, values=list(names))
 
 
 def _data(rows: Sequence[Row]) -> alt.InlineData:

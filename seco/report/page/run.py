@@ -71,6 +71,8 @@ class RecordedRun:
     @property
     def progress(self) -> str:
         """How far it is."""
+        if "imported" in self.settings:
+            return "imported, not trained here"
         if not self.metrics:
             return "no step yet"
         last, epoch = self.metrics[-1], self.metrics[-1].get("epoch")
@@ -89,7 +91,10 @@ def read_runs(paths: Sequence[Path], *, data: Path | None = None) -> list[Record
 
     Raises:
         RunError: If one is no run at all.
+        StoreError: If ``data`` is no store.
     """
+    if data is not None:
+        open_store(data)
     return [_read(path, name, data) for path, name in zip(paths, _names(paths), strict=True)]
 
 
@@ -99,7 +104,10 @@ def _read(path: Path, name: str, data: Path | None) -> RecordedRun:
     if not any((path / part).exists() for part in (CONFIG_FILE, METRICS_FILE, CHECKPOINTS)):
         raise RunError(f"{path}: expected a run, got a folder without {CONFIG_FILE}; give the --out of `seco pretrain`")
     missing: list[str] = []
-    settings, environment = (_read_json(path / file, missing) for file in (CONFIG_FILE, ENVIRONMENT_FILE))
+    settings = _read_json(path / CONFIG_FILE, missing)
+    if "imported" in settings:
+        return RecordedRun(path, name, settings, {}, [], [], "", tuple(missing), data)
+    environment = _read_json(path / ENVIRONMENT_FILE, missing)
     metrics = _read_log(path / METRICS_FILE, missing)
     probes = _read_log(path / PROBE_FILE, missing) if (path / PROBE_FILE).exists() else []
     profile = path / FOLDER / SUMMARY_FILE

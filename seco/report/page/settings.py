@@ -43,10 +43,11 @@ def _state(runs: Sequence[RecordedRun]) -> list[list[str]]:
 
 
 def _beside(columns: Sequence[dict[str, Any]]) -> tuple[list[list[str]], frozenset[int]]:
-    """A row a name that some column has, and which rows differ."""
+    """A row a name that some column has, and which rows differ between those that have it."""
     names = list(dict.fromkeys(name for column in columns for name in column))
     rows = [[name, *("" if (value := column.get(name)) is None else str(value) for column in columns)] for name in names]
-    return rows, frozenset(i for i, row in enumerate(rows) if len(set(row[1:])) > 1)
+    values = ({str(column[name]) for column in columns if name in column} for name in names)
+    return rows, frozenset(i for i, found in enumerate(values) if len(found) > 1)
 
 
 def _environment(environment: dict[str, Any]) -> dict[str, str]:

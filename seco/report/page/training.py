@@ -5,7 +5,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from .blocks import Block, Chart, Heading, Note, Section, Text
+from .blocks import Block, Chart, Heading, Markdown, Note, Section
 from .charts import lines_chart
 from .numbers import number, thin
 from .run import RecordedRun
@@ -37,7 +37,7 @@ def training_section(runs: Sequence[RecordedRun]) -> Section:
     blocks += [*charts[:1], *_accuracies(trained), *charts[1:], *_probes(trained)]
     for run in trained:
         if run.profile:
-            blocks += [Heading(f"Where a step's time goes: {run.name}"), Text("RUN/profile/summary.md", run.profile)]
+            blocks += [Heading(f"Where a step's time goes: {run.name}"), Markdown("RUN/profile/summary.md", run.profile)]
     return Section("training", "Training", blocks)
 
 

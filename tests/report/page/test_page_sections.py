@@ -10,7 +10,7 @@ import pytest
 
 from seco.data.loader import Loader
 from seco.data.store import open_store
-from seco.errors import DataError
+from seco.errors import DataError, StoreError
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.features import extract_features
 from seco.ops.random import VIEW_DTYPE
@@ -18,7 +18,7 @@ from seco.pretrain.checkpoint import load_encoder
 from seco.pretrain.input import ModelInput
 from seco.report.page import similar, views
 from seco.report.page.benchmarks import benchmarks_section
-from seco.report.page.blocks import Chart, Gallery, Note, Picture, Table
+from seco.report.page.blocks import Chart, Gallery, Markdown, Note, Picture, Table
 from seco.report.page.data import data_section
 from seco.report.page.numbers import number, thin
 from seco.report.page.pictures import picture_of
@@ -51,12 +51,37 @@ def test_settings_mark_what_differs(runs):
     assert ["batch_size", "4", "256"] in [alone.rows[i] for i in alone.marked]
 
 
+def test_an_imported_encoder_is_no_run_to_wait_for(runs, tmp_path):
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "config.json").write_text(json.dumps({"data": "", "method": "imported", "imported": "a.pth"}))
+    (imported,) = read_runs([tmp_path / "others"])
+    section = settings_section([runs[0], imported])
+    assert of_kind(section, Note) == []
+    state, settings, _ = of_kind(section, Table)
+    assert state.rows[0] == ["state", runs[0].progress, "imported, not trained here"]
+    assert {settings.rows[i][0] for i in settings.marked} == {"data", "method"}
+
+
+def test_a_store_that_was_named_has_to_be_there(trained, tmp_path):
+    with pytest.raises(StoreError, match="nowhere: expected a patch store, got no such folder"):
+        read_runs([trained / "one"], data=tmp_path / "nowhere")
+
+
+def test_a_profile_is_a_table_and_its_html_is_text(runs):
+    profile = "# A <b>step</b>\n\n| stage | ms |\n|---|--:|\n| loss | 1.0 |\n"
+    (shown,) = of_kind(training_section([replace(runs[0], profile=profile)]), Markdown)
+    assert "<td>loss</td>" in shown.html
+    assert "&lt;b&gt;step" in shown.html
+
+
 def test_lines_are_those_of_the_metrics(runs):
     charts = {chart.title: chart for chart in of_kind(training_section(runs), Chart)}
     expected = [(line["step"], number(line["loss"]), run.name) for run in runs for line in run.metrics]
     loss = charts["Loss, summed over sub-spaces"]
     assert [(row["step"], row["value"], row["series"]) for row in values(loss)] == expected
-    assert {row["series"] for row in values(charts["Positive key ranked first, sub-space Z2"])} == {"one"}
+    of_one = charts["Positive key ranked first, sub-space Z2"]
+    assert {row["series"] for row in values(of_one)} == {"one"}
+    assert '"values": ["one"]' in json.dumps(of_one.spec), "a legend names what is drawn"
     one = {chart.title: chart for chart in of_kind(training_section(runs[:1]), Chart)}
     accuracy = [(row["step"], row["series"], row["value"]) for row in values(one["Positive key ranked first"])]
     assert (1, "Z1", number(runs[0].metrics[0]["accuracy"]["Z1"])) in accuracy
