@@ -9,15 +9,22 @@ import click
 
 
 class OutputFile(click.Path):
-    """A file to write, in a folder that is there and may be written: checked before the work whose result it takes."""
+    """A file to write, in a folder that is there and may be written: checked before the work whose result it takes.
 
-    def __init__(self) -> None:
+    Args:
+        suffix: That its name has to end in; none: any.
+    """
+
+    def __init__(self, suffix: str = "") -> None:
         super().__init__(dir_okay=False)
+        self._suffix = suffix
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's
         """The path, checked."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         folder = path.absolute().parent
+        if self._suffix and path.suffix.lower() != self._suffix:
+            self.fail(f"expected a name that ends in {self._suffix}, got {path}", param, ctx)
         if not folder.is_dir():
             self.fail(f"there is no folder {folder}", param, ctx)
         if not os.access(folder, os.W_OK):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from .options import OutputFile
+from .progress import track
 
 
 @click.group(name="profile")
@@ -28,7 +29,7 @@ def command() -> None:
 @click.option("--threads", type=click.IntRange(1), multiple=True, help="Several to compare.  [1 and one a core]")
 @click.option("--seconds", type=click.FloatRange(0), default=5.0, show_default=True, help="To measure each.")
 @click.option("--json", "json_file", type=OutputFile(), help="Write all figures to this file.")
-@click.option("--figure", type=OutputFile(), help="Draw them to this PNG.")
+@click.option("--figure", type=OutputFile(".png"), help="Draw them to this PNG.")
 def loader_command(
     *,
     data: Path,
@@ -51,8 +52,6 @@ def loader_command(
     $ seco profile loader --data STORE
     $ seco profile loader --data STORE --loader native --loader dali --threads 1 --threads 8 --figure profile.png
     """
-    from rich.progress import track
-
     from seco.bands import select_bands
     from seco.data.normalization import Normalization
     from seco.data.store import open_store
@@ -73,7 +72,7 @@ def loader_command(
     runs = list(itertools.product(loader, batch_size, counts))
     profiles = [
         profile_loader(store, loader=kind, batch_size=batch, threads=number, **common)
-        for kind, batch, number in track(runs, description="Loading", transient=True, console=_stderr())
+        for kind, batch, number in track(runs, "Loading")
     ]
     _print(profiles)
     if json_file is not None:
@@ -84,12 +83,6 @@ def loader_command(
 
         draw_profiles(profiles, figure)
         click.echo(f"Wrote {figure}", err=True)
-
-
-def _stderr() -> Any:  # noqa: ANN401 - a Console
-    from rich.console import Console
-
-    return Console(stderr=True)
 
 
 _NUMBERS = ("batch", "threads")

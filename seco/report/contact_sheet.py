@@ -46,8 +46,9 @@ def contact_sheet(store: Store, *, max_locations: int = MAX_LOCATIONS, max_dates
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes, i in zip(grid, rows, strict=True):
         _draw_location(axes, store, i, bands=bands, statistics=statistics)
-    shown = f"{len(rows)} of {len(store)} locations\n{', '.join(names)}, black 2 %, white 98 % of the store"
-    figure.suptitle(f"{store.path.name}: {shown}", fontsize=8)
+    shown = f"{len(rows)} of {len(store)} locations, up to {columns} of {store.locations['num_dates'].max()} dates"
+    stretched = f"{', '.join(names)}, black 2 %, white 98 % of the store"
+    figure.suptitle(f"{store.path.name}: {shown}\n{stretched}", fontsize=8)
     return figure
 
 

@@ -48,7 +48,7 @@ def choose_colour(colour: str | None, columns: Iterable[str]) -> str:
 def check_projection(projection: str) -> None:
     """Raise ConfigError if UMAP is asked for and not installed."""
     if projection == "umap" and find_spec("umap") is None:
-        raise ConfigError("projection: expected umap-learn to be installed, got none; pip install umap-learn")
+        raise ConfigError("projection: expected umap-learn to be installed, got none; pip install 'seco-eo[maps]'")
 
 
 def project(vectors: np.ndarray, method: str) -> tuple[np.ndarray, tuple[str, str]]:

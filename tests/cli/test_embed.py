@@ -25,7 +25,7 @@ def seco(*words, code=0):
 def test_wrong_use_of_the_map_is_refused(make_store, tmp_path):
     words = ["--data", make_store(), *BACKBONE, "--out", tmp_path / "v.npy"]
     assert "--colour is for --map" in seco(*words, "--colour", "month", code=2).stderr
-    assert "--map: expected a file .png, got map.gif" in seco(*words, "--map", "map.gif", code=2).stderr
+    assert "expected a name that ends in .png, got map.gif" in seco(*words, "--map", "map.gif", code=2).stderr
 
 
 def features_of(images):

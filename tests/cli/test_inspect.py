@@ -53,7 +53,7 @@ def test_damaged_patches_are_named(make_store, tmp_path, packed):
     assert all(
         str(source) in line for source, line in zip(open_store(path).sources_of_rows(np.array([2, 7])), named, strict=True)
     )
-    assert all(("delete it and collect again" in line) != packed for line in named)
+    assert all(("delete it and run that command again" in line) != packed for line in named)
     assert error == f"Error: {path}: expected 9 patches as the index says, got 2 others, named above; do as said there"
     assert (result.exit_code, result.stdout) == (1, "")
 

@@ -75,6 +75,8 @@ def test_bytes_are_counted(store, tmp_path):
 
 def test_bad_input_is_one_line(store):
     assert "'--method': 'x' is not one of 'seco', 'moco', 'moco_tp'" in run("--data", store, "--method", "x", code=2).output
+    jpeg = run("--data", store, "--figure", "profile.jpg", code=2).output
+    assert "'--figure': expected a name that ends in .png, got profile.jpg" in jpeg
     assert "choose a smaller --batch-size" in run("--data", store, "--batch-size", 100, code=1).output
 
 

@@ -35,7 +35,7 @@ def test_umap_keeps_clusters_apart():
 
 def test_umap_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setattr(embedding_map, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match="expected umap-learn to be installed, got none; pip install umap-learn"):
+    with pytest.raises(ConfigError, match=r"expected umap-learn to be installed, got none; pip install 'seco-eo\[maps\]'"):
         embedding_map.project(np.eye(5, dtype=np.float32), "umap")
 
 
