@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from seco.collect.locations import location_number
 from seco.data.writer import Row
 from seco.errors import StoreError
 
@@ -67,14 +68,18 @@ class Journal:
             database.execute(INSERT_REJECTED, record)
 
     def restore(self, rows: Iterable[Row], rejected: Iterable[tuple[Any, ...]]) -> None:
-        """Be what led to a finished store: rows of its index, and what :meth:`rejected` said."""
+        """Be what led to a finished store, if empty: rows of its index, and what :meth:`rejected` said."""
+        candidates = (
+            (location_number(name), attempt, name, longitude, latitude, reason)
+            for name, attempt, longitude, latitude, reason in rejected
+        )
         with self._transaction() as database:
-            for table in ("patches", "rejected", "histogram"):
-                database.execute(f"DELETE FROM {table}")
             database.executemany(INSERT_PATCH, map(_record, rows))
-            database.executemany(
-                INSERT_REJECTED, ((int(record[0]), record[1], record[0], *record[2:]) for record in rejected)
-            )
+            database.executemany(INSERT_REJECTED, candidates)
+
+    def is_empty(self) -> bool:
+        """Whether nothing was noted yet."""
+        return not self._all("SELECT 1 FROM patches UNION ALL SELECT 1 FROM rejected LIMIT 1")
 
     def drop(self, location_ids: Sequence[str]) -> None:
         """Forget locations whose patches are gone, and with them the histogram that counted them."""

@@ -14,18 +14,12 @@ from seco.collect.journal import JOURNAL_FILE, Journal
 from seco.collect.settings import Settings, claim_folder
 from seco.collect.source import Scene, SceneSource
 from seco.data.atomic import take_back, write_atomic, write_parquet
-from seco.data.description import (
-    HISTOGRAM_FILE,
-    INDEX_FILE,
-    PATCH_FOLDER,
-    REJECTED_FILE,
-    SHARD_COLUMNS,
-    StoreDescription,
-)
+from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import DigitalNumberHistogram, count_patches
-from seco.data.writer import Row, commit_store, make_index, rows_of_index
-from seco.errors import RunError
+from seco.data.store import open_store
+from seco.data.writer import commit_store, make_index, rows_of_index
+from seco.errors import RunError, StoreError
 
 KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
 
@@ -46,19 +40,22 @@ class Ledger:
         self.folder = folder
         self._settings, self._source = settings, source
         claim_folder(folder, settings)
-        index = folder / INDEX_FILE
-        self.finished = index.is_file() and not any(_lost_locations(folder, rows_of_index(folder)))
+        committed = (folder / INDEX_FILE).is_file()
+        # With a journal beside it, a store is being mended, or was finished by a program that was killed then.
+        self.finished = committed and not (folder / JOURNAL_FILE).exists() and not _lacks_patches(folder)
         if self.finished:
-            _remove_journal(folder)
             return
         self.journal = Journal(folder)
-        if index.is_file():  # finished, and patches were lost since
-            self.journal.restore(rows_of_index(folder), _read_rejected(folder))
-            index.unlink()
-        self._drop_lost_patches()
-        self.accepted = self.journal.accepted()
-        self._sweep()
-        self._histogram = self._restore_histogram()
+        try:
+            if committed and self.journal.is_empty():
+                self.journal.restore(rows_of_index(folder), _read_rejected(folder))
+            self._drop_lost_patches()
+            self.accepted = self.journal.accepted()
+            self._sweep()
+            self._histogram = self._restore_histogram()
+        except BaseException:
+            self.journal.close()
+            raise
         self._uncounted, self._counted_all = 0, True
 
     def __enter__(self) -> Self:
@@ -67,7 +64,7 @@ class Ledger:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.finished:
             return
-        in_vain = kind is RunError and not self.journal.accepted()
+        in_vain = kind is RunError and not self.journal.accepted() and not (self.folder / INDEX_FILE).exists()
         self._keep_histogram()
         self.journal.close()
         if in_vain:  # of settings that give nothing: others may be tried in the same folder
@@ -119,8 +116,20 @@ class Ledger:
         self._uncounted = 0
 
     def _drop_lost_patches(self) -> None:
-        """Forget locations that lack a patch: a power cut or somebody took it away."""
-        if lost := set(_lost_locations(self.folder, self.journal.rows())):
+        """Forget locations that lack a patch: a power cut or somebody took it away.
+
+        Raises:
+            StoreError: If all are gone, as those of a disk that is not there are: they may come back.
+        """
+        rows = self.journal.rows()
+        lost = set(_lost_locations(self.folder, ((row["location_id"], row["path"], row["bytes"]) for row in rows)))
+        patches = self.folder / PATCH_FOLDER
+        if lost and not (patches.is_dir() and any(patches.iterdir())):
+            raise StoreError(
+                f"{patches}: expected the patches of {len(lost)} locations, got none at all; bring them back, or collect to "
+                "another folder"
+            )
+        if lost:
             self.journal.drop(sorted(lost))
 
     def _sweep(self) -> None:
@@ -152,13 +161,22 @@ def _table_of_rejected(records: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN4
 def _read_rejected(folder: Path) -> Iterator[tuple[Any, ...]]:
     import pyarrow.parquet
 
-    return zip(*pyarrow.parquet.read_table(folder / REJECTED_FILE).to_pydict().values(), strict=True)
+    file = folder / REJECTED_FILE
+    return zip(*pyarrow.parquet.read_table(file).to_pydict().values(), strict=True) if file.is_file() else iter(())
 
 
-def _lost_locations(folder: Path, rows: Iterable[Row]) -> Iterator[str]:
-    """Those of patches that are not there or not whole; patches of a packed store are no files."""
-    packed = set(SHARD_COLUMNS)
-    return (row["location_id"] for row in rows if packed - set(row) and not _is_there(folder / row["path"], row["bytes"]))
+def _lacks_patches(folder: Path) -> bool:
+    """Whether a patch of a finished store is gone; those of a packed one are no files."""
+    store = open_store(folder)
+    if store.packed:
+        return False
+    batches = store.read_index(["location_id", "path", "bytes"]).to_batches(max_chunksize=65_536)
+    return any(any(_lost_locations(folder, zip(*batch.to_pydict().values(), strict=True))) for batch in batches)
+
+
+def _lost_locations(folder: Path, patches: Iterable[tuple[str, str, int]]) -> Iterator[str]:
+    """Locations of patches, given with path and bytes, that are not there or not whole."""
+    return (location for location, path, size in patches if not _is_there(folder / path, size))
 
 
 def _is_there(file: Path, size: int) -> bool:

@@ -32,6 +32,11 @@ def location_id(number: int) -> str:
     return f"{number:06d}"
 
 
+def location_number(location_id: str) -> int:
+    """Number of the location of that name."""
+    return int(location_id)
+
+
 def utm_epsg(longitude: float, latitude: float) -> int:
     """EPSG code of a point's UTM zone (degrees); other zones over Norway and Svalbard as Sentinel-2's tiles have."""
     zone = min(int((longitude + 180.0) / 6.0), 59) + 1
