@@ -19,6 +19,7 @@ help:
 	@echo "make demo | test | lint | format | docs | bench | wheel | gpu-check [RECORDS=DIR] [WHEELS=DIR] | fuzz [SECONDS=N] | clean"
 
 demo: $(VENV)/.ready
+	rm -rf build/demo
 	$(BIN)/python -m seco.cli.demo --out build/demo
 
 test: lint

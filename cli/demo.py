@@ -4,7 +4,6 @@ Every step is a ``seco`` command that is printed before it runs, so that the dem
 """
 
 import json
-import shutil
 import subprocess
 import sys
 import time
@@ -39,7 +38,7 @@ TRAINING = {
 
 
 @click.command()
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results, new or of an earlier demo.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of results; new or empty.")
 def main(out: Path) -> None:
     """Train on synthetic seasons and show what training changed."""
     try:
@@ -55,21 +54,20 @@ def run_demo(out: Path) -> dict[str, Any]:
     """Run all steps in ``out`` and return what ``result.json`` holds.
 
     Args:
-        out: New folder, or that of an earlier demo, which is emptied first.
+        out: New or empty folder.
 
     Returns:
         ``trained`` and ``untrained``: ``recall@1`` and ``knn_accuracy``, each in [0, 1]; ``seconds`` of the whole demo;
         ``locations_per_s`` of training.
 
     Raises:
-        SecoError: If the folder holds something else, or a step fails; its own message is already on stderr.
+        SecoError: If the folder is in use, or a step fails; its own message is already on stderr.
     """
     start = time.perf_counter()
     store, run = out / "store", out / "run"
-    if is_in_use(out) and not store.is_dir():
-        raise SecoError(f"{out}: expected a new folder or that of an earlier demo, got another; choose another --out")
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    if is_in_use(out):
+        raise SecoError(f"{out}: expected a new or empty folder, got one in use; choose another --out")
+    out.mkdir(parents=True, exist_ok=True)
     synthetic = ("--source", "synthetic", "--locations", LOCATIONS, "--seed", SEED, "--patch-size", 64)
     _seco("collect", *synthetic, "--out", store)
     _seco("inspect", store, "--figures", out)

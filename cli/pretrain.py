@@ -66,7 +66,7 @@ def command(out: Path, config_file: Path | None, resume: bool, overwrite: bool, 
     config = resolve_config(given, config_file, resumed=settings_to_resume(out) if resume else None)
     if "probe_data" in given and config.probe == "none":
         raise click.UsageError("--probe-data: expected with --probe retrieval or knn, got none; say which.")
-    with TrainingProgress(stops_early=config.steps > 0) as progress:
+    with TrainingProgress(config.steps) as progress:
         stopped_by = pretrain(config, out, watcher=progress, resume=resume, overwrite=overwrite)
     if stopped_by is not None:
         if progress.chief:
@@ -100,9 +100,10 @@ def _show_profile(run: Path) -> None:
 class TrainingProgress(Counted):
     """Steps done, and whatever else is worth a line meanwhile."""
 
-    def __init__(self, *, stops_early: bool) -> None:
+    def __init__(self, steps: int) -> None:
+        """``steps``: after which training was to stop before its last epoch, or 0."""
         super().__init__("steps")
-        self._stops_early = stops_early
+        self._steps = steps
         self.chief = False  # of several processes one is told of progress
         self._total = 0
 
@@ -112,7 +113,7 @@ class TrainingProgress(Counted):
         if excluded:
             self.warned(f"{excluded} locations have too few dates for this method and are left out.")
         if done >= total:
-            more = "; --steps 0 goes on to the last epoch" if self._stops_early else ""
+            more = "; --steps 0 goes on to the last epoch" if total == self._steps else ""
             self.said(f"Step {done} of {total}: nothing is left to train{more}.")
             return
         self.said(f"Training on {device}: step {done} of {total}")

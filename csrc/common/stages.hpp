@@ -13,9 +13,10 @@ enum class Stage { kRead, kDecompress, kUnpredict, kViews };
 constexpr int kStages = 4;
 
 struct StageTotals {
-    std::array<std::atomic<int64_t>, kStages> nanoseconds{};
+    std::array<std::atomic<int64_t>, kStages> nanoseconds{};  // on a core
     std::atomic<int64_t> bytes_read{0}, bytes_decoded{0};
     std::atomic<int64_t> files_decoded_again{0};  // on the CPU, for they failed a check on the GPU
+    std::atomic<int64_t> waited{0};               // nanoseconds of reading that were not on a core
 };
 
 inline StageTotals& stage_totals() {
@@ -23,8 +24,9 @@ inline StageTotals& stage_totals() {
     return totals;
 }
 
-// Read, decompress, unpredict, views in nanoseconds; bytes read, bytes decoded; files decoded again.
-constexpr int kTotals = kStages + 3;
+// Read, decompress, unpredict, views in nanoseconds on a core; bytes read, bytes decoded; files decoded
+// again; nanoseconds that reading waited.
+constexpr int kTotals = kStages + 4;
 
 inline void copy_totals(int64_t* out) {
     const StageTotals& all = stage_totals();
@@ -32,29 +34,35 @@ inline void copy_totals(int64_t* out) {
     *out++ = all.bytes_read;
     *out++ = all.bytes_decoded;
     *out++ = all.files_decoded_again;
+    *out++ = all.waited;
 }
 
-// Counts the time until its end: on a core, for where there are more threads than cores a stage would hold
-// the work of others; but reading waits for the disk, which is what it costs.
+// Counts the time until its end: that on a core, for where there are more threads than cores a stage would
+// hold the work of others, and of reading the rest too, which is the disk's.
 class StageTimer {
   public:
-    explicit StageTimer(Stage stage) : stage_(stage), start_(now()) {}
+    explicit StageTimer(Stage stage) : stage_(stage), on_core_(now(CLOCK_THREAD_CPUTIME_ID)) {
+        if (stage == Stage::kRead) start_ = now(CLOCK_MONOTONIC);
+    }
     StageTimer(const StageTimer&) = delete;
     StageTimer& operator=(const StageTimer&) = delete;
     ~StageTimer() {
-        auto& total = stage_totals().nanoseconds[static_cast<size_t>(stage_)];
-        total.fetch_add(now() - start_, std::memory_order_relaxed);
+        StageTotals& all = stage_totals();
+        const int64_t spent = now(CLOCK_THREAD_CPUTIME_ID) - on_core_;
+        all.nanoseconds[static_cast<size_t>(stage_)].fetch_add(spent, std::memory_order_relaxed);
+        if (stage_ == Stage::kRead)
+            all.waited.fetch_add(now(CLOCK_MONOTONIC) - start_ - spent, std::memory_order_relaxed);
     }
 
   private:
-    int64_t now() const {
+    static int64_t now(clockid_t clock) {
         timespec time{};
-        clock_gettime(stage_ == Stage::kRead ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time);
+        clock_gettime(clock, &time);
         return int64_t{1'000'000'000} * time.tv_sec + time.tv_nsec;
     }
 
     Stage stage_;
-    int64_t start_;
+    int64_t on_core_, start_ = 0;
 };
 
 }  // namespace seco

@@ -77,6 +77,8 @@ template <int kBands, typename Pixel, bool kBlurs>
 class Views {
   public:
     Views(const AugmentBatch& batch, int radius, const SharedMemory& memory)
+        // Three bands take less than half where a multiprocessor has much; where it has little, wide tiles
+        // for two blocks colour fewer columns twice than narrow ones for more.
         : plan_(batch, radius, memory.of(kBands || kBlurs ? 2 : 3), memory.most),
           blocks_(grid(plan_.blocks(batch))) {
         // The same number each time: it belongs to the kernel, and other threads launch it too.

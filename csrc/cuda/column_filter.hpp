@@ -35,9 +35,9 @@ class ColumnFilter {
             filter_column(j, y);
     }
 
-    // Of many bands a column is too much for a thread: the threads of a block share out pixels to colour and
-    // then, after a barrier, sums of a band. Both are of so many rows from `from` on, counted from the
-    // group's first, as the ring holds, in most cases all.
+    // Of other than three bands a column may be too much for a thread: the threads of a block share out
+    // pixels to colour and then, after a barrier, sums of a band. Both are of so many rows from `from` on,
+    // counted from the group's first, as the ring holds, in most cases all.
     SECO_HOST_DEVICE int rows_of_patch(int y) const { return tables_.group(number_of(y)).count; }
 
     SECO_HOST_DEVICE void colour_rows(int thread, int y, int from) const {

@@ -102,7 +102,8 @@ struct ViewPlan {
         const int halo = std::max(2 * radius, further);
         ring = slides ? tall : std::min(tall + halo, batch.height + 2 * radius);
         tile_columns = batch.size;
-        while ((lay_out(batch) > shared_limit || reach > kMaxThreads) && tile_columns > 1)
+        const bool owned = batch.bands == kSlideBands;  // a thread has a column
+        while ((lay_out(batch) > shared_limit || (owned && reach > kMaxThreads)) && tile_columns > 1)
             tile_columns = (tile_columns + 1) / 2;
         // Rows that are not kept are made again for the next group.
         while (!slides && lay_out(batch) > shared_limit && ring > 1) --ring;

@@ -1,8 +1,9 @@
 // What the threads of one block do to make one tile of one view, in phases with a barrier after each. The
 // kernel runs these functions; so does the emulation on the CPU, thread by thread.
 //
-// Each thread owns columns of the patch, which it colours and filters from top to bottom, for a few rows of
-// the view at once. Then these are blurred and resized from left to right and copied out. Operations come in
+// Of three bands each thread owns columns of the patch, which it colours and filters from top to bottom, for
+// a few rows of the view at once; of more or fewer the threads share out pixels and sums. Then these rows are
+// blurred and resized from left to right and copied out. Operations come in
 // the order of csrc/cpu/augment.cpp, so that both give the same bits.
 #pragma once
 
@@ -96,7 +97,7 @@ class ViewTile {
         }
     }
 
-    // Of few bands a thread has a column, whose weights stay in registers; of many, a row of one.
+    // Of three bands a thread has a column, whose weights stay in registers; else a row of one.
     template <typename Round>
     SECO_HOST_DEVICE void resize_columns(int thread, int y, const Round& round) const {
         const int columns = tables().columns(), rows = tables().rows_from(y);

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from seco.bands import Band
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
-from seco.errors import GeoTiffError, StoreError
+from seco.errors import GeoTiffError, StoreError, reason_of
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 
-MEND_PATCH = "copy it anew, or, if `seco collect` fetched it, delete it and run that command again"
+MEND_PATCH = "copy it anew, or, of scenes that `seco collect` fetched, delete it and run that command again"
 
 
 def open_store(path: str | Path) -> "Store":
@@ -168,7 +168,7 @@ class Store:
                 file.seek(offset)
                 content = file.read(length)
         except OSError as error:
-            raise StoreError(f"{source}: expected a patch, got {error.strerror}; {self._mend}") from error
+            raise StoreError(f"{source}: expected a patch, got {reason_of(error)}; {self._mend}") from error
         if hashlib.sha256(content).hexdigest() != self._checksums[row].as_py():
             raise StoreError(f"{source}: expected the patch of the index, got other bytes (checksum); {self._mend}")
         return content
@@ -292,7 +292,7 @@ def _fingerprint(folder: Path) -> str:
         try:
             digest.update((folder / name).read_bytes())
         except OSError as error:
-            raise StoreError(f"{folder / name}: expected a readable file, got {error.strerror}; write it again") from error
+            raise StoreError(f"{folder / name}: expected a readable file, got {reason_of(error)}; write it again") from error
     return digest.hexdigest()
 
 

@@ -18,7 +18,7 @@ from seco.data.atomic import is_in_use, sync, write_atomic, write_parquet
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
-from seco.errors import ConfigError, DataError, StoreError
+from seco.errors import ConfigError, DataError, StoreError, reason_of
 
 Row = dict[str, Any]  # of the index, by column
 INDEX_DTYPES = {"epsg": "int32", "cloud_fraction": "float32", "scene_cloud": "float32", "baseline": "float32"}
@@ -308,7 +308,7 @@ def make_new_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"{path}: expected a folder that can be made, got {error.strerror}; choose another place"
+            f"{path}: expected a folder that can be made, got {reason_of(error)}; choose another place"
         ) from error
 
 

@@ -2,7 +2,7 @@
 
 import ctypes
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any
@@ -134,8 +134,8 @@ def profile_loader(
         spent, cpu = time.perf_counter() - start, time.process_time() - cpu
         counted = [later - earlier for later, earlier in zip(totals(), before, strict=True)]
     batches.close()
-    stages = {name: nanoseconds / 1e9 for name, nanoseconds in zip(STAGES, counted, strict=False)}
-    stages["rest"] = max(0.0, cpu - sum(stages.values()))
+    stages = seconds_of_stages(counted)
+    stages["rest"] = max(0.0, cpu - sum(counted[: len(STAGES)]) / 1e9)
     cpu_use = min(1.0, cpu / (spent * min(threads, cores())))
     gpu_use = min(1.0, sum(gpu.stages_s.values()) / spent)
     bottleneck = _bottleneck(stages, cpu_use, gpu.stages_s, gpu_use)
@@ -168,6 +168,13 @@ def _bottleneck(stages: dict[str, float], cpu_use: float, gpu_stages: dict[str, 
     if gpu_use > cpu_use:
         return "gpu " + max(gpu_stages, key=lambda name: gpu_stages[name])
     return max(stages, key=lambda name: stages[name])
+
+
+def seconds_of_stages(counted: Sequence[int]) -> dict[str, float]:
+    """Seconds of threads in each stage by the counters of :func:`totals_of`: on a core, and what reading waited."""
+    stages = {name: nanoseconds / 1e9 for name, nanoseconds in zip(STAGES, counted, strict=False)}
+    stages["read"] += counted[-1] / 1e9
+    return stages
 
 
 def totals_of(loader: str) -> Callable[[], list[int]]:

@@ -14,7 +14,7 @@ from seco.data.atomic import write_atomic
 from seco.device import cores
 from seco.errors import ConfigError
 from seco.profiling.clock import Mark, seconds_of_parts
-from seco.profiling.loader import STAGES, advise, totals_of
+from seco.profiling.loader import advise, seconds_of_stages, totals_of
 
 FOLDER, TRACE_FILE, SUMMARY_FILE = "profile", "trace.json.gz", "summary.md"
 WAIT, LAST = "wait for data", "metrics and checkpoints"
@@ -78,7 +78,7 @@ class StepTimes:
         """What to change about the limiting stage."""
         stage = self.limiting
         if stage == WAIT:
-            busy = sum(self.loader_s.values()) / max(self.step_s * self.threads, 1e-9)
+            busy = sum(self.loader_s.values()) / max(self.step_s * min(self.threads, self.cores), 1e-9)
             slowest = max(self.loader_s, key=lambda name: self.loader_s[name]) if busy > 0.2 else "idle"
             change = advise(slowest, more_threads=self.threads < self.cores)
             return f"The loader is slower than the model. What limits it is {change}."
@@ -227,7 +227,7 @@ class TrainingProfile:
         return StepTimes(
             stages_s={name: sum(row[name] for row in rows) / len(rows) for name in rows[0]},
             longest_s={name: max(row[name] for row in rows) for name in rows[0]},
-            loader_s={name: counted[i] / 1e9 / len(rows) for i, name in enumerate(STAGES)},
+            loader_s={name: seconds / len(rows) for name, seconds in seconds_of_stages(counted).items()},
             threads=self._threads,
             cpu_use=(cpu_end - cpu_start) / (end_s - start) / available,
             cores=available,

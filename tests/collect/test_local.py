@@ -22,10 +22,11 @@ from scenes import (
     write_raster,
 )
 from seco.cli.main import main
+from shapely.geometry import Polygon
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
-from seco.collect.local.source import LocalSource
-from seco.collect.locations import Location, place_patch
+from seco.collect.local.source import LocalSource, _may_hold
+from seco.collect.locations import Location, footprint_of, place_patch
 from seco.data.store import open_store
 from seco.errors import SceneError, SourceError
 
@@ -219,6 +220,13 @@ def test_points_beyond_the_scenes_and_within(tmp_path):
         f"Error: patch_size: expected patches that fit into the scenes of {tmp_path / '31TDG'}, got 400 px of 10 m; "
         "choose smaller ones"
     )
+
+
+def test_a_triangle_may_hold_a_patch_that_its_middle_does_not():
+    corner = footprint_of(place_patch("", 2.0, 42.0, 600), 600).exterior.coords
+    triangle = Polygon([corner[0], corner[4], corner[8]])  # of a square of 6 km, whose sides are of four parts
+    assert _may_hold(triangle, 264)
+    assert not _may_hold(triangle, 700)
 
 
 @pytest.mark.skipif(

@@ -107,6 +107,10 @@ def test_folders_of_any_pairs(tmp_path):
     with pytest.raises(ConfigError, match=r"got B04; choose from band1, .*band4; --band-names names those of a folder"):
         select_bands(pairs.band_names, "rgb")
     for i in range(1, 4):
+        (tmp_path / f"place{i}" / "mask.tif").rename(tmp_path / f"place{i}" / "label.tif")
+    with pytest.raises(DataError, match="got neither"):  # the others are forgotten, not left out on purpose
+        open_change_pairs(tmp_path)
+    for i in range(1, 4):
         shutil.rmtree(tmp_path / f"place{i}")
     alone, above = open_change_pairs(tmp_path / "place0").describe(), open_change_pairs(tmp_path).describe()
     assert above == alone, "a folder with nothing but a pair is that pair"

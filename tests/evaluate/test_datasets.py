@@ -104,9 +104,23 @@ def test_folders_of_a_split_are_the_split(tmp_path):
         )
         np.testing.assert_array_equal(images.labels[rows], [images.names[row].split("/")[1] == "b" for row in rows])
     assert "half of each class" in ClassFolder(tmp_path, split=SplitChoice(how="hash")).split_source
+    (tmp_path / "my-train.txt").write_text("a/2\nb/2\n")
+    (tmp_path / "my-test.txt").write_text("a/3\ntest/b/3.png\n")
+    listed = ClassFolder(tmp_path, split=SplitChoice(how="my"))
+    assert [listed.names[row] for row in listed.splits["train"]] == ["train/a/2.png", "train/b/2.png"]
+    write_picture(tmp_path / "data" / "train" / "overview.png")
+    write_picture(tmp_path / "data" / "test" / "overview.png")
+    assert ClassFolder(tmp_path).names == images.names
+    (tmp_path / "data" / "val" / "a").mkdir(parents=True)
+    with pytest.raises(DataError, match="expected one folder for validation, got val and valid; move one away"):
+        ClassFolder(tmp_path)
+    shutil.rmtree(tmp_path / "data" / "val")
+    for name in ("train", "test"):
+        (tmp_path / "data" / name / "overview.png").unlink()
     for file in (tmp_path / "data/test").rglob("*.png"):
         file.unlink()
-    assert "half of each class" in ClassFolder(tmp_path).split_source, "without images to test on it is no split"
+    with pytest.raises(DataError, match="got 0 images of 0 classes; give one of its folders data/train, data/valid"):
+        ClassFolder(tmp_path)  # without images to test on it is no split
 
 
 def test_statistics_are_those_of_the_training_half(folder):

@@ -10,7 +10,7 @@ import google.oauth2.service_account
 from ee import oauth
 from google.auth.exceptions import GoogleAuthError
 
-from seco.errors import ConfigError
+from seco.errors import ConfigError, reason_of
 
 KINDS = ("user", "adc", "anonymous")
 
@@ -79,7 +79,7 @@ def _service_account(file: Path) -> Any:  # noqa: ANN401
     except OSError as error:
         raise ConfigError(
             f"credentials: expected {', '.join(KINDS)} or the key file of a service account, got {file} "
-            f"({error.strerror}); check the path"
+            f"({reason_of(error)}); check the path"
         ) from None
     except (ValueError, GoogleAuthError):
         # Its own text may quote the key.

@@ -97,10 +97,10 @@ def find_scenes(folder: Path) -> list[FoundScene]:
 
 
 def _may_hold(outline: Polygon, patch_size: int) -> bool:
-    """Whether a patch may lie within; never false of one that does, though the one at its centre is put on a lattice."""
+    """Whether its extent has room for a patch; the lattice of places puts the one in its middle a little off."""
     size = max(1, patch_size - 2 * LATTICE_M // PIXEL_M)
-    centre = place_patch("", outline.centroid.x, outline.centroid.y, size)
-    return bool(outline.covers(footprint_of(centre, size)))
+    middle = outline.envelope.centroid
+    return bool(outline.envelope.covers(footprint_of(place_patch("", middle.x, middle.y, size), size)))
 
 
 def _file(scene: FoundScene) -> str:

@@ -37,23 +37,22 @@ class Kind:
     shape: tuple[int, int, int]
 
 
-def list_classes(folder: Path) -> tuple[Path, list[Path]]:
+def list_classes(folder: Path) -> tuple[Path, dict[str, list[Path]]]:
     """The folder that holds the classes, which may lie deeper as long as there is no choice, and all images by class.
 
-    Where it holds folders of classes for training and test instead, the images are those of all of its parts.
+    Where it holds folders of classes for training and test instead, images are listed by part of the split; else as ``all``.
 
     Raises:
-        DataError: If there are fewer than two classes, or two kinds of files.
+        DataError: If there are fewer than two classes, two kinds of files, or two folders for one part.
     """
-    root, files = folder, _images(folder)
-    while not files and len(inner := [entry for entry in root.iterdir() if entry.is_dir()]) == 1:
+    root, parts = folder, _images_of_parts(folder)
+    while not any(parts.values()) and len(inner := [entry for entry in root.iterdir() if entry.is_dir()]) == 1:
         root = inner[0]
-        files = _images(root)
-    if not files and {"train", "test"} <= (parts := find_parts(root)).keys():
-        files = [file for part in parts.values() for file in _images(part)]
+        parts = _images_of_parts(root)
+    files = [file for of_part in parts.values() for file in of_part]
     names = {file.parent.name for file in files}
     if len(names) < 2:
-        deeper = sorted({file.parents[1].name for file in folder.glob("*/*/*") if _is_image(file)})
+        deeper = sorted({str(file.parents[1].relative_to(folder)) for file in root.glob("*/*/*") if _is_image(file)})
         remedy = f"give one of its folders {', '.join(deeper[:5])}" if deeper else "check the path"
         raise DataError(
             f"{folder}: expected a store (dataset.json) or images as <class>/<name>.jpg, .png or .tif of at "
@@ -61,12 +60,20 @@ def list_classes(folder: Path) -> tuple[Path, list[Path]]:
         )
     if len({_is_picture(file) for file in files}) > 1:
         raise DataError(f"{folder}: expected one kind of files, got pictures and GeoTIFFs; separate them")
-    return root, files
+    return root, parts
 
 
-def find_parts(root: Path) -> dict[str, Path]:
-    """Folders that are named after parts of a split, by part."""
-    return {part: root / name for part, names in PARTS.items() for name in names if (root / name).is_dir()}
+def _images_of_parts(root: Path) -> dict[str, list[Path]]:
+    """Images of the folders that are named after parts of a split, if there are some to train and to test; else all."""
+    folders = {part: [root / name for name in names if (root / name).is_dir()] for part, names in PARTS.items()}
+    images = {part: [file for folder in found for file in _images(folder)] for part, found in folders.items()}
+    if not images["train"] or not images["test"]:
+        return {"all": _images(root)}
+    for part, found in folders.items():
+        if len(found) > 1:
+            names = " and ".join(folder.name for folder in found)
+            raise DataError(f"{root}: expected one folder for {part}, got {names}; move one away")
+    return {part: files for part, files in images.items() if files}
 
 
 def kind_of(file: Path) -> Kind:

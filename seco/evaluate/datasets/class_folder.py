@@ -1,6 +1,6 @@
 """Files sorted into one folder a class as images to evaluate on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from seco.data.reflectance import SENTINEL2, Reflectance
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 
-from .class_files import Kind, check_kinds, find_parts, kind_of, list_classes, read_images
+from .class_files import Kind, check_kinds, kind_of, list_classes, read_images
 from .images import Rows
 from .published import fingerprint
 from .raster_header import centres_of, given_band_names
@@ -56,7 +56,8 @@ class ClassFolder:
 
     def __init__(self, path: str | Path, *, split: SplitChoice = AUTO, band_names: str | None = None) -> None:
         self._path = Path(path)
-        root, self._files = list_classes(self.path)
+        root, parts = list_classes(self.path)
+        self._files = [file for files in parts.values() for file in files]
         self.class_names = sorted({file.parent.name for file in self._files})
         number = {name: i for i, name in enumerate(self.class_names)}
         self.labels = np.array([number[file.parent.name] for file in self._files], dtype=np.int64)
@@ -71,7 +72,7 @@ class ClassFolder:
             split,
             names=self.names,
             labels=self.labels,
-            parts=_rows_of_parts(root, self._files),
+            parts=_rows_of_parts(parts),
             folders=_with_those_above(root, self.path),
             positions=lambda: centres_of(self._files),
             halves="half of each class for training, by SHA-256 of class/name",
@@ -147,12 +148,12 @@ class ClassFolder:
         return EUROSAT_BANDS if self._is_eurosat and found[0] == "band1" else found
 
 
-def _rows_of_parts(root: Path, files: Sequence[Path]) -> dict[str, np.ndarray]:
-    """Rows of the images in each folder that is named after a part of a split; nothing if these are no such folders."""
-    above = [file.parents[1] for file in files]
-    rows = {name: np.flatnonzero([folder == part for folder in above]) for name, part in find_parts(root).items()}
-    filled = {name: of_part for name, of_part in rows.items() if len(of_part)}
-    return filled if {"train", "test"} <= filled.keys() else {}
+def _rows_of_parts(parts: Mapping[str, Sequence[Path]]) -> dict[str, np.ndarray]:
+    """Rows of the images of each part of a split, which follow one another; none where they are not split."""
+    if "all" in parts:
+        return {}
+    ends = np.cumsum([len(files) for files in parts.values()])
+    return {name: np.arange(end - len(parts[name]), end) for name, end in zip(parts, ends, strict=True)}
 
 
 def _with_those_above(root: Path, path: Path) -> list[Path]:

@@ -28,7 +28,7 @@ def find_pairs(folder: Path, band_names: str | None = None) -> RasterPairs | Non
         return RasterPairs(folder, halves, band_names=band_names, reflectance=None, split=split)
     found = {child.name: _pair_of(child) for child in sorted(folder.iterdir()) if child.is_dir()}
     pairs = [PairFiles(name, *pair) for name, pair in found.items() if pair is not None]
-    if len(pairs) == 1:
+    if len(found) == len(pairs) == 1:
         return find_pairs(folder / pairs[0].name, band_names)
     return RasterPairs(folder, pairs, band_names=band_names, reflectance=None) if len(pairs) > 1 else None
 

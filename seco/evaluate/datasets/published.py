@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from seco.errors import DataError
+from seco.errors import DataError, reason_of
 
 # MD5 of archives, as torchvision and torchgeo check them.
 ARCHIVES = {
@@ -86,7 +86,7 @@ def digest_of(file: Path, algorithm: str) -> str:
         with file.open("rb") as content:
             return hashlib.file_digest(content, algorithm).hexdigest()
     except OSError as error:
-        raise DataError(f"{file}: expected a readable file, got: {error.strerror}; fetch it again") from error
+        raise DataError(f"{file}: expected a readable file, got: {reason_of(error)}; fetch it again") from error
 
 
 def _files_in(folder: Path) -> list[Path]:

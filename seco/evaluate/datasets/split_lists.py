@@ -122,12 +122,12 @@ def _lists_in(folder: Path) -> dict[str, SplitLists]:
 
 
 def _by_name(names: Sequence[str]) -> tuple[dict[str, int], set[str]]:
-    """Row of each image by its name without suffix, with and without folder; and what names several."""
+    """Row of each image by its name without suffix, with and without its folders; and what names several."""
     row_of: dict[str, int] = {}
     twice = set()
     for row, name in enumerate(names):
-        whole = _SUFFIX.sub("", name)
-        for key in {whole, whole.rsplit("/", 1)[-1]}:
+        parts = _SUFFIX.sub("", name).split("/")
+        for key in {"/".join(parts[i:]) for i in range(len(parts))}:
             if row_of.setdefault(key, row) != row:
                 twice.add(key)
     return row_of, twice

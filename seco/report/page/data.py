@@ -21,6 +21,8 @@ def data_section(runs: Sequence[RecordedRun]) -> Section:
     by_content: dict[str, list[RecordedRun]] = {}
     blocks: list[Block] = []
     for run in runs:
+        if run.imported and run.data is None:
+            continue
         try:
             by_content.setdefault(run.store.fingerprint, []).append(run)
         except SecoError as error:

@@ -42,6 +42,11 @@ class RecordedRun:
     data: Path | None = None
 
     @property
+    def imported(self) -> bool:
+        """Whether it is somebody else's encoder, which did not train here."""
+        return "imported" in self.settings
+
+    @property
     def config(self) -> PretrainConfig:
         """The settings, those that this version knows.
 
@@ -71,7 +76,7 @@ class RecordedRun:
     @property
     def progress(self) -> str:
         """How far it is."""
-        if "imported" in self.settings:
+        if self.imported:
             return "imported, not trained here"
         if not self.metrics:
             return "no step yet"

@@ -29,6 +29,11 @@ def similar_sections(runs: Sequence[RecordedRun]) -> list[Section]:
     maps: list[Block] = []
     images: dict[str, str] = {}
     for run in runs:
+        if run.imported and run.data is None:
+            unseen = Note(f"{run.name}: an imported encoder has no data set of its own; --data STORE shows it one")
+            neighbours.append(unseen)
+            maps.append(unseen)
+            continue
         try:
             sample, vectors = encode_sample(run)
             if sample.unreadable:

@@ -29,7 +29,7 @@ def views_section(runs: Sequence[RecordedRun]) -> Section:
 
 def _views(run: RecordedRun) -> list[Block]:
     try:
-        if run.settings.get("imported"):
+        if run.imported:
             raise RunError("it is an imported encoder, which did not train here")
         rows, caption = _drawn(run.config, run.store.path, run.store.fingerprint)
         return [Gallery(f"{run.name}: {caption}", rows)]

@@ -60,6 +60,11 @@ def test_an_imported_encoder_is_no_run_to_wait_for(runs, tmp_path):
     state, settings, _ = of_kind(section, Table)
     assert state.rows[0] == ["state", runs[0].progress, "imported, not trained here"]
     assert {settings.rows[i][0] for i in settings.marked} == {"data", "method"}
+    assert data_section([imported]).blocks == []
+    for shown in similar.similar_sections([imported]):
+        (note,) = of_kind(shown, Note)
+        assert not note.warns
+        assert "an imported encoder has no data set of its own; --data STORE shows it one" in note.text
 
 
 def test_a_store_that_was_named_has_to_be_there(trained, tmp_path):
