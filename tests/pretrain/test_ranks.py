@@ -131,7 +131,7 @@ def test_an_error_of_every_rank_is_one_line_each(store, tmp_path):
     result = torchrun("--data", store, *BASE, "--out", tmp_path / "run", code=1)
     errors = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 2
-    assert all("say --resume or --overwrite" in line for line in errors)
+    assert all("expected a new run, got a path with something else; choose another --out" in line for line in errors)
 
 
 @pytest.mark.parametrize(
