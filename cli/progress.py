@@ -62,5 +62,5 @@ class Counted:
         if self.console.is_terminal or (now - self._shown < LINE_INTERVAL_S and done < total):
             return
         self._shown = now
-        left = f"{timedelta(seconds=round((total - done) * seconds / since))} left" if since else "time left not known"
-        self.console.print(f"{done}/{total} {self._unit}, {figures}, {left}", markup=False)
+        left = f", {timedelta(seconds=round((total - done) * seconds / since))} left" if since else ", time left not known"
+        self.console.print(f"{done}/{total} {self._unit}, {figures}{left if done < total else ''}", markup=False)

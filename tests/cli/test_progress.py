@@ -22,7 +22,7 @@ def test_now_and_then_and_at_the_end(lines):
     counts = [(done, 4) for done in range(5)]
     assert lines(*counts, times=(0, 1, 6, 7, 8)) == [
         "2/4 steps, 0.3 steps/s, 0:00:06 left",
-        "4/4 steps, 0.5 steps/s, 0:00:00 left",
+        "4/4 steps, 0.5 steps/s",
     ]
 
 
