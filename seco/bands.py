@@ -47,6 +47,8 @@ BANDS_BY_COUNT = {len(bands): bands for bands in LEVELS.values()}
 
 RGB = ("B04", "B03", "B02")
 
+NAME_BANDS = "--band-names names those of a folder's rasters"  # which say band1, band2 and so on without it
+
 
 def finest_m(bands: Sequence[Band]) -> int:
     """Native ground sampling distance of the finest band, metres."""
@@ -85,7 +87,7 @@ def select_bands(available: Sequence[str], spec: str) -> tuple[str, ...]:
     chosen = []
     for name in map(canonical_name, names):
         if name not in by_name:
-            hint = "; --band-names names those of a folder's rasters" if "band1" in available else ""
+            hint = f"; {NAME_BANDS}" if "band1" in available else ""
             raise ConfigError(f"bands: expected bands that are there, got {name}; choose from {there}{hint}")
         if by_name[name] in chosen:
             raise ConfigError(f"bands: expected each band once, got {name} twice in {spec!r}; name it once")

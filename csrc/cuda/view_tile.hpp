@@ -48,10 +48,10 @@ class ViewTile {
         for (int y = tables().top();; y += plan_.stage_rows) {
             phase([&](int thread) {
                 if (y > tables().top()) copy_out(thread, y - plan_.stage_rows);
-                if (y < bottom) kBands ? filter_down(thread, y) : filter_.colour_rows(thread, y, 0);
+                if (y < bottom) begin_rows(thread, y);
             });
             if (y >= bottom) return;
-            if (!kBands)
+            if constexpr (kBands == 0)
                 for (int from = 0; from < filter_.rows_of_patch(y); from += plan_.ring) {
                     if (from) phase([&](int thread) { filter_.colour_rows(thread, y, from); });
                     phase([&](int thread) { filter_.filter_rows(thread, y, from); });
@@ -75,8 +75,12 @@ class ViewTile {
                 math::mean_grey(grey_sums_[item_], int64_t{batch_.height} * batch_.width);
     }
 
-    SECO_HOST_DEVICE void filter_down(int thread, int y) const {
-        for (int j = thread; j < tables().reach(); j += plan_.threads) filter_.filter(j, y);
+    // Of three bands all of the way down, of others the pixels that it begins with.
+    SECO_HOST_DEVICE void begin_rows(int thread, int y) const {
+        if constexpr (kBands == 0)
+            filter_.colour_rows(thread, y, 0);
+        else
+            for (int j = thread; j < tables().reach(); j += plan_.threads) filter_.filter(j, y);
     }
 
     SECO_HOST_DEVICE void blur_across(int thread, int y) const {
@@ -101,7 +105,7 @@ class ViewTile {
     template <typename Round>
     SECO_HOST_DEVICE void resize_columns(int thread, int y, const Round& round) const {
         const int columns = tables().columns(), rows = tables().rows_from(y);
-        if (kBands)
+        if constexpr (kBands > 0)
             for (int x = thread; x < columns; x += plan_.threads) resize_column(x, 0, rows, round);
         else
             for (int i = thread; i < columns * rows; i += plan_.threads)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import DTypeLike
 
+from seco.bands import NAME_BANDS
 from seco.errors import DataError
 from seco.evaluate.datasets import Images
 from seco.evaluate.progress import shown
@@ -125,7 +126,7 @@ def check_bands(encoder: Encoder, band_names: Sequence[str]) -> None:
     if missing:
         raise DataError(
             f"data: expected the bands that the encoder takes, got none named {', '.join(missing)}; "
-            f"there are {', '.join(band_names)}; --band-names names those of a folder's rasters"
+            f"there are {', '.join(band_names)}; {NAME_BANDS}"
         )
 
 

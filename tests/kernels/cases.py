@@ -85,6 +85,7 @@ CASES = [
     *(Case((2, 1, 3, 13, 15), 9, only=("blur_sigma",), method="moco", box=box, sigma=2.0) for box in EDGE_CROPS),
     *(Case((2, 1, 3, side, 30), 12, method="moco", sigma=sigma) for side in (1, 2, 5, 11) for sigma in (0.1, 2.0, 9.0)),
     Case((2, 3, 3, 264, 264), 224),  # the workload itself
+    Case((1, 3, 12, 264, 264), 224, "uint16"),  # and of all bands
     Case((2, 3, 12, 90, 90), 32, "uint16"),
     Case((2, 3, 3, 100, 90), 3),  # each value out of up to 60 rows
     Case((1, 3, 3, 20, 700), 240),  # wider than a block has threads

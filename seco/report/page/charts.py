@@ -23,7 +23,8 @@ def lines_chart(
         log: They are positive, and spread over decades.
         dashed: Rows have ``level`` too, drawn as dashed lines: what chance reaches.
     """
-    legend = _legend([name for name in series if any(row["series"] == name for row in rows)]) if len(series) > 1 else None
+    drawn = {row["series"] for row in rows}
+    legend = _legend([name for name in series if name in drawn]) if len(series) > 1 else None
     colour = alt.Color("series:N", title=None, scale=alt.Scale(domain=list(series)), legend=legend)
     scale = alt.Scale(type="log") if log else alt.Scale(domain=[0, 1]) if percent else alt.Scale(zero=False)
     axis = alt.Axis(title=y, format=".0%") if percent else alt.Axis(title=y)

@@ -21,7 +21,7 @@ def data_section(runs: Sequence[RecordedRun]) -> Section:
     by_content: dict[str, list[RecordedRun]] = {}
     blocks: list[Block] = []
     for run in runs:
-        if run.imported and run.data is None:
+        if not run.names_data:
             continue
         try:
             by_content.setdefault(run.store.fingerprint, []).append(run)

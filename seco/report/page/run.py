@@ -47,6 +47,11 @@ class RecordedRun:
         return "imported" in self.settings
 
     @property
+    def names_data(self) -> bool:
+        """Whether there should be a store to show: an imported encoder has none of its own."""
+        return self.data is not None or not self.imported
+
+    @property
     def config(self) -> PretrainConfig:
         """The settings, those that this version knows.
 

@@ -29,7 +29,7 @@ def similar_sections(runs: Sequence[RecordedRun]) -> list[Section]:
     maps: list[Block] = []
     images: dict[str, str] = {}
     for run in runs:
-        if run.imported and run.data is None:
+        if not run.names_data:
             unseen = Note(f"{run.name}: an imported encoder has no data set of its own; --data STORE shows it one")
             neighbours.append(unseen)
             maps.append(unseen)
