@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from .options import OutputFile, with_options
+from .progress import track
 from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
 
 
@@ -44,10 +45,10 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
         colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
     ((_, subject),) = evaluation.subjects(images, luck=[])
     settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
-    unreadable = find_unreadable(images, threads=evaluation.threads, progress=True) if evaluation.skip_bad else {}
+    unreadable = find_unreadable(images, threads=evaluation.threads, track=track) if evaluation.skip_bad else {}
     for reason in unreadable.values():
         click.echo(f"Left out: {reason}", err=True)
-    settings |= {"unreadable": unreadable, "device": resolve_device(evaluation.device), "progress": True}
+    settings |= {"unreadable": unreadable, "device": resolve_device(evaluation.device), "track": track}
     with offering_skip_bad(given=evaluation.skip_bad):
         embeddings = write_embeddings(subject, images, out, **settings)
     origin = subject.origin

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import OutputFile, with_options
+from .progress import track
 from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _evaluation(options: dict[str, Any]) -> "Evaluation":
     check_encoder(options)
     from seco.evaluate.run import Evaluation
 
-    return Evaluation(**options | {"bands": options["bands"] or "rgb", "progress": True})
+    return Evaluation(**options | {"bands": options["bands"] or "rgb", "track": track})
 
 
 def _report(result: dict[str, Any], json_file: Path | None) -> None:

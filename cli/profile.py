@@ -72,7 +72,7 @@ def loader_command(
     runs = list(itertools.product(loader, batch_size, counts))
     profiles = [
         profile_loader(store, loader=kind, batch_size=batch, threads=number, **common)
-        for kind, batch, number in track(runs, "Loading")
+        for kind, batch, number in track(runs, "loaders timed")
     ]
     _print(profiles)
     if json_file is not None:

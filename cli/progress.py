@@ -1,24 +1,33 @@
 """Progress of commands, on stderr."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from math import inf
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 from rich import progress
 from rich.console import Console
 
+from seco.track import one
+
 LINE_INTERVAL_S = 5.0
+BAR_INTERVAL_S = 0.1
+
+Item = TypeVar("Item")
 
 
-def track(items: Sequence[Any], caption: str) -> Iterable[Any]:
-    """A progress bar; the caption alone where stderr is no terminal."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        return progress.track(items, caption, console=console)
-    console.print(caption, markup=False)
-    return items
+def track(items: Sequence[Item], unit: str, *, size: Callable[[Item], int] = one) -> Iterator[Item]:
+    """The items, with their progress: a :class:`seco.track.Track`."""
+    total, done = sum(map(size, items)), 0
+    with Counted(unit) as counted:
+        for item in items:
+            counted(done, total, "")
+            yield item
+            done += size(item)
+        if done:
+            counted(done, total, "")
 
 
 class Counted:
@@ -33,7 +42,8 @@ class Counted:
         self.console = Console(stderr=True, soft_wrap=True, highlight=False)
         self._unit, self._clock = unit, clock
         self._first: tuple[float, int] | None = None
-        self._shown = clock()
+        # A bar shows the total at once; a line comes when there is something to tell.
+        self._interval, self._shown = (BAR_INTERVAL_S, -inf) if self.console.is_terminal else (LINE_INTERVAL_S, clock())
         self._bar = progress.Progress(
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
@@ -42,7 +52,7 @@ class Counted:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=None)
+        self._task = self._bar.add_task(unit, total=None)
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -55,12 +65,15 @@ class Counted:
         """Show that ``done`` of ``total`` are done; ``figures`` beside it instead of how many a second."""
         now = self._clock()
         self._first = self._first or (now, done)
+        if now - self._shown < self._interval and done < total:
+            return
+        self._shown = now
         seconds, since = now - self._first[0], done - self._first[1]
         if figures is None:
             figures = f"{since / max(seconds, 1e-9):.1f} {self._unit}/s"
-        self._bar.update(self._task, completed=done, total=total, description=figures)
-        if self.console.is_terminal or (now - self._shown < LINE_INTERVAL_S and done < total):
+        description = f"{self._unit}, {figures}" if figures else self._unit
+        self._bar.update(self._task, completed=done, total=total, description=description)
+        if self.console.is_terminal:
             return
-        self._shown = now
         left = f", {timedelta(seconds=round((total - done) * seconds / since))} left" if since else ", time left not known"
-        self.console.print(f"{done}/{total} {self._unit}, {figures}{left if done < total else ''}", markup=False)
+        self.console.print(f"{done}/{total} {description}{left if done < total else ''}", markup=False)

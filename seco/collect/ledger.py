@@ -13,8 +13,9 @@ from seco.collect.gate import RequestGate
 from seco.collect.journal import JOURNAL_FILE, Journal
 from seco.collect.settings import Settings, claim_folder
 from seco.collect.source import Scene, SceneSource
-from seco.data.atomic import take_back, write_atomic, write_parquet
-from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_FILE, StoreDescription
+from seco.data.atomic import take_back, write_atomic
+from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_COLUMNS, REJECTED_FILE, StoreDescription
+from seco.data.parquet import read_rejected, write_parquet
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import open_store
@@ -151,18 +152,15 @@ class Ledger:
 def _table_of_rejected(records: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a pyarrow Table
     import pyarrow
 
-    names = ("location_id", "attempt", "longitude", "latitude", "reason")
     types = (pyarrow.string(), pyarrow.int32(), pyarrow.float64(), pyarrow.float64(), pyarrow.string())
-    columns = list(zip(*records, strict=True)) or [()] * len(names)
+    columns = list(zip(*records, strict=True)) or [()] * len(types)
     arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    return pyarrow.table(arrays, names)
+    return pyarrow.table(arrays, REJECTED_COLUMNS)
 
 
 def _read_rejected(folder: Path) -> Iterator[tuple[Any, ...]]:
-    import pyarrow.parquet
-
-    file = folder / REJECTED_FILE
-    return zip(*pyarrow.parquet.read_table(file).to_pydict().values(), strict=True) if file.is_file() else iter(())
+    table = read_rejected(folder)
+    return iter(()) if table is None else zip(*table.to_pydict().values(), strict=True)
 
 
 def _lacks_patches(folder: Path) -> bool:

@@ -1,27 +1,16 @@
 """Files that are there whole or not at all."""
 
-import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write ``content`` as :func:`atomic_path` says."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
-
-
-def write_parquet(path: Path, table: Any) -> None:  # noqa: ANN401 - a pyarrow Table
-    """Write a table as :func:`atomic_path` says."""
-    import pyarrow.parquet
-
-    buffer = io.BytesIO()
-    pyarrow.parquet.write_table(table, buffer, compression="zstd")
-    write_atomic(path, buffer.getvalue())
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from seco.data.store import Store
-from seco.data.track import Track, untracked
 from seco.device import cores
 from seco.errors import DataError
+from seco.track import Track, untracked
 
 AT_ONCE = 256  # so many may still be read after Ctrl-C
 
@@ -15,7 +15,7 @@ def find_damaged(store: Store, *, track: Track = untracked) -> list[str]:
 
     Args:
         store: Store with checksums, loose or packed.
-        track: Wraps portions of the rows with progress, given a caption.
+        track: How progress is shown.
 
     Raises:
         StoreError: If the store has no checksums.
@@ -33,6 +33,6 @@ def find_damaged(store: Store, *, track: Track = untracked) -> list[str]:
     portions = [rows[first : first + AT_ONCE] for first in rows[::AT_ONCE]]
     damaged: list[str] = []
     with ThreadPoolExecutor(cores()) as pool:
-        for portion in track(portions, "Comparing checksums"):
+        for portion in track(portions, "patches compared", size=len):
             damaged += filter(None, pool.map(wrong_with, portion))
     return damaged

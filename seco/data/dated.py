@@ -12,9 +12,9 @@ from seco.bands import Band, product_level
 from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
 from seco.data.dated_rasters import DatedRasters, open_dated_rasters
 from seco.data.reflectance import SENTINEL2, Reflectance
-from seco.data.track import Track, untracked
 from seco.data.writer import StoreWriter, check_new_folder, check_units
 from seco.errors import ConfigError, DataError
+from seco.track import Track, untracked
 
 MIN_DATES = 2  # fewer have no season to contrast
 ROWS_AT_ONCE = 256  # of all dates in memory at a time
@@ -91,7 +91,7 @@ def import_dated(
         cloud_rule: Which dates to reject; None keeps all and stores NaN cloud fractions.
         licence: Licence of the pixels, in words.
         level: Processing level of the pixels, such as ``"L2A"``; None: as the bands say.
-        track: Called with a sequence and a caption, yields its items: a progress bar.
+        track: How progress is shown.
 
     Raises:
         ConfigError: If an argument is out of range.
@@ -125,7 +125,7 @@ def import_dated(
         with writer:
             written = [
                 _write_location(writer, name, window, rasters=rasters, dates=dates, clouds=clouds)
-                for name, window in track(list(windows.items()), "Writing patches")
+                for name, window in track(list(windows.items()), "patches written")
             ]
         return _report(rasters, dates, written, list(windows.values())[-1], quantification)
 
@@ -161,7 +161,7 @@ def _find_clouds(rasters: DatedRasters, rule: CloudRule, quantification: float, 
     if BLUE not in names:
         raise DataError(f"cloud: expected band {BLUE} to see clouds, got {','.join(names)}; use --cloud 100")
     mask = np.empty((len(rasters), rasters.height, rasters.width), dtype=np.int8)
-    for top in track(range(0, rasters.height, ROWS_AT_ONCE), "Looking for clouds"):
+    for top in track(range(0, rasters.height, ROWS_AT_ONCE), "strips searched for clouds"):
         window = Window(0, top, rasters.width, min(ROWS_AT_ONCE, rasters.height - top))
         blue = np.stack([rasters.read(i, window, band=BLUE) for i in range(len(rasters))])
         mask[:, top : top + ROWS_AT_ONCE] = cloud_mask(blue, excess=rule.excess * quantification)

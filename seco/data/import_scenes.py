@@ -11,9 +11,9 @@ from rasterio.warp import transform as transform_points
 
 from seco.data.reflectance import without_offset
 from seco.data.scene_folders import ALL_BANDS, Archive, Scene, decode_scenes, describe, file_of, list_scenes
-from seco.data.track import Track, untracked
 from seco.data.writer import StoreWriter, check_new_folder
 from seco.errors import DataError, SecoError
+from seco.track import Track, untracked
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def import_scenes(
         archive: Kind of the archive.
         offset: ``reflectance = (DN + offset) / quantification`` of scenes that state no processing baseline.
         patch_size: Height and width to cut from the middle, pixels of the finest grid; None for all.
-        track: Called with a sequence and a caption, yields its items: a progress bar.
+        track: How progress is shown.
 
     Raises:
         DataError: If there are no scenes, or their files are not of the archive's type.
@@ -86,7 +86,7 @@ def import_scenes(
     left_out: dict[str, str] = {}
     moved, written = 0, set()
     with writer:
-        for scene in track(scenes, "Writing patches"):
+        for scene in track(scenes, "patches written"):
             added = offset if scene.offset is None else scene.offset
             try:
                 pixels, place = reader.read(scene)

@@ -6,16 +6,16 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow
-import pyarrow.parquet
 
-from seco.data.atomic import take_back, write_atomic, write_parquet
+from seco.data.atomic import take_back, write_atomic
 from seco.data.description import (
     HISTOGRAM_FILE,
     INDEX_FILE,
+    LABEL_COLUMNS,
     LABEL_FOLDER,
     LABELS_FILE,
     REJECTED_FILE,
@@ -23,11 +23,12 @@ from seco.data.description import (
     StoreDescription,
     read_settings,
 )
+from seco.data.parquet import read_parquet, read_rejected, write_parquet
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import MEND_PATCH, Store
-from seco.data.track import Track, untracked
 from seco.data.writer import check_new_folder, commit_store
 from seco.errors import StoreError
+from seco.track import Track, untracked
 
 
 def merge_stores(
@@ -42,7 +43,7 @@ def merge_stores(
         stores: Loose stores with the same settings and no location in common, of whatever sources; of a collection in
             shards, all shards.
         out: New or empty folder.
-        track: Wraps the patches with progress, given a caption.
+        track: How progress is shown.
 
     Returns:
         Number of locations.
@@ -59,8 +60,9 @@ def merge_stores(
     try:
         out.mkdir(parents=True, exist_ok=True)
         patches = [(store.path, file) for store in stores for file in store.sources_of_rows(np.arange(len(store.times)))]
-        for folder, file in track(patches, "Linking patches"):
-            _link(file, out / file.relative_to(folder))
+        for folder, file in track(patches, "patches linked"):
+            loose = cast(Path, file)  # as all of stores that are merged
+            _link(loose, out / loose.relative_to(folder))
         for file in (file for store in stores for file in (store.path / LABEL_FOLDER).glob("*.tif")):
             _link(file, out / LABEL_FOLDER / file.name)
         if settings:
@@ -150,12 +152,12 @@ def _merge_indices(stores: Sequence[Store]) -> Any:  # noqa: ANN401 - a GeoDataF
 
 
 def _merge_labels(stores: Sequence[Store]) -> dict[str, str]:
-    tables = [pyarrow.parquet.read_table(file) for store in stores if (file := store.path / LABELS_FILE).is_file()]
+    tables = [read_parquet(file, LABEL_COLUMNS) for store in stores if (file := store.path / LABELS_FILE).is_file()]
     return {name: label for table in tables for name, label in zip(*table.to_pydict().values(), strict=True)}
 
 
 def _merge_rejected(stores: Sequence[Store], out: Path) -> None:
-    tables = [pyarrow.parquet.read_table(file) for store in stores if (file := store.path / REJECTED_FILE).is_file()]
+    tables = [table for store in stores if (table := read_rejected(store.path)) is not None]
     if tables:
         table = pyarrow.concat_tables(tables).sort_by([("location_id", "ascending"), ("attempt", "ascending")])
         write_parquet(out / REJECTED_FILE, table)

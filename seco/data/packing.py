@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 import pyarrow
 import pyarrow.parquet
 
-from seco.data.atomic import atomic_path, sync, take_back, write_atomic, write_parquet
+from seco.data.atomic import atomic_path, sync, take_back, write_atomic
 from seco.data.description import (
     DATASET_FILE,
     HISTOGRAM_FILE,
@@ -24,10 +24,11 @@ from seco.data.description import (
     SHARD_COLUMNS,
     SHARD_FOLDER,
 )
+from seco.data.parquet import write_parquet
 from seco.data.store import Store
-from seco.data.track import Track, untracked
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError, reason_of
+from seco.track import Track, untracked
 
 BESIDE_PATCHES = (LABELS_FILE, HISTOGRAM_FILE, SETTINGS_FILE, REJECTED_FILE, DATASET_FILE)
 # Takes names of any length; USTAR does not, and DALI does not read PAX headers.
@@ -51,7 +52,7 @@ def pack_store(
         store: Store to copy, loose or packed.
         out: New or empty folder.
         shard_size: Bytes after which a shard is closed; one of a single patch may be larger.
-        track: Wraps the rows with progress, given a caption.
+        track: How progress is shown.
 
     Returns:
         Number of shards.
@@ -90,7 +91,7 @@ def pack_store(
 def _write_shards(store: Store, out: Path, shard_size: int, track: Track) -> list[tuple[str, int, int]]:
     """Write all shards; shard, offset and length of every row."""
     names, sizes = (column.to_pylist() for column in store.read_index(["path", "bytes"]).columns)
-    rows = iter(track(range(len(names)), "Packing patches"))
+    rows = iter(track(range(len(names)), "patches packed"))
     places: list[tuple[str, int, int]] = []
     for number, count in enumerate(_shard_lengths(names, sizes, shard_size)):
         shard = f"{SHARD_FOLDER}/{number:06d}.tar"

@@ -27,9 +27,10 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, finest_m, product_level
-from seco.data.atomic import write_atomic, write_parquet
+from seco.data.atomic import write_atomic
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
+from seco.data.parquet import write_parquet
 from seco.data.reflectance import SENTINEL2, offset_of_baseline
 from seco.data.spread import spread_evenly
 from seco.data.statistics import DigitalNumberHistogram

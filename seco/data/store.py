@@ -13,7 +13,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from seco.bands import Band
-from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SHARD_COLUMNS, StoreDescription
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, SHARD_COLUMNS, StoreDescription
+from seco.data.parquet import read_parquet
 from seco.data.statistics import BandStatistics
 from seco.errors import GeoTiffError, StoreError, reason_of
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
@@ -219,7 +220,7 @@ class Store:
         """
         if not self.has_labels:
             raise StoreError(f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store")
-        table = _read_parquet(self.path / LABELS_FILE, ["location_id", "label"])
+        table = read_parquet(self.path / LABELS_FILE, LABEL_COLUMNS)
         labels = dict(zip(table["location_id"].to_pylist(), table["label"].to_pylist(), strict=True))
         names = sorted({label for label in labels.values() if label is not None})
         number = {name: i for i, name in enumerate(names)}
@@ -252,7 +253,7 @@ class Store:
         Raises:
             StoreError: If the index is damaged or lacks a column.
         """
-        return _read_parquet(self._catalog / INDEX_FILE, columns)
+        return read_parquet(self._catalog / INDEX_FILE, columns)
 
     def _rows(self, i: int) -> slice:
         if not -len(self) <= i < len(self):
@@ -303,14 +304,3 @@ def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
     step = 1 << 14
     starts = range(0, len(points), step)
     return np.concatenate([shapely.get_coordinates(shapely.from_wkb(points[i : i + step].to_numpy())) for i in starts])
-
-
-def _read_parquet(file: Path, columns: list[str]) -> Any:  # noqa: ANN401 - pyarrow publishes no types
-    try:
-        # One thread: several take more memory, and no less time for so few columns.
-        return pyarrow.parquet.ParquetFile(file).read(columns=columns, use_threads=False).select(columns)
-    except (pyarrow.ArrowException, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise StoreError(
-            f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason}; write the store again"
-        ) from error

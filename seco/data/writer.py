@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 
 from seco.bands import Band, finest_m
-from seco.data.atomic import is_in_use, sync, write_atomic, write_parquet
-from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, PATCH_FOLDER, StoreDescription
+from seco.data.atomic import is_in_use, sync, write_atomic
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
+from seco.data.parquet import write_parquet
 from seco.data.statistics import DigitalNumberHistogram
 from seco.errors import ConfigError, DataError, StoreError, reason_of
 
@@ -333,4 +334,4 @@ def _label_table(labels: dict[str, str]) -> Any:  # noqa: ANN401 - a pyarrow Tab
     import pyarrow
 
     ids = sorted(labels)
-    return pyarrow.table({"location_id": ids, "label": [labels[name] for name in ids]})
+    return pyarrow.table([ids, [labels[name] for name in ids]], LABEL_COLUMNS)

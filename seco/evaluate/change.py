@@ -13,6 +13,7 @@ from seco.evaluate.features import normalized_input, prefetched
 from seco.evaluate.training import Recipe, parameter_groups, random_symmetries, seeded, shuffled_batches, train
 from seco.pretrain.checkpoint import Encoder
 from seco.pretrain.encoder import try_input
+from seco.track import Track, untracked
 
 UNKNOWN = -1
 # Channels of the decoder from the coarsest level to the finest.
@@ -124,7 +125,7 @@ def fit_change(
     seed: int,
     threads: int | None = None,
     device: torch.device,
-    progress: bool = False,
+    track: Track = untracked,
 ) -> tuple[SiameseUNet, list[float]]:
     """Train a Siamese U-Net on all tiles of some pairs; the encoder given is not changed.
 
@@ -138,7 +139,7 @@ def fit_change(
         seed: Of the decoder, the order of the tiles, dropout and augmentation.
         threads: Threads that normalise; by default one a core.
         device: Where the work is done.
-        progress: Show a progress bar on stderr.
+        track: How progress is shown.
 
     Returns:
         The network, in eval mode, and the mean loss of each epoch.
@@ -181,7 +182,7 @@ def fit_change(
             optimiser=optimiser,
             schedule=torch.optim.lr_scheduler.ExponentialLR(optimiser, 0.95),
             epochs=recipe.epochs,
-            progress=progress,
+            track=track,
         )
     return model.eval(), losses
 

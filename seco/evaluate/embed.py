@@ -17,6 +17,7 @@ from seco.errors import ConfigError
 from seco.evaluate.datasets import BigEarthNet, ClassFolder, StorePatches
 from seco.evaluate.encoders import Subject
 from seco.evaluate.features import feature_batches
+from seco.track import Track, untracked
 
 FORMATS = (".parquet", ".npy")
 MAP_POINTS = 5000  # more would cover one another
@@ -52,7 +53,7 @@ def write_embeddings(
     batch_size: int = 256,
     threads: int | None = None,
     device: str | torch.device = "cpu",
-    progress: bool = False,
+    track: Track = untracked,
 ) -> Embeddings:
     """Encode all images and write a vector for each, batch by batch; the file is there whole or not at all.
 
@@ -68,7 +69,7 @@ def write_embeddings(
         batch_size: Images that are encoded at once.
         threads: Threads that decode and resize; by default one a core.
         device: Where the backbone runs.
-        progress: Show a progress bar on stderr.
+        track: How progress is shown.
 
     Raises:
         ConfigError: If the name ends otherwise, or its folder is not there.
@@ -82,7 +83,7 @@ def write_embeddings(
     open_writer = _parquet if out.suffix == ".parquet" else _npy
     kept, done = [], 0
     with atomic_path(out) as temporary, open_writer(temporary, len(rows), origin) as write:
-        settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "progress": progress}
+        settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "track": track}
         for vectors in feature_batches(subject.encoder, images, rows=rows, **settings):
             batch = rows[done : done + len(vectors)]
             write(columns_of(batch), vectors)

@@ -13,11 +13,11 @@ from numpy.typing import DTypeLike
 from seco.bands import NAME_BANDS
 from seco.errors import DataError
 from seco.evaluate.datasets import Images
-from seco.evaluate.progress import shown
 from seco.ops.augment import augment_views
 from seco.ops.random import VIEW_DTYPE
 from seco.pretrain.checkpoint import Encoder
 from seco.pretrain.encoder import try_input
+from seco.track import Track, untracked
 
 # An array of more than this goes to a temporary file (TMPDIR says where): 1 million features of 512 numbers.
 _IN_MEMORY_BYTES = 2 << 30
@@ -34,7 +34,7 @@ def extract_features(
     batch_size: int = 256,
     threads: int | None = None,
     device: str | torch.device = "cpu",
-    progress: bool = False,
+    track: Track = untracked,
 ) -> np.ndarray:
     """Run an encoder over whole images: no crop and no augmentation, resized to the encoder's size.
 
@@ -48,7 +48,7 @@ def extract_features(
         batch_size: Images that are encoded at once.
         threads: Threads that decode and resize; by default one a core.
         device: Where the backbone runs; it stays there.
-        progress: Show a progress bar on stderr.
+        track: How progress is shown.
 
     Returns:
         Pooled features, float32 ``(N, d)``, in the order of ``rows``; beyond 2 GB in a temporary file.
@@ -57,7 +57,7 @@ def extract_features(
         DataError: If the images lack a band of the encoder, or a feature is not finite.
     """
     rows = np.arange(len(images)) if rows is None else rows
-    settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "progress": progress}
+    settings: dict[str, Any] = {"batch_size": batch_size, "threads": threads, "device": device, "track": track}
     found, done = np.empty((0, 0), np.float32), 0
     for features in feature_batches(encoder, images, rows=rows, **settings):
         if not done:
@@ -75,7 +75,7 @@ def feature_batches(
     batch_size: int = 256,
     threads: int | None = None,
     device: str | torch.device = "cpu",
-    progress: bool = False,
+    track: Track = untracked,
 ) -> Iterator[np.ndarray]:
     """What :func:`extract_features` gives, batch by batch: float32 ``(n, d)`` each."""
     check_bands(encoder, images.band_names)
@@ -83,8 +83,8 @@ def feature_batches(
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
     try_input(backbone, len(encoder.normalization.bands), encoder.size)
-    batches = shown(read_batches(encoder, images, chunks, threads), len(rows), "features", progress=progress, size=len)
-    for chunk, batch in zip(chunks, batches, strict=True):
+    batches = read_batches(encoder, images, chunks, threads)
+    for chunk, batch in zip(track(chunks, "images encoded", size=len), batches, strict=True):
         with torch.inference_mode():
             features = backbone(batch.to(device)).float().cpu().numpy()
         _check_finite(features, chunk)

@@ -23,6 +23,7 @@ from seco.evaluate.training import (
 )
 from seco.pretrain.checkpoint import Encoder
 from seco.pretrain.encoder import try_input
+from seco.track import Track, untracked
 
 
 class Classifier(nn.Module):
@@ -101,7 +102,7 @@ def fine_tune(
     seed: int,
     threads: int | None = None,
     device: torch.device,
-    progress: bool = False,
+    track: Track = untracked,
 ) -> tuple[Encoder, list[float]]:
     """Train a copy of an encoder and a linear layer on it.
 
@@ -113,7 +114,7 @@ def fine_tune(
         seed: Of the new layer, the order of the images, dropout and augmentation.
         threads: Threads that decode and resize; by default one a core.
         device: Where the work is done.
-        progress: Show a progress bar on stderr.
+        track: How progress is shown.
 
     Returns:
         An encoder whose features are the scores of the classes, and the mean loss of each epoch.
@@ -147,6 +148,6 @@ def fine_tune(
             optimiser=optimiser,
             schedule=step_schedule(optimiser, recipe.epochs),
             epochs=recipe.epochs,
-            progress=progress,
+            track=track,
         )
     return replace(encoder, backbone=model.eval()), losses

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from seco.evaluate.metrics import Metrics
-from seco.evaluate.progress import shown
+from seco.track import Track, untracked
 
 CONFIDENCE = 0.95
 Interval = tuple[float, float]
@@ -26,7 +26,7 @@ def bootstrap_intervals(
     *,
     resamples: int,
     seed: int = 0,
-    progress: bool = False,
+    track: Track = untracked,
 ) -> dict[str, Interval]:
     """The 2.5 % and 97.5 % quantiles of a statistic over resampled groups of test images.
 
@@ -38,11 +38,11 @@ def bootstrap_intervals(
         num_groups: Number of groups.
         resamples: How many samples are drawn, each of ``num_groups`` groups with replacement.
         seed: Of the draws.
-        progress: Show a progress bar on stderr.
+        track: How progress is shown.
     """
     random = np.random.default_rng(seed)
     drawn = []
-    for _ in shown(range(resamples), resamples, "bootstrap", progress=progress):
+    for _ in track(range(resamples), "bootstrap samples"):
         sample = random.integers(num_groups, size=num_groups)
         drawn.append(statistic(np.bincount(sample, minlength=num_groups)))
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]

@@ -9,6 +9,7 @@ from torch import nn
 
 from seco.evaluate.metrics import class_metrics, count_confusion, label_metrics, rank_scores
 from seco.evaluate.training import Recipe, classification_loss, seeded, shuffled_batches, step_schedule, train
+from seco.track import Track, untracked
 
 # Strengths of the penalty that are tried, from strong to weak; used as they stand where nothing can tell which is best.
 L2_GRID = tuple(10.0 ** (exponent / 2) for exponent in range(0, -13, -1))
@@ -154,7 +155,7 @@ def fit_by_adam(
     recipe: Recipe,
     seed: int,
     device: torch.device,
-    progress: bool = False,
+    track: Track = untracked,
 ) -> tuple[LinearClassifier, list[float]]:
     """Train one linear layer on features as they are.
 
@@ -165,7 +166,7 @@ def fit_by_adam(
         recipe: Rate, epochs and so on.
         seed: Of the layer, the order of the images and dropout.
         device: Where to train.
-        progress: Whether to show a bar on stderr.
+        track: How progress is shown.
 
     Returns:
         The layer, and the mean loss of each epoch.
@@ -188,7 +189,7 @@ def fit_by_adam(
             optimiser=optimiser,
             schedule=step_schedule(optimiser, recipe.epochs),
             epochs=recipe.epochs,
-            progress=progress,
+            track=track,
         )
     mean, std = torch.zeros(inputs.shape[1], device=device), torch.ones(inputs.shape[1], device=device)
     weight, bias = layer.weight.detach().T, layer.bias.detach()

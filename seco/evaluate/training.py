@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from seco.errors import ConfigError, DataError
-from seco.evaluate.progress import shown
+from seco.track import Track
 
 PROTOCOLS = ("default", "seco2021")
 # The learning rate falls to a tenth after these shares of the epochs.
@@ -98,7 +98,7 @@ def train(
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
     epochs: int,
-    progress: bool,
+    track: Track,
 ) -> list[float]:
     """Train ``epochs`` passes over ``batches``, which gives input and truth.
 
@@ -109,7 +109,7 @@ def train(
         DataError: If the loss is not finite.
     """
     losses = []
-    for epoch in shown(range(epochs), epochs, "training", progress=progress):
+    for epoch in track(range(epochs), "epochs of training"):
         total, count = torch.zeros(()), 0
         for inputs, truth in batches():
             optimiser.zero_grad(set_to_none=True)

@@ -10,13 +10,13 @@ from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 from seco.evaluate.datasets import ChangePairs, LabelledImages
 from seco.evaluate.datasets.statistics import statistics_of, statistics_of_pairs
-from seco.evaluate.progress import shown
+from seco.track import Track, untracked
 
 _BATCH = 256
 
 
 def find_unreadable(
-    images: LabelledImages, *, rows: np.ndarray | None = None, threads: int | None = None, progress: bool = False
+    images: LabelledImages, *, rows: np.ndarray | None = None, threads: int | None = None, track: Track = untracked
 ) -> dict[int, str]:
     """Read every image, or those of some rows, once: the reason, by row, for each that cannot be read.
 
@@ -37,7 +37,7 @@ def find_unreadable(
                     check(half)
 
     chunks = np.split(asked, np.arange(_BATCH, len(asked), _BATCH))
-    for chunk in shown(chunks, len(asked), "reading", progress=progress, size=len):
+    for chunk in track(chunks, "images read", size=len):
         check(chunk)
     if len(reasons) == len(asked):
         raise DataError(f"{images.path}: expected images, got none that can be read; the first: {reasons[int(asked[0])]}")
@@ -77,11 +77,11 @@ class _Without:
             return statistics_of(cast(LabelledImages, self), self.splits["train"])
 
 
-def find_unreadable_pairs(pairs: ChangePairs, *, progress: bool = False) -> dict[int, str]:
+def find_unreadable_pairs(pairs: ChangePairs, *, track: Track = untracked) -> dict[int, str]:
     """Read every pair of a split once, all bands: the reason, by number, for each that cannot be read."""
     reasons = {}
     numbers = sorted({number for of_part in pairs.splits.values() for number in of_part})
-    for number in shown(numbers, len(numbers), "reading", progress=progress):
+    for number in track(numbers, "pairs read"):
         try:
             pairs.read(number, pairs.band_names)
         except DataError as error:

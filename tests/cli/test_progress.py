@@ -1,7 +1,7 @@
 """Lines of progress, where there is no terminal."""
 
 import pytest
-from seco.cli.progress import Counted
+from seco.cli.progress import Counted, track
 
 
 @pytest.fixture
@@ -38,3 +38,20 @@ def test_nothing_done(lines):
     assert lines((3, 9, "3 rejected [red]"), (3, 9, "4 rejected [red]"), times=(0, 6)) == [
         "3/9 steps, 4 rejected [red], time left not known"
     ]
+
+
+def test_items_of_several(capsys):
+    assert list(track([[1, 2], [3]], "images read", size=len)) == [[1, 2], [3]]
+    assert capsys.readouterr().err == "3/3 images read\n"
+
+
+def test_no_items(capsys):
+    assert list(track([], "images read")) == []
+    assert capsys.readouterr().err == ""
+
+
+def test_long_work_has_lines(capsys, monkeypatch):
+    monkeypatch.setattr("seco.cli.progress.LINE_INTERVAL_S", 0)
+    assert list(track(range(2), "epochs")) == [0, 1]
+    shown = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in shown] == ["0/2 epochs", "1/2 epochs", "2/2 epochs"]

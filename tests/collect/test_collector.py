@@ -266,6 +266,19 @@ def test_patches_lost_since_the_end_are_fetched_again(tmp_path, poor_stub, inter
     assert run(folder, poor_stub) is None
 
 
+def test_damaged_reasons_are_named_and_not_needed(tmp_path, poor_stub):
+    folder = tmp_path / "store"
+    run(folder, poor_stub)
+    whole = files_of(folder / "patches")
+    lose_two_patches(folder)
+    (folder / "rejected.parquet").write_bytes(b"PAR1")
+    with pytest.raises(StoreError, match=r"rejected\.parquet: expected a readable Parquet file .*; delete it"):
+        run(folder, poor_stub)
+    (folder / "rejected.parquet").unlink()
+    run(folder, poor_stub)
+    assert files_of(folder / "patches") == whole
+
+
 def test_a_server_that_is_gone_takes_no_store_away(tmp_path, poor_stub):
     folder = tmp_path / "store"
     run(folder, poor_stub)

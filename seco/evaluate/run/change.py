@@ -16,7 +16,6 @@ from seco.evaluate.datasets.published import verify
 from seco.evaluate.encoders import Subject
 from seco.evaluate.features import check_bands
 from seco.evaluate.metrics import Metrics, chance_change_metrics, change_metrics, count_confusion
-from seco.evaluate.progress import shown
 from seco.evaluate.training import Recipe
 from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
 
@@ -59,7 +58,7 @@ def run_change(
     evaluation = replace(evaluation, batch_size=recipe.batch_size)
     verified = {"verified": verify(evaluation.data)} if evaluation.verify else {}
     data = open_change_pairs(evaluation.data, band_names=evaluation.band_names)
-    unreadable = find_unreadable_pairs(data, progress=evaluation.progress) if evaluation.skip_bad else {}
+    unreadable = find_unreadable_pairs(data, track=evaluation.track) if evaluation.skip_bad else {}
     data = leave_pairs_out(data, list(unreadable))
     luck = evaluation.luck("initial weights of the decoder", "order and augmentation of training")
     # An encoder asks a data set for its bands, their type, meaning and statistics only, and is told its size.
@@ -104,8 +103,8 @@ class _Pairs:
         if not training or not tested:
             raise DataError(f"{data.path}: expected pairs to train and to test on, got {len(training)} and {len(tested)}")
         numbers = sorted({*training, *tested})
-        shown_numbers = shown(numbers, len(numbers), "reading pairs", progress=evaluation.progress)
-        return cls(data, {i: data.read(i, bands) for i in shown_numbers}, np.array(training), list(tested))
+        pairs = {i: data.read(i, bands) for i in evaluation.track(numbers, "pairs read")}
+        return cls(data, pairs, np.array(training), list(tested))
 
     def draw(self, fraction: float, seed: int) -> np.ndarray:
         if fraction == 1:
@@ -124,7 +123,7 @@ def _trial(evaluation: Evaluation, recipe: Recipe, data: _Pairs, subject: Subjec
         [data.pairs[i] for i in drawn],
         recipe=recipe,
         seed=seed,
-        progress=evaluation.progress,
+        track=evaluation.track,
         **work,
     )
     confusions, described = [], []

@@ -54,7 +54,7 @@ class Data:
         images = open_images(evaluation.data, split=choice, band_names=evaluation.band_names)
         bad = {}
         if evaluation.skip_bad:
-            bad = find_unreadable(images, threads=evaluation.threads, progress=evaluation.progress)
+            bad = find_unreadable(images, threads=evaluation.threads, track=evaluation.track)
         return cls(leave_out(images, list(bad)), isinstance(images, StorePatches), bad, verified)
 
     @property

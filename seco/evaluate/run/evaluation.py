@@ -12,6 +12,7 @@ from seco.errors import ConfigError
 from seco.evaluate.datasets import Images
 from seco.evaluate.encoders import Subject, from_checkpoint, from_timm, from_torchvision, untrained
 from seco.evaluate.features import Features, extract_features
+from seco.track import Track, untracked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class Evaluation:
         bootstrap: Resamples of the test images that an interval is made from; 0: none.
         skip_bad: Leave out images that cannot be read, and say which; else they are an error.
         verify: First compare published archives, and what checksum files name, in or beside the data with their checksums.
-        progress: Show progress bars on stderr.
+        track: How progress is shown.
     """
 
     data: Path
@@ -60,7 +61,7 @@ class Evaluation:
     bootstrap: int = 1000
     skip_bad: bool = False
     verify: bool = False
-    progress: bool = False
+    track: Track = untracked
 
     def __post_init__(self) -> None:
         if [self.checkpoint, self.timm, self.torchvision, self.random].count(None) != 3:
@@ -106,7 +107,7 @@ class Evaluation:
                     batch_size=self.batch_size,
                     threads=self.threads,
                     device=self.torch_device,
-                    progress=self.progress,
+                    track=self.track,
                 )
                 encoder, features = subject, Features(rows, found)
             yield seed, subject, features

@@ -51,7 +51,7 @@ def run_finetune(
     work: dict[str, Any] = {
         "threads": evaluation.threads,
         "device": evaluation.torch_device,
-        "progress": evaluation.progress,
+        "track": evaluation.track,
     }
     for seed, subject in evaluation.subjects(images, luck):
         drawn = data.draw(training, evaluation.train_fraction, seed)

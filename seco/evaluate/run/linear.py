@@ -130,6 +130,6 @@ class _Adam:
             recipe=self._recipe,
             seed=seed,
             device=self._evaluation.torch_device,
-            progress=self._evaluation.progress,
+            track=self._evaluation.track,
         )
         return classifier, {"loss": losses}

@@ -25,7 +25,7 @@ _TOLD = (
     "size",
     "seed",
     "seeds",
-    "progress",
+    "track",
     "skip_bad",
     "verify",
 )
@@ -77,7 +77,7 @@ def summarise(
             num_groups,
             resamples=evaluation.bootstrap,
             seed=evaluation.seed,
-            progress=evaluation.progress,
+            track=evaluation.track,
         )
     confusions = [trial.confusion for trial in trials if trial.confusion is not None]
     return {
