@@ -22,7 +22,7 @@ import ee.deprecation
 import numpy as np
 from seco.collect.collector import collect
 from seco.collect.earthengine.source import EarthEngineSource
-from seco.collect.settings import Settings
+from seco.collect.settings import SceneSettings
 from seco.data.writer import write_patch
 sys.path.append("tests/collect")  # this runs at the root of the checkout
 from land_rectangles import LandRectangles
@@ -54,7 +54,7 @@ ee.deprecation._FetchDataCatalogStac = dict
 url, project, folder, size, locations, kind = sys.argv[1:]
 size, locations = int(size), int(locations)
 source = globals()[kind](patch_size=size, cloud_percent=10, credentials="anonymous", project=project, endpoint=url)
-settings = Settings(
+settings = SceneSettings(
     source="earthengine", collection=source.collection, product_level="L2A", sampling="", locations=locations, seed=0,
     patch_size=size,
 )

@@ -16,7 +16,8 @@ import numpy as np
 from benchmarks.loader import drain
 from benchmarks.record import Record, make_record, on_cores, time_runs
 from seco.bands import RGB, SENTINEL2_L1C
-from seco.collect.synthetic.source import Request, collect
+from seco.collect.synthetic.series import Request
+from seco.collect.synthetic.source import collect
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import Store, open_store

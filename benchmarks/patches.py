@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seco.collect.synthetic.source import Request, collect
+from seco.collect.synthetic.series import Request
+from seco.collect.synthetic.source import collect
 from seco.data.dated import import_dated
 from seco.data.store import Store, open_store
 from seco.device import cores

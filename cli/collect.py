@@ -1,13 +1,10 @@
 """``seco collect``: make or fetch a patch store."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
-
-from .progress import Counted
 
 CATALOGUES = ("earthengine", "stac", "local")
 # Options that only some sources have; the others take all of them.
@@ -19,9 +16,6 @@ ONLY = {
     "window": CATALOGUES,
     "interval": CATALOGUES,
     "attempts": CATALOGUES,
-    "num_shards": CATALOGUES,
-    "shard": CATALOGUES,
-    "dry_run": CATALOGUES,
     "collection": CATALOGUES,
     "catalog": ("stac", "local"),
     "credentials": ("earthengine",),
@@ -64,7 +58,7 @@ ONLY = {
 @click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
 @click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")
 @click.option("--shard", type=click.IntRange(min=0), default=0, help="Which of them to collect, from 0; then seco merge.")
-@click.option("--dry-run", is_flag=True, help="List some locations and print what all will take.")
+@click.option("--dry-run", is_flag=True, help="Try some locations and print what all will take.")
 @click.option(
     "--collection",
     help="earthengine: COPERNICUS/S2_SR_HARMONIZED (L2A, the default) or COPERNICUS/S2_HARMONIZED (L1C); stac: its name; "
@@ -82,7 +76,7 @@ ONLY = {
 def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 - click passes by name
     """Collect seasons of Sentinel-2 patches into a store.
 
-    The same command again goes on with a collection that was interrupted; a synthetic one begins anew.
+    The same command again goes on with a collection that was interrupted.
 
     \b
     $ seco collect --source earthengine --project my-project --out seasons --locations 1000 --seed 1
@@ -107,34 +101,8 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
     if options["shard"] >= options["num_shards"]:
         raise click.UsageError(f"--shard: expected less than --num-shards {options['num_shards']}, got {options['shard']}")
     if source == "synthetic":
-        _draw(**options)
-        return
-    from .collect_scenes import collect_scenes
+        from .collect_synthetic import collect_synthetic as collect
+    else:
+        from .collect_scenes import collect_scenes as collect
 
-    collect_scenes(**options)
-
-
-def _draw(*, out: Path, locations: int, dates: int, patch_size: int, workers: int | None, **options: Any) -> None:  # noqa: ANN401
-    import numpy as np
-
-    from seco.collect.synthetic.source import Request, collect
-    from seco.device import cores
-
-    until: datetime = options["until"]
-    request = Request(
-        locations=locations,
-        seed=options["seed"],
-        patch_size=patch_size,
-        dates=dates,
-        until=np.datetime64(until.date()),
-        cloud_percent=options["cloud"],
-    )
-    try:
-        with Counted("locations") as counted:
-            counted(0, locations)
-            collect(request, out, workers=workers or min(cores(), locations), progress=lambda n: counted(n, locations))
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            "A synthetic store is made whole or not at all: run the same command again to begin anew."
-        ) from None
-    click.echo(f"{out}: {locations} locations, {dates} dates each, 12 bands of {patch_size} x {patch_size} px")
+    collect(**options)

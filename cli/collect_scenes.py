@@ -1,7 +1,8 @@
 """``seco collect`` from a catalogue of scenes: settings, progress, estimate and summary."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from seco.collect.collector import Progress
     from seco.collect.estimate import Estimate
     from seco.collect.places import DrawnPlaces, GivenPlaces
-    from seco.collect.settings import Settings
+    from seco.collect.settings import SceneSettings
     from seco.collect.source import SceneSource
 
 
@@ -34,17 +35,14 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
 
         _print_estimate(estimate(settings, source, sampler), settings)
         return
-    try:
-        with Counted("locations") as counted:
+    with saying_how_to_go_on(), Counted("locations") as counted:
 
-            def show(now: "Progress") -> None:
-                counted(now.accepted + now.given_up, now.wanted, _rates(now))
+        def show(now: "Progress") -> None:
+            counted(now.accepted + now.given_up, now.wanted, _rates(now))
 
-            progress = collect(out, settings, source, sampler, report=show)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("What was collected is kept: run the same command again to go on.") from None
+        progress = collect(out, settings, source, sampler, report=show)
     if progress is None:
-        click.echo(f"{out}: complete already; `seco inspect {out} --verify` compares its patches with their checksums")
+        say_complete(out)
         return
     size = settings.patch_size
     click.echo(
@@ -60,7 +58,21 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     )
 
 
-def _print_estimate(found: "Estimate", settings: "Settings") -> None:
+@contextmanager
+def saying_how_to_go_on() -> Iterator[None]:
+    """Say after Ctrl-C that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("What was collected is kept: run the same command again to go on.") from None
+
+
+def say_complete(out: Path) -> None:
+    """Say that there was nothing to do."""
+    click.echo(f"{out}: complete already; `seco inspect {out} --verify` compares its patches with their checksums")
+
+
+def _print_estimate(found: "Estimate", settings: "SceneSettings") -> None:
     from seco.collect.estimate import REQUESTS_PER_S
 
     sample = found.sample
@@ -70,7 +82,7 @@ def _print_estimate(found: "Estimate", settings: "Settings") -> None:
     )
     click.echo(
         f"Estimate: {found.locations:,} of {len(settings.numbers):,} locations, {found.requests:,} requests, "
-        f"{_size(found.bytes_received)} of pixels, about {_size(found.bytes_on_disk)} on disk"
+        f"{human_size(found.bytes_received)} of pixels, about {human_size(found.bytes_on_disk)} on disk"
     )
     if settings.source == "earthengine":
         click.echo(f"{found.hours:.1f} hours at {REQUESTS_PER_S:.0f} requests/s, if the quota and the line allow")
@@ -78,7 +90,8 @@ def _print_estimate(found: "Estimate", settings: "Settings") -> None:
         click.echo("How long that takes is the server's or the disk's to say: each request for pixels reads many windows")
 
 
-def _size(count: int) -> str:
+def human_size(count: int) -> str:
+    """Such as ``1.5 GB``."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
@@ -160,11 +173,11 @@ def _open_sampler(
     return DrawnPlaces(distribution, locations=locations, patch_size=patch_size)
 
 
-def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "Settings":  # noqa: ANN401
-    from seco.collect.settings import Settings
+def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "SceneSettings":  # noqa: ANN401
+    from seco.collect.settings import SceneSettings
 
     until: datetime = options["until"]
-    return Settings(
+    return SceneSettings(
         source=source.name,
         collection=source.collection,
         product_level=source.product_level,

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from seco.collect.choose import ADVICE, PlaceRejected, Rejected
-from seco.collect.fetch import Candidate, Patches, choose_for
+from seco.collect.fetch import Candidate, choose_for
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
 from seco.collect.ledger import Ledger
 from seco.collect.locations import Location, location_id
-from seco.collect.settings import Settings
+from seco.collect.patches import Patches
+from seco.collect.settings import SceneSettings
 from seco.collect.source import Scene, SceneSource
 from seco.collect.workers import Workers
 from seco.device import cores
@@ -31,7 +32,9 @@ class Books(Protocol):
     journal: Journal
     accepted: set[str]  # names of the locations that are there already
 
-    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+    def fetch(
+        self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], source: SceneSource, gate: RequestGate
+    ) -> Patches:
         """Read and write the patches of a candidate, in any thread."""
 
     def accept(self, patches: Patches) -> None:
@@ -91,7 +94,7 @@ class Collector:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: SceneSettings,
         source: SceneSource,
         sampler: Sampler,
         ledger: Books,
@@ -193,7 +196,7 @@ class Collector:
     def _fetch(self, candidate: Candidate, scenes: Sequence[Scene]) -> _Outcome:
         try:
             chosen = choose_for(candidate, scenes, self._source, self._gate, self._settings.cloud_percent)
-            return _Outcome([candidate], patches=self._ledger.fetch(candidate, chosen, self._gate))
+            return _Outcome([candidate], patches=self._ledger.fetch(candidate, chosen, self._source, self._gate))
         except Rejected as rejection:
             return _Outcome([candidate], reason=str(rejection))
         except SourceError as error:
@@ -227,7 +230,7 @@ class Collector:
     def _accept(self, candidate: Candidate, patches: Patches) -> None:
         self._ledger.accept(patches)
         self.progress.accepted += 1
-        self.progress.bytes_read += patches.bytes_read
+        self.progress.bytes_read += patches.num_bytes
 
     def _reject(self, number: int, attempt: int, reason: str, position: tuple[float, float]) -> None:
         longitude, latitude = position
@@ -254,7 +257,7 @@ class Collector:
 
 def collect(
     folder: Path,
-    settings: Settings,
+    settings: SceneSettings,
     source: SceneSource,
     sampler: Sampler,
     *,
@@ -281,7 +284,7 @@ def collect(
     return progress
 
 
-def explain_rejections(progress: Progress, settings: Settings) -> str:
+def explain_rejections(progress: Progress, settings: SceneSettings) -> str:
     """Why candidates were rejected, by reason, and what may help against the one that occurs most."""
     ((most, _),) = progress.rejected.most_common(1)
     reasons = ", ".join(f"{reason} {count}" for reason, count in progress.rejected.most_common())

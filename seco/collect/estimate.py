@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seco.collect.collector import Collector, Progress, Sampler
-from seco.collect.fetch import Candidate, Patches
+from seco.collect.fetch import Candidate
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
-from seco.collect.settings import Settings
+from seco.collect.patches import Patches
+from seco.collect.settings import SceneSettings
 from seco.collect.source import Scene, SceneSource
 
 SAMPLE = 200  # locations
@@ -48,7 +49,9 @@ class _Sample:
         self.journal = Journal(None)
         self.accepted: set[str] = set()
 
-    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+    def fetch(
+        self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], source: SceneSource, gate: RequestGate
+    ) -> Patches:
         """Ask for no pixels."""
         return Patches([], [], 0)
 
@@ -56,7 +59,7 @@ class _Sample:
         """Keep nothing."""
 
 
-def estimate(settings: Settings, source: SceneSource, sampler: Sampler) -> Estimate:
+def estimate(settings: SceneSettings, source: SceneSource, sampler: Sampler) -> Estimate:
     """Sample and list locations of a collection; no pixels are asked for, and nothing is written.
 
     They are spread evenly over it, since places of later locations overlap earlier ones more often.

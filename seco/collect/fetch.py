@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from numpy.typing import NDArray
 
 from seco.collect.choose import Rejected, choose_scenes
 from seco.collect.gate import RequestGate
 from seco.collect.locations import Location
+from seco.collect.patches import Patches, write_patches
 from seco.collect.source import Scene, SceneSource, Window
 from seco.data.reflectance import NODATA
-from seco.data.statistics import count_numbers
-from seco.data.writer import Row, write_patch
 from seco.errors import SceneError, SourceError
 
 # A footprint in a catalogue is a polygon of few corners: patches at its edge may still lack a pixel here and there.
@@ -29,15 +26,6 @@ class Candidate:
     attempt: int
     location: Location
     windows: list[Window]
-
-
-@dataclass(frozen=True)
-class Patches:
-    """What a candidate gave: its rows of the index, the counts of its digital numbers by band, and bytes read."""
-
-    rows: list[Row]
-    counts: list[NDArray[np.int64]]
-    bytes_read: int
 
 
 def choose_for(
@@ -90,25 +78,15 @@ def fetch_patches(
         )
     if (pixels == NODATA).all(axis=1).mean(axis=(1, 2)).max() > MOST_NODATA:
         raise Rejected("nodata")
-    names = [band.name for band in source.bands]
-    with rasterio.Env():  # one for all: rasterio would look for PROJ's data anew for each
-        rows = [
-            write_patch(
-                folder,
-                place.id,
-                scene.time.astype("datetime64[s]"),
-                patch,
-                band_names=names,
-                epsg=place.epsg,
-                transform=place.transform,
-                scene_id=scene.id,
-                cloud_fraction=cloud,
-                longitude=place.longitude,
-                latitude=place.latitude,
-                scene_cloud=scene.cloud_percent,
-                baseline=scene.baseline,
-                tile=scene.tile,
-            )
-            for (scene, cloud), patch in zip(chosen, pixels, strict=True)
-        ]
-    return Patches(rows, [count_numbers(pixels[:, band]) for band in range(shape[1])], pixels.nbytes)
+    said = [
+        {
+            "time": scene.time.astype("datetime64[s]"),
+            "scene_id": scene.id,
+            "cloud_fraction": cloud,
+            "scene_cloud": scene.cloud_percent,
+            "baseline": scene.baseline,
+            "tile": scene.tile,
+        }
+        for scene, cloud in chosen
+    ]
+    return write_patches(folder, place, pixels, bands=source.bands, said=said)

@@ -8,18 +8,19 @@ from typing import Any, Self
 import numpy as np
 
 from seco.bands import finest_m
-from seco.collect.fetch import Candidate, Patches, fetch_patches
+from seco.collect.fetch import Candidate, fetch_patches
 from seco.collect.gate import RequestGate
 from seco.collect.journal import JOURNAL_FILE, Journal
+from seco.collect.patches import Patches
 from seco.collect.settings import Settings, claim_folder
-from seco.collect.source import Scene, SceneSource
+from seco.collect.source import Origin, Scene, SceneSource
 from seco.data.atomic import take_back, write_atomic
 from seco.data.description import HISTOGRAM_FILE, INDEX_FILE, PATCH_FOLDER, REJECTED_COLUMNS, REJECTED_FILE, StoreDescription
-from seco.data.parquet import read_rejected, write_parquet
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import open_store
-from seco.data.writer import commit_store, make_index, rows_of_index
+from seco.data.tables import read_rejected, write_parquet
+from seco.data.writer import Row, commit_store, make_index, rows_of_index
 from seco.errors import RunError, StoreError
 
 KEEP_EVERY = 256  # locations from one copy of the histogram to the next: a resumed run counts at most so many again
@@ -31,15 +32,15 @@ class Ledger:
     Args:
         folder: Of the store.
         settings: What is collected.
-        source: Where scenes come from.
+        origin: Where its pixels come from.
 
     Raises:
         StoreError: If the folder is in use, or of a collection with other settings.
     """
 
-    def __init__(self, folder: Path, settings: Settings, source: SceneSource) -> None:
+    def __init__(self, folder: Path, settings: Settings, origin: Origin) -> None:
         self.folder = folder
-        self._settings, self._source = settings, source
+        self._settings, self._origin = settings, origin
         claim_folder(folder, settings)
         committed = (folder / INDEX_FILE).is_file()
         # With a journal beside it, a store is being mended, or was finished by a program that was killed then.
@@ -71,9 +72,11 @@ class Ledger:
         if in_vain:  # of settings that give nothing: others may be tried in the same folder
             take_back(self.folder)
 
-    def fetch(self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], gate: RequestGate) -> Patches:
+    def fetch(
+        self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], source: SceneSource, gate: RequestGate
+    ) -> Patches:
         """Read and write the patches of a candidate, in any thread; :meth:`accept` makes them count."""
-        return fetch_patches(candidate, chosen, self._source, gate, patch_size=self._settings.patch_size, folder=self.folder)
+        return fetch_patches(candidate, chosen, source, gate, patch_size=self._settings.patch_size, folder=self.folder)
 
     def accept(self, patches: Patches) -> None:
         """Note the patches of a location."""
@@ -89,24 +92,26 @@ class Ledger:
 
     def finish(self) -> None:
         """Make the store: rejected candidates, histogram, description and, last, the index."""
-        source, settings = self._source, self._settings
+        origin, settings = self._origin, self._settings
         description = StoreDescription(
-            sensor="Sentinel-2",
-            product_level=source.product_level,
-            bands=source.bands,
+            sensor=origin.sensor,
+            product_level=origin.product_level,
+            bands=origin.bands,
             dtype="uint16",
             quantification=SENTINEL2.quantification,
             offset=SENTINEL2.offset,
             patch_size=settings.patch_size,
-            resolution_m=finest_m(source.bands),
-            statistics=self._histogram.by_band([band.name for band in source.bands]),
+            resolution_m=finest_m(origin.bands),
+            statistics=self._histogram.by_band([band.name for band in origin.bands]),
             seed=settings.seed,
             source=f"{settings.source}, {settings.collection}",
-            licence=source.licence,
+            licence=origin.licence,
         )
         write_parquet(self.folder / REJECTED_FILE, _table_of_rejected(self.journal.rejected()))
         write_atomic(self.folder / HISTOGRAM_FILE, self._histogram.to_bytes())
-        commit_store(self.folder, description, make_index(self.journal.rows()), {})
+        labels: dict[str, str] = {}
+        index = make_index(_without_labels(self.journal.rows(), labels))
+        commit_store(self.folder, description, index, labels)
         self.finished = True
         self.journal.close()
         _remove_journal(self.folder)
@@ -141,12 +146,20 @@ class Ledger:
                 shutil.rmtree(folder)
 
     def _restore_histogram(self) -> DigitalNumberHistogram:
-        histogram = DigitalNumberHistogram(len(self._source.bands), np.dtype(np.uint16))
+        histogram = DigitalNumberHistogram(len(self._origin.bands), np.dtype(np.uint16))
         content, uncounted = self.journal.histogram()
         if content is not None:
             histogram.add_bytes(content)
         count_patches(histogram, [self.folder / row["path"] for row in uncounted])
         return histogram
+
+
+def _without_labels(rows: Iterable[Row], labels: dict[str, str]) -> Iterator[Row]:
+    """The rows as the index has them; the ``label`` of those that have one goes to ``labels``, by location."""
+    for row in rows:
+        if "label" in row:
+            labels[row["location_id"]] = row.pop("label")
+        yield row
 
 
 def _table_of_rejected(records: Sequence[tuple[Any, ...]]) -> Any:  # noqa: ANN401 - a pyarrow Table

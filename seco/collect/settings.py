@@ -19,50 +19,77 @@ FIRST_DAYS = {"L1C": np.datetime64("2015-06-27"), "L2A": np.datetime64("2017-03-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of a collection; the same ones on the same catalogue give the same store.
+    """Settings of any collection; the same ones give the same store.
 
     Attributes:
         source: Name of the source, as in ``--source``.
         collection: What it was asked for, such as ``COPERNICUS/S2_SR_HARMONIZED``.
-        product_level: ``"L2A"`` or ``"L1C"``.
-        sampling: Where places are drawn, in words that name everything that they depend on.
         locations: Number of locations, of all shards together. Location k does not depend on it.
-        seed: Seed of the places and dates, ``0 <= seed < 2**64``.
+        seed: Seed of all that is drawn, ``0 <= seed < 2**64``.
         patch_size: Height and width of a patch, px of 10 m.
         until: No date is later, such as ``"2021-12-31"``.
         dates: Dates a location.
-        interval_days: Days between the centres of windows.
-        window_days: Days of a window to both sides of its centre.
         cloud_percent: Most cloud, of a scene and of a patch, 0 to 100.
-        max_attempts: Candidates that are tried for a location.
         num_shards: In how many stores the locations are split.
         shard: Which of them, from 0: locations k with ``k % num_shards == shard``.
     """
 
     source: str
     collection: str
-    product_level: str
-    sampling: str
     locations: int
     seed: int
     patch_size: int = 264
     until: str = "2021-12-31"
     dates: int = 5
-    interval_days: int = 91
-    window_days: int = 15
     cloud_percent: float = 10.0
-    max_attempts: int = 20
     num_shards: int = 1
     shard: int = 0
 
     def __post_init__(self) -> None:
-        for name, low in (("locations", 1), ("patch_size", 8), ("max_attempts", 1), ("num_shards", 1)):
-            if getattr(self, name) < low:
-                raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}; raise it")
+        self._expect_at_least(locations=1, patch_size=8, dates=1, num_shards=1)
+        if not 0 <= self.seed < 2**64:
+            raise ConfigError(f"seed: expected 0 to 2**64 - 1, got {self.seed}; choose another")
+        if self.num_shards > self.locations:
+            raise ConfigError(
+                f"num_shards: expected at most one a location ({self.locations}), got {self.num_shards}; lower it"
+            )
         if not 0 <= self.shard < self.num_shards:
             raise ConfigError(f"shard: expected 0 to {self.num_shards - 1}, got {self.shard}; choose one of num_shards")
         if not 0.0 <= self.cloud_percent <= 100.0:
             raise ConfigError(f"cloud_percent: expected 0 to 100, got {self.cloud_percent}; choose another")
+
+    @property
+    def numbers(self) -> range:
+        """Numbers of the locations of this shard."""
+        return range(self.shard, self.locations, self.num_shards)
+
+    def _expect_at_least(self, **lows: int) -> None:
+        for name, low in lows.items():
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}; raise it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneSettings(Settings):
+    """Settings of a collection from a catalogue of scenes, on which the store depends, too.
+
+    Attributes:
+        product_level: ``"L2A"`` or ``"L1C"``.
+        sampling: Where places are drawn, in words that name everything that they depend on.
+        interval_days: Days between the centres of windows.
+        window_days: Days of a window to both sides of its centre.
+        max_attempts: Candidates that are tried for a location.
+    """
+
+    product_level: str
+    sampling: str
+    interval_days: int = 91
+    window_days: int = 15
+    max_attempts: int = 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._expect_at_least(max_attempts=1)
         first = FIRST_DAYS.get(self.product_level)
         if first is not None and self.calendar.first_day < first:
             raise ConfigError(
@@ -79,11 +106,6 @@ class Settings:
             interval_days=self.interval_days,
             window_days=self.window_days,
         )
-
-    @property
-    def numbers(self) -> range:
-        """Numbers of the locations of this shard."""
-        return range(self.shard, self.locations, self.num_shards)
 
 
 def claim_folder(path: Path, settings: Settings) -> None:

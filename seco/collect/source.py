@@ -36,14 +36,20 @@ class Scene:
     handle: Any = None
 
 
-class SceneSource(Protocol):
+class Origin(Protocol):
+    """What a store says of its pixels, whoever made them."""
+
+    sensor: str
+    bands: tuple[Band, ...]
+    product_level: str  # "L2A" or "L1C"
+    licence: str
+
+
+class SceneSource(Origin, Protocol):
     """A catalogue of scenes and their pixels; its methods are called from many threads at once."""
 
     name: str  # as in --source
     collection: str  # what it asks for, by the catalogue's name
-    bands: tuple[Band, ...]
-    product_level: str  # "L2A" or "L1C"
-    licence: str
     listing_size: int  # locations that one request for a listing serves
 
     def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:

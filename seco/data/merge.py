@@ -15,17 +15,15 @@ from seco.data.atomic import take_back, write_atomic
 from seco.data.description import (
     HISTOGRAM_FILE,
     INDEX_FILE,
-    LABEL_COLUMNS,
     LABEL_FOLDER,
-    LABELS_FILE,
     REJECTED_FILE,
     SETTINGS_FILE,
     StoreDescription,
     read_settings,
 )
-from seco.data.parquet import read_parquet, read_rejected, write_parquet
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import MEND_PATCH, Store
+from seco.data.tables import read_labels, read_rejected, write_parquet
 from seco.data.writer import check_new_folder, commit_store
 from seco.errors import StoreError
 from seco.track import Track, untracked
@@ -98,9 +96,9 @@ def _common_settings(stores: Sequence[Store]) -> dict[str, Any]:
     found = [read_settings(store.path) for store in stores]
     if not all(found):
         return {}
-    shards = sorted(settings.pop("shard") for settings in found)
+    shards = sorted(settings["shard"] for settings in found)
     for store, settings in zip(stores, found, strict=True):
-        for name in settings.keys() - {"tool_version"}:
+        for name in settings.keys() - {"tool_version", "shard"}:
             if settings[name] != found[0].get(name):
                 raise StoreError(
                     f"{store.path}: expected a collection with {name} {found[0].get(name)} as {stores[0].path} is, got "
@@ -152,8 +150,7 @@ def _merge_indices(stores: Sequence[Store]) -> Any:  # noqa: ANN401 - a GeoDataF
 
 
 def _merge_labels(stores: Sequence[Store]) -> dict[str, str]:
-    tables = [read_parquet(file, LABEL_COLUMNS) for store in stores if (file := store.path / LABELS_FILE).is_file()]
-    return {name: label for table in tables for name, label in zip(*table.to_pydict().values(), strict=True)}
+    return {name: label for store in stores for name, label in read_labels(store.path).items()}
 
 
 def _merge_rejected(stores: Sequence[Store], out: Path) -> None:

@@ -24,8 +24,8 @@ from seco.data.description import (
     SHARD_COLUMNS,
     SHARD_FOLDER,
 )
-from seco.data.parquet import write_parquet
 from seco.data.store import Store
+from seco.data.tables import write_parquet
 from seco.data.writer import check_new_folder
 from seco.errors import ConfigError, StoreError, reason_of
 from seco.track import Track, untracked

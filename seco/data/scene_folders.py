@@ -30,11 +30,11 @@ from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, fine
 from seco.data.atomic import write_atomic
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
-from seco.data.parquet import write_parquet
 from seco.data.reflectance import SENTINEL2, offset_of_baseline
 from seco.data.spread import spread_evenly
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import Store
+from seco.data.tables import write_parquet
 from seco.errors import DataError, GeoTiffError
 from seco.ops.geotiff import Source, decode_readable, read_info
 

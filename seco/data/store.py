@@ -13,9 +13,9 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from seco.bands import Band
-from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, SHARD_COLUMNS, StoreDescription
-from seco.data.parquet import read_parquet
+from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SETTINGS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
+from seco.data.tables import read_labels, read_parquet
 from seco.errors import GeoTiffError, StoreError, reason_of
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 
@@ -41,6 +41,10 @@ def open_store(path: str | Path) -> "Store":
         if is_archive(folder):
             return open_scene_folders(folder)
     if not (folder / DATASET_FILE).is_file() or not (folder / INDEX_FILE).is_file():
+        if (folder / SETTINGS_FILE).is_file():
+            raise StoreError(
+                f"{folder}: expected a patch store, got a collection that is not finished; run its `seco collect` again"
+            )
         missing = INDEX_FILE if (folder / DATASET_FILE).is_file() else DATASET_FILE
         raise StoreError(
             f"{folder}: expected a patch store, got a folder without {missing} (another folder, or its "
@@ -220,11 +224,10 @@ class Store:
         """
         if not self.has_labels:
             raise StoreError(f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store")
-        table = read_parquet(self.path / LABELS_FILE, LABEL_COLUMNS)
-        labels = dict(zip(table["location_id"].to_pylist(), table["label"].to_pylist(), strict=True))
-        names = sorted({label for label in labels.values() if label is not None})
+        labels = read_labels(self.path)
+        names = sorted(set(labels.values()))
         number = {name: i for i, name in enumerate(names)}
-        classes = [number.get(labels.get(location), -1) for location in self.locations["id"].tolist()]
+        classes = [number[labels[place]] if place in labels else -1 for place in self.locations["id"].tolist()]
         return names, np.array(classes, dtype=np.int64)
 
     @cached_property

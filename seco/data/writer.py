@@ -17,8 +17,8 @@ from seco.bands import Band, finest_m
 from seco.data.atomic import is_in_use, sync, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
-from seco.data.parquet import write_parquet
 from seco.data.statistics import DigitalNumberHistogram
+from seco.data.tables import read_labels, write_parquet
 from seco.errors import ConfigError, DataError, StoreError, reason_of
 
 Row = dict[str, Any]  # of the index, by column
@@ -217,8 +217,7 @@ def write_patch(
     """
     _check_position(cloud_fraction, longitude, latitude)
     content = encode_geotiff(pixels, epsg=epsg, transform=transform, band_names=band_names)
-    stamp = str(time).translate({ord("-"): None, ord(":"): None})
-    relative = f"{PATCH_FOLDER}/{location_id}/{stamp}.tif"
+    relative = f"{PATCH_FOLDER}/{location_id}/{stamp_of(time)}.tif"
     (folder / relative).parent.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / relative, content)
     return {
@@ -237,6 +236,11 @@ def write_patch(
     }
 
 
+def stamp_of(time: np.datetime64) -> str:
+    """A time in names, such as ``20210621T103631``."""
+    return str(time).translate({ord("-"): None, ord(":"): None})
+
+
 def make_index(rows: Iterable[Row]) -> Any:  # noqa: ANN401 - geopandas publishes no types
     """The index of patches as a GeoDataFrame, from the rows that :func:`write_patch` gave, one or more."""
     import geopandas
@@ -251,15 +255,18 @@ def make_index(rows: Iterable[Row]) -> Any:  # noqa: ANN401 - geopandas publishe
 
 
 def rows_of_index(folder: Path) -> Iterator[Row]:
-    """The rows from which :func:`make_index` made the index of the loose store at ``folder``."""
+    """The rows from which :func:`make_index` made the index of the loose store at ``folder``, with the ``label`` of each."""
     import geopandas
+
+    labels = read_labels(folder)
 
     frame = geopandas.read_parquet(folder / INDEX_FILE)
     points = frame.geometry
     columns = frame.drop(columns="geometry").assign(longitude=points.x, latitude=points.y)
     for values in columns.itertuples(index=False):
         row = values._asdict()
-        yield row | {"time": np.datetime64(row["time"], "s"), "geotransform": row["geotransform"].tolist()}
+        label = {"label": labels[row["location_id"]]} if row["location_id"] in labels else {}
+        yield row | label | {"time": np.datetime64(row["time"], "s"), "geotransform": row["geotransform"].tolist()}
 
 
 def commit_store(folder: Path, description: StoreDescription, index: Any, labels: dict[str, str]) -> None:  # noqa: ANN401

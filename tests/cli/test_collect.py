@@ -39,7 +39,27 @@ def test_interrupting_a_synthetic_collection_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr("seco.collect.synthetic.source.collect", interrupted)
     result = synthetic(tmp_path / "store")
     assert result.exit_code == 130
-    assert "run the same command again to begin anew" in result.stderr
+    assert "run the same command again to go on" in result.stderr
+
+
+def test_the_same_command_finds_it_complete(tmp_path):
+    synthetic(tmp_path / "store")
+    result = synthetic(tmp_path / "store")
+    assert result.exit_code == 0
+    assert "complete already" in result.stdout
+
+
+def test_dry_run_writes_nothing(tmp_path):
+    result = synthetic(tmp_path / "store", "--dry-run")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Estimate: 2 locations, ")
+    assert not (tmp_path / "store").exists()
+
+
+def test_shards(tmp_path):
+    for shard in range(2):
+        assert "1 locations" in synthetic(tmp_path / str(shard), "--num-shards", 2, "--shard", shard).stdout
+    assert "num_shards: expected at most one a location" in synthetic(tmp_path / "2", "--num-shards", 3).stderr
 
 
 def test_existing_folder_is_one_line_and_exit_code_1(tmp_path):

@@ -6,7 +6,7 @@ from earthengine_stub import PROJECT, EarthEngineStub
 
 from seco.collect.earthengine.source import EarthEngineSource
 from seco.collect.gate import RequestGate
-from seco.collect.settings import Settings
+from seco.collect.settings import SceneSettings
 
 SIZE = 12  # px of a patch: what is tested does not depend on it
 
@@ -38,7 +38,7 @@ def settings_of(**changes):
         "seed": 7,
         "patch_size": SIZE,
     }
-    return Settings(**options | changes)
+    return SceneSettings(**options | changes)
 
 
 def quick_gate(**changes):

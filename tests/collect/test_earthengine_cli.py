@@ -127,7 +127,7 @@ def test_wrong_flags_exit_2_and_write_nothing(tmp_path, stub, wrong):
     assert not (tmp_path / "store").exists()
 
 
-@pytest.mark.parametrize("wrong", [("--project", "p"), ("--dry-run",), ("--attempts", "3")])
+@pytest.mark.parametrize("wrong", [("--project", "p"), ("--sampling", "land"), ("--attempts", "3")])
 def test_flags_of_a_catalogue_are_refused_for_synthetic_data(tmp_path, wrong):
     result = run("collect", "--source", "synthetic", "--out", tmp_path / "s", "--locations", 1, "--seed", 1, *wrong)
     assert result.exit_code == 2

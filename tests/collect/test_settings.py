@@ -16,6 +16,8 @@ from seco.errors import ConfigError, StoreError
         ({"patch_size": 4}, "patch_size"),
         ({"cloud_percent": 101.0}, "cloud_percent"),
         ({"shard": 2, "num_shards": 2}, "shard"),
+        ({"locations": 2, "num_shards": 3}, "num_shards"),
+        ({"seed": -1}, "seed"),
         ({"max_attempts": 0}, "max_attempts"),
         ({"dates": 0}, "dates"),
         ({"window_days": 60}, "window_days"),

@@ -5,11 +5,15 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 from time import monotonic, sleep
 
 import numpy as np
 import pytest
 import rasterio
+from conftest import files_of
+from waiting import is_running, until
 
 from seco.bands import SENTINEL2_L2A
 from seco.collect.locations import place_patch, utm_epsg
@@ -20,7 +24,9 @@ from seco.collect.synthetic.landscape import draw_landscape
 from seco.collect.synthetic.noise import top_share, value_noise
 from seco.collect.synthetic.scene import PLACE, draw_place, render_scene
 from seco.collect.synthetic.sensor import NATIVE_FACTOR, block_mean, digitise
-from seco.collect.synthetic.source import Request, collect, draw_series
+from seco.collect.synthetic.series import Request, draw_series
+from seco.collect.synthetic.source import collect, estimate
+from seco.data.merge import merge_stores
 from seco.data.store import open_store
 from seco.errors import ConfigError, RunError, StoreError
 
@@ -95,7 +101,7 @@ def test_top_share_leaves_that_share_at_or_above(share):
 
 
 def test_location_does_not_depend_on_how_many_are_asked_for():
-    few, many = Request(3, seed=5, patch_size=16, dates=2), Request(10, seed=5, patch_size=16, dates=2)
+    few, many = Request(locations=3, seed=5, patch_size=16, dates=2), Request(locations=10, seed=5, patch_size=16, dates=2)
     for index in (2, 0):  # nor on the order
         one, other = draw_series(few, index), draw_series(many, index)
         assert one.location == other.location
@@ -110,7 +116,7 @@ def test_store_does_not_depend_on_the_number_of_workers(tmp_path):
         collect(request, tmp_path / str(workers), workers=workers)
     names = [sorted(p.relative_to(tmp_path / w) for p in (tmp_path / w).rglob("*") if p.is_file()) for w in ("1", "3")]
     assert names[0] == names[1]
-    assert len(names[0]) == 4 * 2 + 4 + 3  # patches, label rasters, and the store's three tables
+    assert len(names[0]) == 4 * 2 + 4 + 6  # patches, label rasters, and what is in the folder of a store
     for name in names[0]:
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
 
@@ -146,7 +152,7 @@ def test_locations_lie_in_both_hemispheres_between_55_south_and_70_north():
 def test_dates_are_three_months_apart_and_not_after_until():
     until = np.datetime64("2021-12-31")
     for index in range(5):
-        times = draw_series(Request(5, seed=1, patch_size=8), index).times
+        times = draw_series(Request(locations=5, seed=1, patch_size=8), index).times
         days = np.array(times).astype("datetime64[D]")
         gaps = np.diff(days).astype(int)
         assert len(times) == 5
@@ -156,7 +162,7 @@ def test_dates_are_three_months_apart_and_not_after_until():
 
 
 def test_pixels_are_uint16_digital_numbers_without_nodata_and_repeat_exactly():
-    series = draw_series(Request(1, seed=4, patch_size=64), 0)
+    series = draw_series(Request(locations=1, seed=4, patch_size=64), 0)
     for scene in series.scenes:
         assert scene.pixels.dtype == np.uint16
         assert scene.pixels.shape == (12, 64, 64)
@@ -280,38 +286,107 @@ def test_existing_store_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
 
-def test_interrupted_collection_leaves_nothing_and_can_be_tried_again(tmp_path):
-    request, seen = Request(locations=3, seed=0, patch_size=8), []
-
-    def interrupt(done):
-        seen.extend(path.suffix for path in (tmp_path / "store").rglob("*.tif"))
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        collect(request, tmp_path / "store", progress=interrupt)
-    assert len(seen) == 5 + 1  # there had been patches and a label raster
-    assert list((tmp_path / "store").iterdir()) == []
-    collect(request, tmp_path / "store")
-    assert len(open_store(tmp_path / "store")) == 3
+REQUEST = Request(locations=6, seed=0, patch_size=8, dates=2)
 
 
-def test_a_time_limit_leaves_nothing_and_no_chatter(tmp_path):
+def interrupt_after(count):
+    def progress(done):
+        if done == count:
+            raise KeyboardInterrupt
+
+    return progress
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_interrupted_collection_is_gone_on_with(tmp_path, lost):
+    collect(REQUEST, tmp_path / "whole")
+    for done in (1, 4):
+        with pytest.raises(KeyboardInterrupt):
+            collect(REQUEST, tmp_path / "store", progress=interrupt_after(done))
+        with pytest.raises(StoreError, match="not finished"):
+            open_store(tmp_path / "store")
+    if lost:
+        next((tmp_path / "store/patches/000002").iterdir()).unlink()
+    counts = []
+    assert collect(REQUEST, tmp_path / "store", progress=counts.append)
+    assert counts[0] == 4 - lost
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "whole")
+    assert not collect(REQUEST, tmp_path / "store")
+
+
+def test_a_finished_store_that_lost_patches_is_mended_with_its_labels(tmp_path):
+    collect(REQUEST, tmp_path / "store")
+    whole = files_of(tmp_path / "store")
+    next((tmp_path / "store/patches/000002").iterdir()).unlink()
+    assert collect(REQUEST, tmp_path / "store")
+    assert files_of(tmp_path / "store") == whole
+
+
+def test_other_settings_are_refused(tmp_path):
+    collect(REQUEST, tmp_path / "store")
+    with pytest.raises(StoreError, match="expected a collection with seed 1, got one begun with 0"):
+        collect(replace(REQUEST, seed=1), tmp_path / "store")
+
+
+def test_merged_shards_are_the_store_of_one_run(tmp_path):
+    collect(REQUEST, tmp_path / "whole")
+    shards = [tmp_path / str(shard) for shard in range(2)]
+    for shard, folder in enumerate(shards):
+        collect(replace(REQUEST, num_shards=2, shard=shard), folder)
+    merge_stores([open_store(folder) for folder in shards], tmp_path / "merged")
+    assert files_of(tmp_path / "merged") == files_of(tmp_path / "whole")
+
+
+def test_an_estimate_counts_the_bytes_of_the_files(tmp_path):
+    collect(REQUEST, tmp_path / "store")
+    found = estimate(REQUEST)
+    assert found.bytes_drawn == 6 * 2 * 12 * 8 * 8 * 2
+    assert found.bytes_on_disk == sum(file.stat().st_size for file in (tmp_path / "store").rglob("*.tif"))
+    many = estimate(replace(REQUEST, locations=600))
+    assert many.bytes_drawn == 100 * found.bytes_drawn
+    assert many.bytes_on_disk == pytest.approx(100 * found.bytes_on_disk, rel=0.3)
+
+
+def children_of(process):
+    return [int(number) for number in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_a_kill_leaves_no_process(tmp_path):
+    words = ["collect", "--source", "synthetic", "--out", tmp_path / "store", "--locations", "100000", "--seed", "0"]
+    words += ["--dates", "2", "--patch-size", "16", "--workers", "2"]
+    with subprocess.Popen([sys.executable, "-m", "seco.cli", *map(str, words)], stderr=subprocess.DEVNULL) as process:
+        until(lambda: list(tmp_path.glob("store/patches/*/*.tif")))
+        children = children_of(process)
+        process.kill()
+    assert len(children) >= 2
+    until(lambda: not any(map(is_running, children)))
+
+
+def test_a_time_limit_leaves_what_is_gone_on_with_and_no_chatter(tmp_path):
     words = ["collect", "--source", "synthetic", "--out", tmp_path / "store", "--locations", "100000", "--seed", "0"]
     words += ["--dates", "2", "--patch-size", "16", "--workers", "2"]
     with subprocess.Popen(
         [sys.executable, "-m", "seco.cli", *map(str, words)], stderr=subprocess.PIPE, text=True
     ) as process:
         deadline = monotonic() + 60
-        while not list(tmp_path.glob("store/patches/*/*.tif")):
+        while len(list(tmp_path.glob("store/patches/*/*.tif"))) < 10:
             assert process.poll() is None
             assert monotonic() < deadline
             sleep(0.05)
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM
-    assert list((tmp_path / "store").iterdir()) == []
     assert "resource_tracker" not in told
     assert "Traceback" not in told
+    request, counts = Request(locations=100_000, seed=0, patch_size=16, dates=2), []
+
+    def stop_at_once(done):
+        counts.append(done)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        collect(request, tmp_path / "store", progress=stop_at_once)
+    assert counts[0] >= 4
 
 
 @pytest.mark.parametrize(
@@ -337,12 +412,16 @@ def test_workers_out_of_range_is_refused_before_anything_is_written(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_worker_that_dies_is_an_error_and_leaves_no_store(tmp_path):
+def test_worker_that_dies_is_an_error_and_leaves_what_is_gone_on_with(tmp_path):
     def kill(done):
-        for worker in multiprocessing.active_children():
-            worker.kill()
+        if done:
+            for worker in multiprocessing.active_children():
+                worker.kill()
 
+    request = Request(locations=20, seed=0, patch_size=8)
     with pytest.raises(RunError, match=r"^workers: expected all to finish"):
-        collect(Request(locations=100, seed=0, patch_size=8), tmp_path / "store", workers=2, progress=kill)
+        collect(request, tmp_path / "store", workers=2, progress=kill)
     with pytest.raises(StoreError):
         open_store(tmp_path / "store")
+    assert collect(request, tmp_path / "store", workers=2)
+    assert len(open_store(tmp_path / "store")) == 20

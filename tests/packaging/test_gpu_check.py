@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from kernels.cases import CASES
-from waiting import until
+from waiting import is_running, until
 
 from benchmarks import gpu_check, gpu_tools
 
@@ -58,14 +58,6 @@ def test_a_step_that_hangs_is_stopped_with_all_that_it_started(run, tmp_path, mo
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}, {str(started)!r}])"
     assert run[0](code) == "stopped after 2 s"
     until(lambda: not is_running(int(started.read_text())))
-
-
-def is_running(process):
-    """Whether a process works; one that has ended stays in the table until its parent, now init, asks."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_what_needs_a_missing_package_is_left_out(monkeypatch):

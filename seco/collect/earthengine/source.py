@@ -46,6 +46,7 @@ class EarthEngineSource:
     """
 
     name = "earthengine"
+    sensor = "Sentinel-2"
     licence = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
     listing_size = 25
 

@@ -31,6 +31,7 @@ class LocalSource(RasterSource):
     """
 
     name = "local"
+    sensor = "Sentinel-2"
     licence = "that of the scenes"
     listing_size = 25
 

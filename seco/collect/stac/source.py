@@ -41,6 +41,7 @@ class StacSource(RasterSource):
     """
 
     name = "stac"
+    sensor = "Sentinel-2"
     licence = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
     listing_size = 1  # a search has one box
 

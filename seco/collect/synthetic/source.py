@@ -1,155 +1,124 @@
 """Collects a synthetic data set into a patch store."""
 
-import shutil
+import math
+import os
 import signal
-from collections.abc import Callable, Generator
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seco.bands import SENTINEL2_L2A
-from seco.collect.locations import Location
-from seco.collect.stream import Stream
+from seco.collect.ledger import Ledger
+from seco.collect.locations import location_id
+from seco.collect.patches import Patches, write_patches
 from seco.collect.synthetic.classes import CLASSES
-from seco.collect.synthetic.itinerary import draw_dates, draw_location
-from seco.collect.synthetic.scene import LOCATION, Scene, draw_place, render_scene
-from seco.collect.synthetic.sensor import QUANTIFICATION
+from seco.collect.synthetic.series import Request, Series, draw_series
+from seco.data.atomic import atomic_path
 from seco.data.description import LABEL_FOLDER
-from seco.data.writer import StoreWriter
+from seco.data.writer import stamp_of
 from seco.errors import ConfigError, RunError
 
-# A fixed day, so that a seed means the same pixels in any year; before processing baseline 04.00: offset 0.
-UNTIL = np.datetime64("2021-12-31")
+SAMPLE = 8  # locations that an estimate draws
 
 
-@dataclass(frozen=True)
-class Request:
-    """What to collect; the same request gives the same pixels everywhere.
+class SyntheticOrigin:
+    """What a synthetic store says of its pixels."""
 
-    Attributes:
-        locations: Number of locations. Location k does not depend on it.
-        seed: Seed of the data set, ``0 <= seed < 2**64``.
-        patch_size: Height and width of a patch, px of 10 m.
-        dates: Dates a location, about three months apart.
-        until: No date is later.
-        cloud_percent: Greatest share of a patch under cloud, 0 to 100.
-    """
-
-    locations: int
-    seed: int
-    patch_size: int = 264
-    dates: int = 5
-    until: np.datetime64 = UNTIL
-    cloud_percent: float = 10.0
-
-    def __post_init__(self) -> None:
-        for name, low in (("locations", 1), ("patch_size", 8), ("dates", 1)):
-            if getattr(self, name) < low:
-                raise ConfigError(f"{name}: expected at least {low}, got {getattr(self, name)}; raise it")
-        if not 0 <= self.seed < 2**64:
-            raise ConfigError(f"seed: expected 0 to 2**64 - 1, got {self.seed}; choose another")
-        if not 0.0 <= self.cloud_percent <= 100.0:
-            raise ConfigError(f"cloud_percent: expected 0 to 100, got {self.cloud_percent}; choose another")
+    sensor = "Sentinel-2 (synthetic)"
+    bands = SENTINEL2_L2A
+    product_level = "L2A"
+    licence = "CC0-1.0"
 
 
-@dataclass(frozen=True)
-class Series:
-    """One location: its times (UTC, datetime64[s], earliest first), their scenes, its class and label map."""
-
-    location: Location
-    times: list[np.datetime64]
-    scenes: list[Scene]
-    label: str
-    labels: NDArray[np.uint8]
-
-
-def draw_series(request: Request, index: int) -> Series:
-    """Draw location number ``index`` (from 0) of a request: a pure function of both."""
-    stream = Stream(request.seed, index, LOCATION)
-    location = draw_location(stream, index, request.patch_size)
-    times = draw_dates(stream, location.longitude, until=request.until, count=request.dates)
-    # 100 m are enough for the climate, and hide the last bits that PROJ's releases may differ in.
-    latitude = round(location.latitude, 3)
-    place = draw_place(request.seed, index, latitude=latitude, patch_size=request.patch_size)
-    scenes = [
-        render_scene(
-            request.seed,
-            index,
-            place,
-            index=number,
-            day=day_of_year(time),
-            cloud_limit=request.cloud_percent / 100.0,
-        )
-        for number, time in enumerate(times)
-    ]
-    return Series(location, times, scenes, place.label, place.labels)
-
-
-def day_of_year(time: np.datetime64) -> float:
-    """Day of the year of a time, 1 to 366."""
-    days = time.astype("datetime64[D]") - time.astype("datetime64[Y]").astype("datetime64[D]")
-    return float(days.astype(np.int64)) + 1.0
-
-
-def collect(request: Request, path: Path, *, workers: int = 1, progress: Callable[[int], None] = lambda done: None) -> None:
-    """Write the store of a request; it opens only when all of it is there, and is emptied if that fails.
+def collect(request: Request, path: Path, *, workers: int = 1, progress: Callable[[int], None] = lambda done: None) -> bool:
+    """Write the store of a request, or go on where another call with the same request ended.
 
     Args:
         request: What to collect.
-        path: Folder of the new store.
+        path: Folder of the store.
         workers: Processes that draw; the store does not depend on it.
-        progress: Called after each location with the number done.
+        progress: Called at first and after each location with the number done.
+
+    Returns:
+        Whether there was something to do: False if the store was complete already.
 
     Raises:
         ConfigError: If ``workers`` is not positive.
-        StoreError: If something is at ``path`` already.
-        RunError: If a worker died.
+        StoreError: If the folder is in use, or of another request.
+        RunError: If a worker died; what was collected stays, for the next call.
     """
     if workers < 1:
         raise ConfigError(f"workers: expected at least 1, got {workers}; raise it")
-    with (
-        closing(_draw_all(request, workers)) as drawn,
-        StoreWriter(
-            path,
-            bands=SENTINEL2_L2A,
-            patch_size=request.patch_size,
-            dtype="uint16",
-            quantification=QUANTIFICATION,
-            offset=0,
-            product_level="L2A",
-            sensor="Sentinel-2 (synthetic)",
-            seed=request.seed,
-            source="synthetic",
-            licence="CC0-1.0",
-        ) as writer,
-        ExitStack() as undo,
-    ):
+    with Ledger(path, request, SyntheticOrigin()) as ledger:
+        if ledger.finished:
+            return False
+        (path / LABEL_FOLDER).mkdir(exist_ok=True)
+        left = [number for number in request.numbers if location_id(number) not in ledger.accepted]
+        progress(len(ledger.accepted))
+        with closing(_draw_all(request, left, workers)) as drawn:
+            for done, series in enumerate(drawn, start=len(ledger.accepted) + 1):
+                ledger.accept(_write(path, series))
+                progress(done)
+        ledger.finish()
+    return True
+
+
+def _begin_worker() -> None:
+    # Ctrl-C is the parent's to handle: it reaches every process of the terminal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells nobody."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a request will take: bytes of pixels and of files, seconds of one core."""
+
+    bytes_drawn: int
+    bytes_on_disk: int
+    core_seconds: float
+
+
+def estimate(request: Request) -> Estimate:
+    """Draw and write a few locations, spread evenly over the request, to a folder that goes away."""
+    numbers = request.numbers[:: math.ceil(len(request.numbers) / SAMPLE)]
+    with tempfile.TemporaryDirectory(prefix="seco-estimate-") as folder:
+        path = Path(folder)
         (path / LABEL_FOLDER).mkdir()
-        undo.callback(shutil.rmtree, path / LABEL_FOLDER)  # as the writer does with its patches
-        for done, series in enumerate(drawn, start=1):
-            _write(writer, path, series)
-            progress(done)
-        undo.pop_all()
+        start = time.perf_counter()
+        drawn = sum(_write(path, draw_series(request, number)).num_bytes for number in numbers)
+        seconds = time.perf_counter() - start
+        written = sum(file.stat().st_size for file in path.rglob("*.tif"))
+    share = len(request.numbers) / len(numbers)
+    return Estimate(round(drawn * share), round(written * share), seconds * share)
 
 
-def _draw_all(request: Request, workers: int) -> Generator[Series, None, None]:
-    """All locations in order, a few ahead of the writer when there are several workers."""
+def _draw_all(request: Request, numbers: Sequence[int], workers: int) -> Generator[Series, None, None]:
+    """Locations of these numbers in order, a few ahead of the writer when there are several workers."""
     if workers == 1:
-        yield from (draw_series(request, index) for index in range(request.locations))
+        yield from (draw_series(request, index) for index in numbers)
         return
     # Spawned, not forked: the caller may run threads (torch, progress bars), which a fork would freeze.
-    # Ctrl-C is the parent's to handle: it reaches every process of the terminal.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=signal.signal, initargs=ignore)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin_worker)
     try:
-        indices = iter(range(request.locations))
+        indices = iter(numbers)
         ahead = [pool.submit(draw_series, request, index) for index in islice(indices, 4 * workers)]
         while ahead:
             series = ahead.pop(0).result()
@@ -164,43 +133,38 @@ def _draw_all(request: Request, workers: int) -> Generator[Series, None, None]:
         pool.shutdown(cancel_futures=True)
 
 
-def _write(writer: StoreWriter, path: Path, series: Series) -> None:
+def _write(path: Path, series: Series) -> Patches:
     place = series.location
-    for time, scene in zip(series.times, series.scenes, strict=True):
-        stamp = str(time).replace("-", "").replace(":", "")
-        writer.add(
-            place.id,
-            time,
-            scene.pixels,
-            epsg=place.epsg,
-            transform=place.transform,
-            scene_id=f"SYNTHETIC_MSIL2A_{stamp}_{place.id}",
-            cloud_fraction=scene.cloud_fraction,
-            longitude=place.longitude,
-            latitude=place.latitude,
-        )
-    writer.add_label(place.id, series.label)
     _write_labels(path / LABEL_FOLDER / f"{place.id}.tif", series)
+    said = [
+        {
+            "time": time,
+            "scene_id": f"SYNTHETIC_MSIL2A_{stamp_of(time)}_{place.id}",
+            "cloud_fraction": scene.cloud_fraction,
+        }
+        for time, scene in zip(series.times, series.scenes, strict=True)
+    ]
+    pixels = np.stack([scene.pixels for scene in series.scenes])
+    patches = write_patches(path, place, pixels, bands=SyntheticOrigin.bands, said=said)
+    return replace(patches, rows=[row | {"label": series.label} for row in patches.rows])
 
 
 def _write_labels(path: Path, series: Series) -> None:
     """Write the class of each pixel: 1, 2, … in the order of CLASSES, with their colours; 0 is nodata."""
     import rasterio
 
-    size = len(series.labels)
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype="uint8",
-        count=1,
-        height=size,
-        width=size,
-        nodata=0,
-        compress="deflate",
-        crs=f"EPSG:{series.location.epsg}",
-        transform=rasterio.Affine.from_gdal(*series.location.transform),
-    ) as raster:
+    profile = {
+        "driver": "GTiff",
+        "dtype": "uint8",
+        "count": 1,
+        "height": len(series.labels),
+        "width": len(series.labels),
+        "nodata": 0,
+        "compress": "deflate",
+        "crs": f"EPSG:{series.location.epsg}",
+        "transform": rasterio.Affine.from_gdal(*series.location.transform),
+    }
+    with atomic_path(path) as temporary, rasterio.open(temporary, "w", **profile) as raster:
         raster.write(series.labels, 1)
         raster.write_colormap(1, {value: c.colour for value, c in enumerate(CLASSES, start=1)})
         raster.update_tags(classes=", ".join(f"{value} {c.name}" for value, c in enumerate(CLASSES, start=1)))

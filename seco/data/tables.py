@@ -1,4 +1,4 @@
-"""Parquet files that are read in one line of error or written whole."""
+"""The tables of a store: Parquet files, of which one that is damaged is said in one line, written whole or not at all."""
 
 import io
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seco.data.atomic import write_atomic
-from seco.data.description import REJECTED_COLUMNS, REJECTED_FILE
+from seco.data.description import LABEL_COLUMNS, LABELS_FILE, REJECTED_COLUMNS, REJECTED_FILE
 from seco.errors import StoreError
 
 
@@ -26,6 +26,17 @@ def read_parquet(file: Path, columns: Sequence[str], *, advice: str = "write the
         raise StoreError(
             f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason}; {advice}"
         ) from error
+
+
+def read_labels(store: Path) -> dict[str, str]:
+    """The classes of locations, by name; empty where there are none.
+
+    Raises:
+        StoreError: If the file is damaged.
+    """
+    file = store / LABELS_FILE
+    table = read_parquet(file, LABEL_COLUMNS).to_pydict() if file.is_file() else {}
+    return {name: label for name, label in zip(*table.values(), strict=True) if label is not None}
 
 
 def read_rejected(store: Path) -> Any:  # noqa: ANN401 - a pyarrow Table or None
