@@ -20,18 +20,18 @@ namespace py = pybind11;
 namespace seco::bindings {
 namespace {
 
-// A source as Python gave it: a path, a slice of a file (path, offset, length) or bytes. Holds no reference:
-// the caller's list outlives the call.
+// A source as Python gave it: bytes, or what a file is called in messages, its path, offset and length (-1:
+// all of it). Holds no reference: the caller's list outlives the call.
 struct Input {
     std::string name, path;
     const uint8_t* bytes = nullptr;
-    bool sliced = false;
-    uint64_t offset = 0, size = 0;
+    int64_t offset = 0, size = 0;
 
     std::unique_ptr<geotiff::Source> open() const {
-        if (bytes) return std::make_unique<geotiff::Source>(bytes, size);
-        return sliced ? std::make_unique<geotiff::Source>(path, offset, size)
-                      : std::make_unique<geotiff::Source>(path);
+        const auto length = static_cast<uint64_t>(size);
+        if (bytes) return std::make_unique<geotiff::Source>(bytes, length);
+        return size < 0 ? std::make_unique<geotiff::Source>(path)
+                        : std::make_unique<geotiff::Source>(path, static_cast<uint64_t>(offset), length);
     }
 };
 
@@ -40,14 +40,10 @@ Input to_input(const py::handle& source, size_t index) {
     if (PyBytes_Check(source.ptr())) {
         input.name = "<bytes " + std::to_string(index) + ">";
         input.bytes = reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(source.ptr()));
-        input.size = static_cast<uint64_t>(PyBytes_GET_SIZE(source.ptr()));
-    } else if (PyTuple_Check(source.ptr())) {
-        std::tie(input.path, input.offset, input.size) =
-            source.cast<std::tuple<std::string, uint64_t, uint64_t>>();
-        input.sliced = true;
-        input.name = input.path + " at byte " + std::to_string(input.offset);
+        input.size = static_cast<int64_t>(PyBytes_GET_SIZE(source.ptr()));
     } else {
-        input.name = input.path = source.cast<std::string>();
+        std::tie(input.name, input.path, input.offset, input.size) =
+            source.cast<std::tuple<std::string, std::string, int64_t, int64_t>>();
     }
     return input;
 }

@@ -1,6 +1,7 @@
 """Turns a store into batches of views, ahead of the model, in an order that is a pure function of the seed."""
 
 import itertools
+import os
 import threading
 import time
 from collections import deque
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from seco import _core
 from seco.data.normalization import Normalization
 from seco.data.store import Store
-from seco.device import cores
+from seco.device import cores, resolve_device
 from seco.errors import ConfigError, DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import permutation, sample_view_params, substitute
@@ -79,7 +80,8 @@ class Loader:
         steps_per_epoch: Whole batches of an epoch; the rest of the shuffle is left out.
 
     Raises:
-        DeviceError: If the device is CUDA and seco was built without it.
+        ConfigError: If a number is out of range.
+        DeviceError: If the device is CUDA, and there is no GPU or seco was built without it.
         StoreError: If fewer usable locations remain than one batch takes, or there are no checksums to verify.
     """
 
@@ -103,8 +105,9 @@ class Loader:
     ) -> None:
         self.store, self.recipe, self.normalization = store, recipe, normalization
         self.size, self.batch_size, self.seed = size, batch_size, seed
-        self.threads = threads or cores()
+        self.threads = cores() if threads is None else threads
         self.rank, self.world_size = rank, world_size
+        self._check_numbers()
         self.max_bad_fraction, self.verify, self.table = max_bad_fraction, verify, table
         self.device, self.dtype = torch.device(device), dtype
         if self.device.type == "cuda" and not _core.built_with_cuda:
@@ -112,16 +115,11 @@ class Loader:
                 "device: expected seco built with CUDA to make views on a GPU, got one without; build it where nvcc is, or "
                 "choose --device cpu"
             )
+        resolve_device(self.device.type)
         self._stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.bad_patches: dict[str, str] = {}
         self._lock, self._buffers = threading.Lock(), threading.local()
-        # For all epochs: what its threads keep in memory is kept once.
-        self._pool = ThreadPoolExecutor(
-            min(_AHEAD, self.threads),
-            thread_name_prefix="seco-loader",
-            # Else all threads wake the first GPU.
-            initializer=None if self._stream is None else partial(torch.cuda.set_device, self._stream.device),
-        )
+        self._pools: dict[int, ThreadPoolExecutor] = {}
         if verify:
             store.require_checksums()
         needed = recipe.num_dates if recipe.distinct_dates else 1
@@ -137,6 +135,26 @@ class Loader:
                 f"{store.path}: expected at least {batch_size * world_size} locations with {needed} dates or more (one "
                 f"batch), got {len(self._usable)} of {len(store)}; {remedy}"
             )
+
+    def _check_numbers(self) -> None:
+        for name in ("size", "batch_size", "threads", "world_size"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}; raise it")
+        if not 0 <= self.rank < self.world_size:
+            raise ConfigError(f"rank: expected 0 … {self.world_size - 1}, got {self.rank}; count from 0")
+
+    @property
+    def _pool(self) -> ThreadPoolExecutor:
+        """One for all epochs: what its threads keep in memory is kept once. A forked process has none of their threads."""
+        process = os.getpid()
+        if process not in self._pools:
+            self._pools[process] = ThreadPoolExecutor(
+                min(_AHEAD, self.threads),
+                thread_name_prefix="seco-loader",
+                # Else all threads wake the first GPU.
+                initializer=None if self._stream is None else partial(torch.cuda.set_device, self._stream.device),
+            )
+        return self._pools[process]
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """Batches of one epoch from step ``start_step`` on, in order, made ahead by threads.

@@ -16,7 +16,7 @@ from seco.bands import Band
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SETTINGS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
 from seco.data.tables import read_labels, read_parquet
-from seco.errors import GeoTiffError, StoreError, reason_of
+from seco.errors import ArrayError, GeoTiffError, StoreError, reason_of
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 
 MEND_PATCH = "copy it anew, or, of scenes that `seco collect` fetched, delete it and run that command again"
@@ -127,8 +127,12 @@ class Store:
         return self.sources_of_rows(np.arange(rows.start, rows.stop))
 
     def sources_of_rows(self, rows: np.ndarray) -> list[Path | FileSlice]:
-        """GeoTIFFs of rows of the index, int64 ``[n]``."""
-        table = self._places.take(rows)
+        """GeoTIFFs of rows of the index, int64 ``[n]``.
+
+        Raises:
+            ArrayError: If a row is none of the index.
+        """
+        table = self._places.take(self._checked(rows))
         columns = [column.to_pylist() for column in table.columns]
         if len(columns) == 1:
             return [self.path / name for name in columns[0]]
@@ -144,6 +148,7 @@ class Store:
 
         Raises:
             GeoTiffError: If a patch cannot be read; the text names it.
+            ArrayError: If a row or a band does not exist.
         """
         chosen = list(range(len(self.bands))) if bands is None else list(bands)
         out = np.empty((len(rows), len(chosen), self.patch_size, self.patch_size), self.dtype)
@@ -162,8 +167,9 @@ class Store:
         """The file of a row of the index, compared with its checksum.
 
         Raises:
-            DataError: If it is missing, or not what the index says.
+            DataError: If it is missing, or not what the index says, or the store has no checksums.
         """
+        self.require_checksums()
         (source,) = self.sources_of_rows(np.array([row]))
         if isinstance(source, FileSlice):
             check_slice(source)
@@ -258,9 +264,21 @@ class Store:
         """
         return read_parquet(self._catalog / INDEX_FILE, columns)
 
+    def _checked(self, rows: np.ndarray) -> np.ndarray:
+        given, total = np.asarray(rows), len(self.times)
+        numbers = given if given.size else given.astype(np.int64)  # an empty list is of floats
+        whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
+        if not whole or ((numbers < 0) | (numbers >= total)).any():
+            raise ArrayError(
+                f"rows: expected numbers 0 … {total - 1}, [n], got {given}; a location's begin at its `first_row`"
+            )
+        return numbers
+
     def _rows(self, i: int) -> slice:
+        if not isinstance(i, int | np.integer):
+            raise TypeError(f"location: expected a number below {len(self)}, got {i!r}; `locations` lists them")
         if not -len(self) <= i < len(self):
-            raise IndexError(f"location {i} of a store of {len(self)}")
+            raise IndexError(f"location: expected a number below {len(self)}, got {i}; `locations` lists them")
         first, count = self.locations["first_row"][i], self.locations["num_dates"][i]
         return slice(int(first), int(first + count))
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import DTypeLike
 
 from seco.bands import NAME_BANDS
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
 from seco.ops.augment import augment_views
 from seco.ops.random import VIEW_DTYPE
@@ -54,6 +54,7 @@ def extract_features(
         Pooled features, float32 ``(N, d)``, in the order of ``rows``; beyond 2 GB in a temporary file.
 
     Raises:
+        ConfigError: If ``batch_size`` is not positive.
         DataError: If the images lack a band of the encoder, or a feature is not finite.
     """
     rows = np.arange(len(images)) if rows is None else rows
@@ -78,6 +79,8 @@ def feature_batches(
     track: Track = untracked,
 ) -> Iterator[np.ndarray]:
     """What :func:`extract_features` gives, batch by batch: float32 ``(n, d)`` each."""
+    if batch_size < 1:
+        raise ConfigError(f"batch_size: expected at least 1, got {batch_size}; raise it")
     check_bands(encoder, images.band_names)
     rows = np.arange(len(images)) if rows is None else rows
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]

@@ -48,13 +48,17 @@ def neighbour_votes(
         Share of the votes that each class got, float64 ``(Q, classes)``.
 
     Raises:
-        ConfigError: If ``k`` or ``temperature`` is not positive.
+        ConfigError: If ``k``, ``temperature`` or ``block_rows`` is not positive, or groups are those of one side only.
         DataError: If features have no direction, or a query has no reference of another group.
     """
     if k < 1:
         raise ConfigError(f"k: expected at least 1, got {k}; choose how many neighbours vote")
     if not temperature > 0:
         raise ConfigError(f"temperature: expected a positive number, got {temperature}; 0.07 is usual")
+    if block_rows < 1:
+        raise ConfigError(f"block_rows: expected at least 1, got {block_rows}; leave it out")
+    if (query_groups is None) != (reference_groups is None):
+        raise ConfigError("query_groups, reference_groups: expected both or neither, got one; give both")
     known = torch.from_numpy(labels)
     membership = known.double() if known.ndim == 2 else None
     votes = torch.empty(len(queries), num_classes, dtype=torch.float64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.metrics import Metrics
 from seco.evaluate.similarity import TIE, row_blocks, unit_vectors
 
@@ -78,18 +78,21 @@ def evaluate_retrieval(
             depend on it.
 
     Raises:
+        ConfigError: If dates should be apart and there are no ``times``.
         DataError: If a feature vector has no direction, no place has two dates so far apart, or there is only one place.
     """
     if locations.shape != features.shape[:1]:
         raise DataError(
             f"locations: expected one a row of features {features.shape}, got {locations.shape}; pass both in full"
         )
+    if min_gap_days > 0 and times is None:
+        raise ConfigError(f"times: expected the dates of patches that are {min_gap_days:g} days apart, got none; give them")
     # Sorted by place, the patches of a place are one run [start, end).
     order = np.argsort(locations, kind="stable")
     _, first, inverse, counts = np.unique(locations[order], return_index=True, return_inverse=True, return_counts=True)
     start, count = torch.from_numpy(first[inverse]), torch.from_numpy(counts[inverse])
     days = None
-    if min_gap_days > 0 and times is not None:
+    if times is not None and min_gap_days > 0:
         days = torch.from_numpy((times[order] - times.min()) / np.timedelta64(1, "D"))
     own = _OwnPlace(start, count, days, min_gap_days)
     relevant = own.count_relevant()

@@ -142,7 +142,7 @@ def check_pixels(pixels: Any) -> None:  # noqa: ANN401 - numpy or torch, or what
     if pixels.shape[2] > MAX_BANDS:
         raise ArrayError(f"pixels: expected at most {MAX_BANDS} bands, got {pixels.shape[2]}; select some")
     if not (pixels.flags.c_contiguous if isinstance(pixels, np.ndarray) else pixels.is_contiguous()):
-        raise ArrayError("pixels: expected a contiguous array, got strides; call numpy.ascontiguousarray first")
+        raise ArrayError("pixels: expected a contiguous array, got strides; make it so first")
 
 
 def resolve_rgb(rgb: bool | None, bands: int) -> bool:
@@ -152,18 +152,18 @@ def resolve_rgb(rgb: bool | None, bands: int) -> bool:
 
 def check_numbers(size: int, bands: int, *, is_rgb: bool) -> None:
     """Raise ArrayError unless there can be such views of so many bands."""
-    if size < 1:
-        raise ArrayError(f"size: expected at least 1, got {size}; give the height and width of a view")
+    if not isinstance(size, int | np.integer) or size < 1:
+        raise ArrayError(f"size: expected whole pixels, at least 1, got {size!r}; give the height and width of a view")
     if is_rgb and bands != 3:
         raise ArrayError(f"rgb: expected 3 bands, got {bands}; set rgb=False")
 
 
 def _check_output(dtype: str, threads: int | None, *, from_torch: bool) -> None:
     if dtype not in _DTYPES:
-        raise ArrayError(f"dtype: expected one of {', '.join(_DTYPES)}, got {dtype!r}")
+        raise ArrayError(f"dtype: expected a name, one of {', '.join(_DTYPES)}, got {dtype!r}; choose one")
     if dtype == "bfloat16" and not from_torch:
         raise ArrayError("dtype: expected float32 or float16 for numpy, got 'bfloat16'; pass a torch tensor for bfloat16")
-    if threads is not None and threads < 1:
+    if threads is not None and (not isinstance(threads, int | np.integer) or threads < 1):
         raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
 
 
@@ -184,5 +184,5 @@ def _per_band(name: str, value: float | Sequence[float], bands: int) -> NDArray[
     if given.ndim > 1 or (given.ndim == 1 and len(given) != bands):
         raise ArrayError(f"{name}: expected one number or {bands}, got shape {list(given.shape)}; one for each band")
     if not np.isfinite(given).all():
-        raise ArrayError(f"{name}: expected finite numbers, got {value}")
+        raise ArrayError(f"{name}: expected finite numbers, got {value}; see the statistics of the bands")
     return np.ascontiguousarray(np.broadcast_to(given, bands))

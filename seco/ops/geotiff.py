@@ -34,6 +34,7 @@ class FileSlice(NamedTuple):
 
 
 Source = str | Path | bytes | FileSlice
+FileRange = tuple[bytes, bytes, int, int]  # what it is called in messages, path, offset, length or -1
 
 _fallbacks: Counter[str] = Counter()
 _fallbacks_lock = threading.Lock()
@@ -101,14 +102,12 @@ def decode_geotiff(
     """
     if isinstance(sources, (str, Path, bytes)) or not len(sources):
         raise ArrayError("sources: expected a list of at least one GeoTIFF, got none or a single one; give a list")
-    if threads is not None and threads < 1:
-        raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
     first = read_info(sources[0])
-    chosen = list(range(first.bands)) if bands is None else [int(band) for band in bands]
-    if not chosen or min(chosen) < 0 or max(chosen) >= first.bands:
-        raise ArrayError(f"bands: expected numbers 0 … {first.bands - 1}, got {chosen}; count from 0")
-    shape = (len(sources), len(chosen), first.height, first.width)
-    out = _checked_out(out, shape, np.dtype(first.dtype))
+    chosen = _checked_bands(range(first.bands) if bands is None else bands, first.bands)
+    shape, dtype = (len(sources), len(chosen), first.height, first.width), np.dtype(first.dtype)
+    if out is None:
+        out = np.empty(shape, dtype)
+    _check_out(out, shape, dtype)
     damaged = decode_readable(sources, bands=chosen, total_bands=first.bands, threads=threads, out=out)
     if damaged:
         raise damaged[min(damaged)]
@@ -118,7 +117,7 @@ def decode_geotiff(
 def decode_readable(
     sources: Sequence[Source], *, bands: Sequence[int], total_bands: int, threads: int | None, out: NDArray[Any]
 ) -> dict[int, GeoTiffError]:
-    """Decode the files that can be; :func:`decode_geotiff` without its checks.
+    """Decode the files that can be: :func:`decode_geotiff`, if its first file is what is expected of all.
 
     Args:
         sources: Paths, slices of files or file contents, N of them.
@@ -130,9 +129,16 @@ def decode_readable(
 
     Returns:
         What is wrong with the others, by their number in ``sources``: missing, damaged, or of other bands, size or type.
+
+    Raises:
+        ArrayError: If a band does not exist, or ``out`` does not fit.
     """
+    chosen = _checked_bands(bands, total_bands)
+    _check_out(out, (len(sources), len(chosen), *np.shape(out)[2:]), getattr(out, "dtype", None))
+    if threads is not None and threads < 1:
+        raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
     damaged: dict[int, GeoTiffError] = {}
-    native: list[str | bytes | tuple[str, int, int]] = []
+    native: list[bytes | FileRange] = []
     for i, source in enumerate(sources):
         try:
             native.append(_as_native(source))
@@ -140,11 +146,11 @@ def decode_readable(
             damaged[i] = error
             native.append(b"")
     workers = cores() if threads is None else threads
-    foreign, unreadable = _core.decode_geotiff(native, list(bands), total_bands, out, workers)
+    foreign, unreadable = _core.decode_geotiff(native, chosen, total_bands, out, workers)
     damaged = {i: GeoTiffError(reason) for i, reason in unreadable} | damaged
     for i, reason in foreign:
         try:
-            _decode_foreign(sources[i], reason, total_bands, bands, out[i])
+            _decode_foreign(sources[i], reason, total_bands, chosen, out[i])
         except GeoTiffError as error:
             damaged[i] = error
     return damaged
@@ -165,20 +171,35 @@ def check_slice(source: FileSlice) -> None:
         )
 
 
-def _as_native(source: Source) -> str | bytes | tuple[str, int, int]:
+def _as_native(source: Source) -> bytes | FileRange:
+    if isinstance(source, bytes):
+        return source
     if isinstance(source, FileSlice):
         check_slice(source)
-        return os.fspath(source.path), source.offset, source.length
-    return source if isinstance(source, bytes) else os.fspath(source)
+    path, offset, length = source if isinstance(source, FileSlice) else (source, 0, -1)
+    # On Linux a name is any bytes: as a file system gave them they are opened, but not always printed.
+    name, file = str(source).encode(errors="backslashreplace"), os.fsencode(path)
+    if b"\0" in file:
+        raise GeoTiffError(f"{path!r}: expected the name of a file, got one with a NUL character; check the list")
+    return name, file, offset, length
 
 
-def _checked_out(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if out is None:
-        return np.empty(shape, dtype)
-    if out.shape != shape or out.dtype != dtype or not out.flags.c_contiguous or not out.flags.writeable:
-        got = f"{out.dtype} {list(out.shape)}"
-        raise ArrayError(f"out: expected a writeable contiguous {dtype} {list(shape)}, got {got}; or leave it out")
-    return out
+def _checked_bands(bands: Sequence[int], total: int) -> list[int]:
+    chosen = list(bands)
+    numbers = all(isinstance(band, int | np.integer) and not isinstance(band, bool) for band in chosen)
+    if not chosen or not numbers or min(chosen) < 0 or max(chosen) >= total:
+        raise ArrayError(f"bands: expected numbers 0 … {total - 1}, got {chosen}; count from 0")
+    return [int(band) for band in chosen]
+
+
+def _check_out(out: NDArray[Any], shape: tuple[int, ...], dtype: "np.dtype[Any] | None") -> None:
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        got = f"{out.dtype} {list(out.shape)}" if isinstance(out, np.ndarray) else type(out).__name__
+    elif not out.flags.c_contiguous or not out.flags.writeable:
+        got = "one that is read-only" if out.flags.c_contiguous else "one with strides"
+    else:
+        return
+    raise ArrayError(f"out: expected a writeable C-contiguous {dtype} {list(shape)}, got {got}; or leave it out")
 
 
 def _decode_foreign(source: Source, reason: str, total_bands: int, bands: Sequence[int], out: NDArray[Any]) -> None:

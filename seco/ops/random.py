@@ -20,6 +20,7 @@ _SUBSTITUTE = 0xFFFFFFFD
 # Draws of a view: each is one block of four words.
 _JITTER, _BLUR, _ORDER, _FIRST_CROP = 0, 1, 2, 3
 _CROP_TRIES = 10
+_MOST = 1 << 31  # of what a parameter counts
 _FIRST_BAND = _FIRST_CROP + _CROP_TRIES
 MAX_BANDS: int = VIEW_DTYPE["band_gain"].shape[0]
 _PERMUTATIONS = np.array(
@@ -92,8 +93,7 @@ def sample_view_params(
     ids = _checked_ids(sample_ids)
     if not isinstance(epoch, int | np.integer) or not 0 <= epoch < 1 << 32:
         raise ArrayError(f"epoch: expected 0 … 2**32 - 1, got {epoch}; count passes from 0")
-    if height < 1 or width < 1:
-        raise ArrayError(f"height, width: expected at least 1, got {height}, {width}; give the size of the patches")
+    height, width = _checked_side("height", height), _checked_side("width", width)
     params = np.zeros((len(ids), chosen.num_views), dtype=VIEW_DTYPE)
     params["date"] = _draw_dates(chosen, ids, epoch, seed, dates)
     for view, augmented in enumerate(chosen.augmented):
@@ -110,8 +110,15 @@ def _checked_key(seed: int) -> int:
     return seed
 
 
+def _checked_side(name: str, pixels: int) -> int:
+    if not isinstance(pixels, int | np.integer) or not 1 <= pixels < _MOST:
+        raise ArrayError(f"{name}: expected whole pixels, 1 … 2**31 - 1, got {pixels!r}; give the size of the patches")
+    return int(pixels)  # areas of NumPy's small integers would wrap around
+
+
 def _checked_ids(sample_ids: ArrayLike) -> NDArray[np.int64]:
     ids = np.asarray(sample_ids)
+    ids = ids if ids.size else ids.astype(np.int64)  # an empty list is of floats
     if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
         raise ArrayError(f"sample_ids: expected integers [N], got {ids.dtype} {list(ids.shape)}; give location numbers")
     if len(ids) and (ids.min() < 0 or ids.max() >= 1 << 32):
@@ -147,6 +154,8 @@ def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: in
             f"dates: expected at least {least} for each location, got {available.min()} ({few} locations have too few); "
             "leave them out or choose another method"
         )
+    if len(ids) and available.max() >= _MOST:
+        raise ArrayError(f"dates: expected at most 2**31 - 1, got {available.max()}; give the number of dates")
     uniform = _uniform(seed, epoch, ids, _DATES, 0)
     drawn = np.empty((wanted, len(ids)), dtype=np.int64)
     for k in range(wanted):

@@ -1,10 +1,25 @@
 """What each method's views are: from which date, augmented or not, and how strongly."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seco.bands import RGB
 from seco.errors import ArrayError
+
+MAX_DATES = 4  # of a location: one block of random numbers draws them
+_SHARES = (
+    "jitter_probability",
+    "brightness",
+    "contrast",
+    "saturation",
+    "band_gain",
+    "band_offset",
+    "band_drop_probability",
+    "grey_probability",
+    "blur_probability",
+    "flip_probability",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +46,9 @@ class ViewRecipe:
         crop_scale: Least and greatest share of the patch's area.
         crop_ratio: Least and greatest width over height.
 
+    Raises:
+        ArrayError: If a number is out of range, or dates and views do not go together.
+
     Source:
         Mañas et al., ICCV 2021; MoCo-v2's augmentations.
     """
@@ -53,6 +71,23 @@ class ViewRecipe:
     flip_probability: float = 0.5
     crop_scale: tuple[float, float] = (0.2, 1.0)
     crop_ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def __post_init__(self) -> None:
+        views = len(self.names)
+        if not views or not views == len(self.dates) == len(self.augmented):
+            got = f"{views}, {len(self.dates)} and {len(self.augmented)}"
+            raise ArrayError(f"names, dates, augmented: expected one of each a view, got {got}; give as many")
+        if set(self.dates) != set(range(self.num_dates)) or self.num_dates > MAX_DATES:
+            raise ArrayError(f"dates: expected 0, 1, … without a gap, up to {MAX_DATES}, got {self.dates}; number them so")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ArrayError(f"{name}: expected 0 … 1, got {getattr(self, name)}; choose another")
+        if not 0 <= self.hue <= 0.5:
+            raise ArrayError(f"hue: expected 0 … 0.5, got {self.hue}; half a turn reaches every hue")
+        for name, most in (("blur_sigma", math.inf), ("crop_scale", 1.0), ("crop_ratio", math.inf)):
+            low, high = getattr(self, name)
+            if not 0 < low <= high <= most or math.isinf(high):
+                raise ArrayError(f"{name}: expected positive numbers, the least first, got {low}, {high}; choose others")
 
     @property
     def num_views(self) -> int:
@@ -89,6 +124,6 @@ def find_recipe(recipe: str | ViewRecipe) -> ViewRecipe:
     """
     if isinstance(recipe, ViewRecipe):
         return recipe
-    if recipe not in RECIPES:
-        raise ArrayError(f"recipe: expected one of {', '.join(RECIPES)} or a ViewRecipe, got {recipe!r}")
+    if not isinstance(recipe, str) or recipe not in RECIPES:
+        raise ArrayError(f"recipe: expected one of {', '.join(RECIPES)} or a ViewRecipe, got {recipe!r}; choose one")
     return RECIPES[recipe]

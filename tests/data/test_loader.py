@@ -1,4 +1,6 @@
 import itertools
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from seco import _core
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.errors import DataError, DeviceError, StoreError
+from seco.errors import ConfigError, DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
@@ -115,6 +117,39 @@ def test_views_on_a_gpu_need_a_build_with_cuda(store, monkeypatch):
     monkeypatch.setattr(_core, "built_with_cuda", False)
     with pytest.raises(DeviceError, match="expected seco built with CUDA"):
         make_loader(store, device="cuda")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_views_on_a_gpu_need_one(store, monkeypatch):
+    monkeypatch.setattr(_core, "built_with_cuda", True)
+    with pytest.raises(DeviceError, match="expected an NVIDIA GPU, got none"):
+        make_loader(store, device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"rank": 2, "world_size": 2}, "rank"),
+        ({"rank": -1}, "rank"),
+        ({"world_size": 0}, "world_size"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"threads": 0}, "threads"),
+    ],
+)
+def test_impossible_numbers_are_refused(store, change, name):
+    with pytest.raises(ConfigError, match=f"^{name}: expected"):
+        make_loader(store, **change)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_may_go_on(store):
+    loader = make_loader(store)
+    expected = next(loader.epoch(0)).views.numpy().tobytes()
+    process = os.fork()
+    if not process:
+        signal.alarm(30)
+        os._exit(0 if next(loader.epoch(0)).views.numpy().tobytes() == expected else 1)
+    assert os.waitpid(process, 0)[1] == 0
 
 
 def test_a_store_without_a_readable_patch_ends_the_search(store):

@@ -10,7 +10,8 @@ import rasterio
 import seco
 from seco.bands import SENTINEL2_L2A
 from seco.data.store import open_store
-from seco.errors import GeoTiffError, StoreError
+from seco.errors import ArrayError, GeoTiffError, StoreError
+from seco.ops.geotiff import decode_geotiff
 
 
 def edit_description(store, **changes):
@@ -84,8 +85,31 @@ def test_locations_may_have_different_numbers_of_dates(make_store):
 
 def test_location_out_of_range_is_an_index_error(make_store):
     store = open_store(make_store())
-    with pytest.raises(IndexError, match="location 3 of a store of 3"):
+    with pytest.raises(IndexError, match="location: expected a number below 3, got 3"):
         store.dates(3)
+    with pytest.raises(TypeError, match="location: expected a number below 3, got slice"):
+        store[:2]
+
+
+@pytest.mark.parametrize("rows", [[-1], [100], [0.5], [True], [[0]]])
+def test_rows_that_are_not_there_are_refused(make_store, rows):
+    with pytest.raises(ArrayError, match="rows: expected numbers 0"):
+        open_store(make_store()).read(rows)
+
+
+def test_no_rows_have_no_pixels(make_store):
+    assert open_store(make_store()).read([]).shape[0] == 0
+
+
+@pytest.mark.parametrize("band", [-1, 12, 10**6])
+def test_bands_that_are_not_there_are_refused(make_store, band):
+    with pytest.raises(ArrayError, match="bands: expected numbers 0 … 11"):
+        open_store(make_store()).read([0], bands=[band])
+
+
+def test_the_package_offers_its_operations():
+    assert seco.ops.decode_geotiff is decode_geotiff
+    assert {"ops", "open_store"} <= set(dir(seco))
 
 
 def test_labels_are_numbered_by_sorted_name(make_store):

@@ -65,7 +65,15 @@ def test_nobody_else_to_ask():
         predict_by_neighbours(features, features, labels, query_groups=groups, reference_groups=groups)
 
 
-@pytest.mark.parametrize(("setting", "name"), [({"k": 0}, "k"), ({"temperature": 0.0}, "temperature")])
+@pytest.mark.parametrize(
+    ("setting", "name"),
+    [
+        ({"k": 0}, "k"),
+        ({"temperature": 0.0}, "temperature"),
+        ({"block_rows": -1}, "block_rows"),
+        ({"query_groups": np.zeros(4)}, "query_groups, reference_groups"),
+    ],
+)
 def test_settings(setting, name):
     features, labels = clusters(8, 4)
     with pytest.raises(ConfigError, match=f"^{name}: expected"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seco.errors import DataError
+from seco.errors import ConfigError, DataError
 from seco.evaluate.retrieval import evaluate_retrieval
 
 
@@ -120,3 +120,8 @@ def test_features_without_direction(value, text):
     features[2] = value
     with pytest.raises(DataError, match=text):
         evaluate_retrieval(features, np.array([0, 0, 1, 1]))
+
+
+def test_a_gap_between_dates_needs_dates():
+    with pytest.raises(ConfigError, match="times: expected the dates of patches that are 30 days apart"):
+        evaluate_retrieval(directions(0, 1, 2, 3), np.array([0, 0, 1, 1]), min_gap_days=30)

@@ -1,5 +1,6 @@
 import itertools
 import logging
+import os
 import struct
 import warnings
 from pathlib import Path
@@ -11,7 +12,7 @@ from ops.geotiff_files import HEIGHT, WIDTH, encode, pixels_of
 from rasterio.io import MemoryFile
 
 from seco.errors import ArrayError, GeoTiffError
-from seco.ops.geotiff import FileSlice, decode_geotiff, fallback_count, read_info
+from seco.ops.geotiff import FileSlice, decode_geotiff, decode_readable, fallback_count, read_info
 
 
 @pytest.mark.parametrize("compress", ["none", "deflate", "zstd", "lzw"])
@@ -187,12 +188,58 @@ def test_bad_input_is_named(tmp_path):
         decode_geotiff([tmp_path])
     with pytest.raises(ArrayError, match="sources: expected a list"):
         decode_geotiff([])
-    with pytest.raises(ArrayError, match=r"bands: expected numbers 0 … 2, got \[3\]"):
-        decode_geotiff([data], bands=[3])
-    with pytest.raises(ArrayError, match="out: expected a writeable contiguous uint16"):
-        decode_geotiff([data], out=np.empty((1, 3, HEIGHT, WIDTH), np.uint8))
     with pytest.raises(ArrayError, match="threads: expected at least 1"):
         decode_geotiff([data], threads=0)
+    with pytest.raises(GeoTiffError, match="expected the name of a file, got one with a NUL"):
+        decode_geotiff([f"{tmp_path}/a\0b"])
+
+
+@pytest.mark.parametrize("bands", [[3], [-1], [10**12], [1.5], ["B04"], "12", [True], []])
+def test_bands_that_are_not_there_are_refused(bands):
+    data, out = encode(pixels_of(3, "uint16")), np.empty((1, len(bands), HEIGHT, WIDTH), np.uint16)
+    with pytest.raises(ArrayError, match="bands: expected numbers 0 … 2, got "):
+        decode_geotiff([data], bands=bands)
+    with pytest.raises(ArrayError, match="bands: expected numbers 0 … 2, got "):
+        decode_readable([data], bands=bands, total_bands=3, threads=1, out=out)
+
+
+ROOM = np.empty((2, 3, HEIGHT, WIDTH), np.uint16)
+
+
+@pytest.mark.parametrize(
+    ("out", "got"),
+    [
+        (ROOM[:1], r"uint16 \[1, 3, 37, 53\]"),
+        (ROOM[:, :2], r"uint16 \[2, 2, 37, 53\]"),
+        (ROOM[0], r"uint16 \[3, 37, 53\]"),
+        (np.empty((2, 3, HEIGHT, 2 * WIDTH), np.uint16)[..., ::2], "one with strides"),
+        (np.frombuffer(bytes(ROOM.nbytes), np.uint16).reshape(ROOM.shape), "one that is read-only"),
+        ([1], "list"),
+    ],
+)
+def test_room_that_does_not_fit_is_not_written_to(out, got):
+    data = encode(pixels_of(3, "uint16"))
+    message = f"out: expected a writeable C-contiguous .*, got {got}; or leave it out"
+    with pytest.raises(ArrayError, match=message):
+        decode_geotiff([data, data], out=out)
+    with pytest.raises(ArrayError, match=message):
+        decode_readable([data, data], bands=range(3), total_bands=3, threads=1, out=out)
+
+
+def test_room_of_another_type_is_refused():
+    with pytest.raises(ArrayError, match="expected a writeable C-contiguous uint16"):
+        decode_geotiff([encode(pixels_of(3, "uint16"))], out=np.empty((1, 3, HEIGHT, WIDTH), np.uint8))
+
+
+def test_any_name_that_a_file_system_gives_is_opened(tmp_path):
+    file, pixels = os.fsencode(tmp_path) + b"/caf\xe9.tif", pixels_of(3, "uint16")
+    with open(file, "wb") as written:  # noqa: PTH123 - no Path takes these bytes
+        written.write(encode(pixels))
+    (name,) = os.listdir(tmp_path)  # noqa: PTH208
+    np.testing.assert_array_equal(decode_geotiff([tmp_path / name])[0], pixels)
+    (tmp_path / name).write_bytes(b"II")
+    with pytest.raises(GeoTiffError, match=r"caf\\udce9\.tif: expected a readable GeoTIFF"):
+        decode_geotiff([tmp_path / name])
 
 
 def test_real_scenes_are_read_as_gdal_reads_them(shared_data):

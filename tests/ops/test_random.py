@@ -5,7 +5,7 @@ import pytest
 
 from seco.errors import ArrayError
 from seco.ops.random import VIEW_DTYPE, permutation, philox, sample_view_params
-from seco.ops.recipe import RECIPES
+from seco.ops.recipe import RECIPES, ViewRecipe
 
 # Known answers of Random123, the authors' own implementation (kat_vectors, philox4x32 with 10 rounds).
 KNOWN = [
@@ -145,12 +145,52 @@ def test_permutation_is_a_shuffle():
         (lambda: draw(seed=1.5), "seed: expected 0"),
         (lambda: draw(epoch=-1), "epoch: expected 0"),
         (lambda: draw(epoch=1 << 32), "epoch: expected 0"),
-        (lambda: draw(height=0), "height, width: expected at least 1"),
+        (lambda: draw(height=0), "height: expected whole pixels, 1"),
+        (lambda: draw(width=32.5), "width: expected whole pixels, 1"),
+        (lambda: draw(width=1 << 31), "width: expected whole pixels, 1"),
+        (lambda: draw(dates=1 << 31), r"dates: expected at most 2\*\*31"),
+        (lambda: draw(["seco"]), "recipe: expected one of seco, moco, moco_tp"),
     ],
 )
 def test_bad_input_is_named(call, message):
     with pytest.raises(ArrayError, match=message):
         call()
+
+
+def test_small_integers_of_numpy_do_not_wrap_around():
+    np.testing.assert_array_equal(draw(height=np.int16(264), width=np.uint8(64)), draw(height=264, width=64))
+
+
+def test_no_samples_have_no_parameters():
+    assert draw(ids=[]).shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"names": ()}, "names, dates, augmented"),
+        ({"dates": (0, 1)}, "names, dates, augmented"),
+        ({"augmented": (True,) * 5}, "names, dates, augmented"),
+        ({"dates": (0, 1, 3, 0)}, "dates"),
+        ({"dates": (0, -1, 1, 2)}, "dates"),
+        ({"grey_probability": 1.5}, "grey_probability"),
+        ({"flip_probability": float("nan")}, "flip_probability"),
+        ({"brightness": -0.1}, "brightness"),
+        ({"hue": 0.6}, "hue"),
+        ({"crop_scale": (0.5, 0.2)}, "crop_scale"),
+        ({"crop_scale": (0.5, 1.2)}, "crop_scale"),
+        ({"crop_ratio": (0.0, 1.0)}, "crop_ratio"),
+        ({"blur_sigma": (2.0, float("inf"))}, "blur_sigma"),
+    ],
+)
+def test_impossible_recipes_are_refused(change, name):
+    with pytest.raises(ArrayError, match=f"^{name}: expected"):
+        replace(RECIPES["seco"], **change)
+
+
+def test_more_dates_than_a_block_draws_are_refused():
+    with pytest.raises(ArrayError, match="up to 4"):
+        ViewRecipe(names=tuple("abcde"), dates=tuple(range(5)), augmented=(True,) * 5)
 
 
 def test_dtype_has_the_fields_of_the_contract():
