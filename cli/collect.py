@@ -56,8 +56,8 @@ ONLY = {
     help="With --sampling points: a CSV file, columns lon and lat (or longitude and latitude, x and y).",
 )
 @click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
-@click.option("--num-shards", type=click.IntRange(min=1), default=1, help="Split the locations over so many stores.")
-@click.option("--shard", type=click.IntRange(min=0), default=0, help="Which of them to collect, from 0; then seco merge.")
+@click.option("--num-shards", type=click.IntRange(min=1), help="Split the locations over so many stores.")
+@click.option("--shard", type=click.IntRange(min=0), help="Which of them to collect, from 0; then seco merge.")
 @click.option("--dry-run", is_flag=True, help="Try some locations and print what all will take.")
 @click.option(
     "--collection",
@@ -98,11 +98,22 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
             raise click.UsageError(f"--{name}: expected with --sampling {name}, got {got}; give both or neither")
     if source == "local" and not options["catalog"]:
         raise click.UsageError("--catalog: expected the folder of the scenes, got none; give it")
-    if options["shard"] >= options["num_shards"]:
-        raise click.UsageError(f"--shard: expected less than --num-shards {options['num_shards']}, got {options['shard']}")
+    _check_shard(options)
     if source == "synthetic":
         from .collect_synthetic import collect_synthetic as collect
     else:
         from .collect_scenes import collect_scenes as collect
 
     collect(**options)
+
+
+def _check_shard(options: dict[str, Any]) -> None:
+    """Both or neither: each task of an array without --shard would collect the same one."""
+    shard, num_shards = options["shard"], options["num_shards"]
+    for given, name, missing in ((shard, "shard", num_shards), (num_shards, "num-shards", shard)):
+        if given is None and missing is not None:
+            other = "num-shards" if name == "shard" else "shard"
+            raise click.UsageError(f"--{name}: expected with --{other} {missing}, got none; give both or neither")
+    options["shard"], options["num_shards"] = shard or 0, num_shards or 1
+    if options["shard"] >= options["num_shards"]:
+        raise click.UsageError(f"--shard: expected less than --num-shards {num_shards}, got {shard}")

@@ -75,9 +75,20 @@ def _ended_in_order() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    code = 128 + signal.SIGTERM
+    came = []
+
+    def end(*_: object) -> None:
+        came.append(code)
+        sys.exit(code)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
+    except Exception:
+        if came:  # a library took the exit for an error of its own
+            sys.exit(code)
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
 

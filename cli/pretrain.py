@@ -11,7 +11,12 @@ from .progress import Counted
 @click.command(no_args_is_help=True)
 @click.option("--data", type=click.Path(), help="Store to train on.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Run directory.")
-@click.option("--config", "config_file", type=click.Path(path_type=Path), help="TOML file of settings; flags win.")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings: TOML, or config.json of a run; flags win.",
+)
 @click.option("--recipe", help="default, or seco2021: the numerics of the 2021 code.  [default]")
 @click.option("--method", help="seco, moco or moco_tp.  [seco]")
 @click.option("--backbone", help="Any timm model.  [resnet18]")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas  # noqa: F401 - pyarrow would import it at the first column, where Ctrl-C and SIGTERM get lost
 import pyarrow
 import pyarrow.compute
 import pyarrow.parquet

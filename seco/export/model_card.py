@@ -12,23 +12,40 @@ from seco.export.subject import Subject
 
 LOADING = {
     "torchvision": """\
+import torchvision
+
 model = torchvision.models.{name}()
 model.fc = torch.nn.Identity()
 {first_layer}model.load_state_dict(torch.load("weights.pth", weights_only=True), strict=True)""",
     "torchgeo": """\
+import torchgeo.models
+
 model = torchgeo.models.{name}(in_chans={bands}, num_classes=0)
 model.load_state_dict(torch.load("weights.pth", weights_only=True), strict=True)""",
     "timm": """\
-model = timm.create_model("local-dir:FOLDER", pretrained=True)""",
+import timm
+
+model = timm.create_model("local-dir:.", pretrained=True)  # this folder""",
     "safetensors": """\
+import safetensors.torch, timm
+
 model = timm.create_model("{name}", in_chans={bands}, num_classes=0)
 model.load_state_dict(safetensors.torch.load_file("model.safetensors"), strict=True)""",
     "onnx": """\
+import numpy, onnxruntime
+
+pixels = numpy.ones((1, {bands}, {size}, {size}), "float32")  # yours: digital numbers, not normalised
 session = onnxruntime.InferenceSession("model.onnx")
-(features,) = session.run(None, {{"digital_numbers": pixels}})  # float32 [N, {bands}, {size}, {size}], not normalised""",
+(features,) = session.run(None, {{"digital_numbers": pixels}})""",
 }
 NORMALISING = """\
-x = (pixels * scale + offset).clip(0, 1)  # pixels float32 [N, {bands}, {size}, {size}]; the numbers are in seco.json
+import json, pathlib, torch
+{loading}
+
+n = json.loads(pathlib.Path("seco.json").read_text())["normalization"]
+scale, offset, mean, std = (torch.tensor(n[name])[:, None, None] for name in ("scale", "offset", "mean", "std"))
+pixels = torch.ones(1, {bands}, {size}, {size})  # yours: digital numbers
+x = (pixels * scale + offset).clip(0, 1)
 features = model.eval()((x - mean) / std)"""
 
 
@@ -45,7 +62,7 @@ def make_model_card(subject: Subject, form: str, results: str) -> str:
         f"# {encoder.name}, {settings['method']}, {', '.join(encoder.normalization.bands)}",
         f"A {encoder.name} {_origin(settings)}.",
         "## Input\n\n" + _input(subject),
-        "## Loading\n\n```python\n" + _loading(subject, form) + "\n```",
+        "## Loading\n\nIn this folder:\n\n```python\n" + _loading(subject, form) + "\n```",
         "## Training\n\n" + _training(subject),
         "## Results\n\n" + results,
         f"SHA-256 of the weights (names, shapes and numbers): `{subject.weights_sha256}`",
@@ -77,7 +94,7 @@ def _loading(subject: Subject, form: str) -> str:
     bands, size = len(subject.encoder.normalization.bands), subject.encoder.size
     first = "" if bands == 3 else f"model.conv1 = torch.nn.Conv2d({bands}, 64, 7, stride=2, padding=3, bias=False)\n"
     text = LOADING[form].format(name=subject.encoder.name, bands=bands, size=size, first_layer=first)
-    return text if form == "onnx" else text + "\n" + NORMALISING.format(bands=bands, size=size)
+    return text if form == "onnx" else NORMALISING.format(loading=text, bands=bands, size=size)
 
 
 def _training(subject: Subject) -> str:
@@ -116,7 +133,7 @@ def results_table(files: Sequence[Path], weights_sha256: str) -> str:
     if not files:
         return "None were given (`seco export --metrics RESULT.json`)."
     rows = [row for file in files for row in _result(file, weights_sha256)]
-    return "| protocol | data | metric | |\n|---|---|---|---|\n" + "\n".join(rows)
+    return "| protocol | data | metric | | untrained |\n|---|---|---|---|---|\n" + "\n".join(rows)
 
 
 def _result(file: Path, weights_sha256: str) -> list[str]:
@@ -124,7 +141,11 @@ def _result(file: Path, weights_sha256: str) -> list[str]:
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         data = Path(result["data"]["path"]).name
         protocol = protocol_name(result)
-        rows = [f"| {protocol} | {data} | {name} | {value:.4f} |" for name, value in result["metrics"].items()]
+        untrained = result.get("untrained", {}).get("metrics", {})
+        rows = [
+            f"| {protocol} | {data} | {name} | {value:.4f} | {f'{untrained[name]:.4f}' if name in untrained else ''} |"
+            for name, value in result["metrics"].items()
+        ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{file}: expected a result of `seco evaluate --json`, got another file: {reason_of(error)}"

@@ -66,11 +66,16 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         DataError: If the file is damaged or no checkpoint of ours.
     """
     if not path.is_file():
-        raise RunError(f"{path}: expected a checkpoint, got no such file; give a run directory or its .pt file")
+        if path.name == LAST and not path.parent.exists():  # as find_checkpoint names it in whatever folder
+            run = path.parent.parent
+            raise RunError(f"{run}: expected a run, got a folder without checkpoints; give a run directory or its .pt file")
+        remedy = _instead_of(path) or "give a run directory or its .pt file"
+        raise RunError(f"{path}: expected a checkpoint, got no such file; {remedy}")
     try:
         content = load_inert(path)
     except UNLOADABLE as error:
-        raise DataError(f"{path}: expected a checkpoint of seco, got a file that {why_unloadable(error)}") from error
+        remedy = f", or {other}" if (other := _instead_of(path)) else ""
+        raise DataError(f"{path}: expected a checkpoint of seco, got a file that {why_unloadable(error)}{remedy}") from error
     if not isinstance(content, dict) or "format_version" not in content:
         raise DataError(f"{path}: expected a checkpoint of seco, got another file")
     if content["format_version"] > FORMAT_VERSION:
@@ -102,6 +107,12 @@ def why_unloadable(error: BaseException) -> str:
     if isinstance(error, PermissionError):
         return "may not be read; change its permissions"
     return "does not load: it is damaged or none of torch's; fetch or write it again"
+
+
+def _instead_of(path: Path) -> str:
+    """What may be done where the last checkpoint is lost."""
+    best = path.with_name(BEST)
+    return f"copy {best} there to go on from its epoch" if path.name == LAST and best.is_file() else ""
 
 
 def find_checkpoint(path: str | Path) -> Path:

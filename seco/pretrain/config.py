@@ -1,6 +1,7 @@
 """Settings of a pretraining run: defaults of the 2021 code, a TOML file, flags; flags win."""
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -135,7 +136,7 @@ class PretrainConfig:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"seed: expected 0 … 2^64 - 1, got {self.seed}")
-        for name in ("steps", "threads", "momentum", "weight_decay", "save_steps"):
+        for name in ("steps", "threads", "weight_decay", "save_steps"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}: expected 0 or more, got {getattr(self, name)}")
         if self.batch_size < 2:
@@ -146,6 +147,8 @@ class PretrainConfig:
         for name in ("key_momentum", "band_gain", "band_offset", "band_drop", "max_bad_fraction"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"{name}: expected 0 … 1, got {getattr(self, name)}")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum: expected 0 or more, less than 1, got {self.momentum}")
         if not 0 < self.crop_scale <= 1:
             raise ConfigError(f"crop_scale: expected more than 0, at most 1, got {self.crop_scale}")
 
@@ -212,13 +215,15 @@ def resolve_config(
 
     Args:
         flags: Settings by name.
-        file: TOML file of settings by name.
+        file: Settings by name in TOML, or in JSON as in the ``config.json`` of a run.
         resumed: Settings of the run to resume.
 
     Raises:
         ConfigError: If the file cannot be read, or a setting is unknown, of the wrong type or out of range.
     """
-    settings = dict(resumed or {}) | (_read_toml(file) if file else {}) | dict(flags)
+    settings = dict(resumed or {}) | (_read_settings(file) if file else {}) | dict(flags)
+    if isinstance(settings.get("bands"), list):
+        settings["bands"] = ",".join(map(str, settings["bands"]))
     known = [field.name for field in fields(PretrainConfig)]
     for name in settings:
         if name not in known:
@@ -230,11 +235,13 @@ def resolve_config(
     return PretrainConfig(**settings)
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def _read_settings(file: Path) -> dict[str, Any]:
+    kind = "JSON" if file.suffix == ".json" else "TOML"
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{file}: expected a TOML file of settings, got: {reason_of(error)}; check --config") from error
+        text = file.read_text(encoding="utf-8-sig")  # an editor may have put a byte-order mark first
+        return dict(json.loads(text) if kind == "JSON" else tomllib.loads(text))
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(f"{file}: expected a {kind} file of settings, got: {reason_of(error)}; check --config") from error
 
 
 def _check_type(name: str, value: object, expected: object) -> None:

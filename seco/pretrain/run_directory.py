@@ -47,6 +47,8 @@ class RunDirectory:
             if "optimizer" not in self.state:
                 raise _imported(path)
             _check_same(self.state["config"], config, path)
+        elif path.is_symlink() and not path.exists():
+            raise RunError(f"{path}: expected a new run, got a link to nowhere; choose another --out")
         elif is_in_use(path):
             if not (path / CONFIG_FILE).is_file():
                 raise RunError(f"{path}: expected a new run, got a path with something else; choose another --out")

@@ -259,6 +259,23 @@ def test_a_run_whose_checkpoints_were_deleted_keeps_its_metrics(store, tmp_path)
     assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_lost_last_checkpoint_may_be_that_of_the_best_epoch(store, tmp_path):
+    train = ["--data", store, *SMALL, "--epochs", 2, "--out", tmp_path / "run"]
+    run(*train)
+    last, best = (tmp_path / "run" / "checkpoints" / name for name in ("last.pt", "best.pt"))
+    last.write_bytes(last.read_bytes()[:1000])
+    assert f", or copy {best} there to go on from its epoch" in run(*train, "--resume", code=1).stderr
+    last.unlink()
+    assert f"no such file; copy {best} there to go on from its epoch" in run(*train, "--resume", code=1).stderr
+    last.write_bytes(best.read_bytes())
+    run(*train, "--resume")
+
+
+def test_a_link_to_nowhere_is_no_run(store, tmp_path):
+    (tmp_path / "run").symlink_to(tmp_path / "nowhere")
+    assert "got a link to nowhere" in run("--data", store, *SMALL, "--out", tmp_path / "run", code=1).stderr
+
+
 def test_checkpoints_that_were_cut_short_are_refused_by_name(store, tmp_path):
     run("--data", store, *SMALL, "--epochs", 1, "--out", tmp_path / "run")
     content = (tmp_path / "run" / "checkpoints" / "last.pt").read_bytes()

@@ -8,7 +8,7 @@ import torch
 from collect.scenes import points, write_place
 from commands import seco
 from data.test_scene_folders import make_seco2021, make_ssl4eo
-from pages import ROOT
+from pages import ROOT, blocks
 from PIL import Image
 
 from seco.pretrain.encoder import build_backbone
@@ -49,6 +49,8 @@ def make(folder):
     for place in ("RASTERS", "LAKE", "PLAIN"):
         make_rasters(folder / place)
     write_place(folder / "SCENES")
+    settings = next(block.text for block in blocks(ROOT / "docs/how-to/settings.md") if block.language == "toml")
+    (folder / "settings.toml").write_text(settings)
     (folder / "POINTS.csv").write_text("lon,lat\n" + "".join(f"{lon},{lat}\n" for lon, lat in points(4)))
     make_classes(folder / "FOLDER")
     make_classes(folder / "FOLDER_OF_CLASSES")

@@ -3,6 +3,8 @@
 import errno
 import json
 import os
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -147,6 +149,25 @@ def test_onnx_takes_digital_numbers(backbone, bands, make_checkpoint, tmp_path):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["seco.normalization"])["bands"] == list(bands)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torchgeo's imports
+@pytest.mark.parametrize("form", [*sorted(LOADERS), "onnx"])
+@pytest.mark.parametrize("bands", [RGB, ALL], ids=["rgb", "5 bands"])
+def test_the_card_s_code_runs_as_it_stands(form, bands, make_checkpoint, tmp_path, monkeypatch):
+    for needed in {"torchvision": ["torchvision"], "torchgeo": ["torchgeo"], "onnx": ["onnxruntime"]}.get(form, []):
+        pytest.importorskip(needed, reason=f"{needed} is not installed")
+    checkpoint, folder = make_checkpoint("resnet18", bands), tmp_path / "out"
+    export(checkpoint, form, folder)
+    monkeypatch.chdir(folder)
+    names = {}
+    exec(re.search(r"```python\n(.*?)```", Path("README.md").read_text(), re.DOTALL)[1], names)
+    encoder = Subject.of_run(checkpoint).encoder
+    numbers = np.ones((1, len(bands), SIZE, SIZE), np.uint16)
+    with torch.inference_mode():
+        expected = encoder.backbone(normalized_input(encoder, numbers))
+    found = torch.as_tensor(names["features"]).detach()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
 def weights_of(checkpoint):

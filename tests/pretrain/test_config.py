@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def test_flags_win_over_the_file(tmp_path):
         ('method = "simclr"', "method: expected seco, moco, moco_tp, got 'simclr'"),
         ("key_momentum = 1.5", "key_momentum: expected 0 … 1"),
         ("momentum = -3.0", "momentum: expected 0 or more"),
+        ("momentum = 2.0", "momentum: expected 0 or more, less than 1"),
         ("weight_decay = nan", "weight_decay: expected 0 or more, got nan"),
         ("band_drop = 2", "band_drop: expected 0 … 1, got 2"),
         ("crop_scale = 0.0", "crop_scale: expected more than 0, at most 1, got 0.0"),
@@ -75,3 +77,18 @@ def test_recorded_paths_hold_in_any_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recorded = resolve_config({"data": "seasons"}).to_dict()
     assert (recorded["data"], recorded["probe_data"]) == (str(tmp_path / "seasons"), "")
+
+
+def test_a_run_s_own_settings_are_a_file_of_settings(tmp_path):
+    config = PretrainConfig(data="store", epochs=7, bands="B08,B04")
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    again = resolve_config({"seed": 3}, tmp_path / "config.json")
+    assert again.to_dict() == config.to_dict() | {"seed": 3}
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ConfigError, match="expected a JSON file of settings"):
+        resolve_config({}, tmp_path / "config.json")
+
+
+def test_bands_may_be_a_list_and_a_byte_order_mark_first(tmp_path):
+    (tmp_path / "run.toml").write_text('data = "store"\nbands = ["B08", "B04"]\n', encoding="utf-8-sig")
+    assert resolve_config({}, tmp_path / "run.toml").bands == "B08,B04"
