@@ -63,7 +63,7 @@ void augment_views(const py::array& pixels, const Params& params, const Floats& 
     batch.out = out.mutable_data();
     batch.view_type = view_type_of(dtype);
     batch.channels_last = channels_last;
-    py::gil_scoped_release release;
+    const WithoutGil released;
     cpu::augment_views(batch, threads);
 }
 
@@ -99,7 +99,7 @@ void augment_views_cuda(const py::capsule& pixels, const py::capsule& params, co
     batch.out = views.data();
     batch.view_type = view_type_of(dtype);
     batch.channels_last = channels_last;
-    py::gil_scoped_release release;
+    const WithoutGil released;
     cuda::augment_views(batch, {any_contrast, any_sharp, max_sigma}, static_cast<uint64_t*>(sums.data()),
                         reinterpret_cast<void*>(stream));
 }

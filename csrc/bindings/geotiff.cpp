@@ -103,7 +103,7 @@ std::pair<Reasons, Reasons> decode_geotiff(const py::list& sources, const std::v
     const int64_t stride = out.shape(1) * out.shape(2) * out.shape(3) * out.itemsize();
     std::vector<std::string> foreign(inputs.size()), damaged(inputs.size());
     {
-        py::gil_scoped_release release;
+        const WithoutGil released;
         cpu::parallel_for(static_cast<int64_t>(inputs.size()), threads, [&](int64_t i) {
             const Input& input = inputs[static_cast<size_t>(i)];
             try {

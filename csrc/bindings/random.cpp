@@ -19,7 +19,7 @@ Words philox_blocks(const Words& counters, uint64_t key) {
     const uint32_t* in = counters.data();
     uint32_t* to = out.mutable_data();
     const py::ssize_t count = counters.shape(0);
-    py::gil_scoped_release release;
+    const WithoutGil released;
     for (py::ssize_t i = 0; i < count; ++i, in += 4, to += 4) {
         const PhiloxBlock block = philox({in[0], in[1], in[2], in[3]}, key);
         for (size_t k = 0; k < 4; ++k) to[k] = block[k];

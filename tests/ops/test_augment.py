@@ -160,6 +160,28 @@ def test_threads_that_the_system_refuses_are_done_without():
     assert int(done.stdout) < 64, "the limit does not bite"
 
 
+DAEMON = """
+import threading
+import numpy as np
+from seco.ops.augment import augment_views
+from seco.ops.random import sample_view_params
+pixels = np.ones((16, 1, 3, 264, 264), np.uint16)
+params = sample_view_params("moco", np.arange(16), epoch=0, seed=0, height=264, width=264, dates=1)
+begun = threading.Event()
+def work():
+    while True:
+        augment_views(pixels, params, size=224, scale=1e-4, offset=0.0, mean=0.0, std=1.0, threads=2)
+        begun.set()
+threading.Thread(target=work, daemon=True).start()
+begun.wait()
+"""
+
+
+def test_a_program_may_end_while_a_thread_of_it_makes_views():
+    for _ in range(3):
+        subprocess.run([sys.executable, "-P", "-c", DAEMON], check=True, timeout=60)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_rounded_float32(dtype):
     pixels = torch.from_numpy(random_pixels((6, 1, 3, 20, 20), np.uint8))
