@@ -42,7 +42,8 @@ def extract_features(
     other images of its batch. The next batch is read while one is encoded.
 
     Args:
-        encoder: The backbone and the normalisation of its input; the bands are those of the normalisation.
+        encoder: The backbone and the normalisation of its input; the bands are those of the normalisation, and its scale is
+            that of the images' numbers: :func:`seco.evaluate.encoders.from_checkpoint` sees to that.
         images: Images to encode.
         rows: Which of them, int64 ``(N,)``; by default all.
         batch_size: Images that are encoded at once.
