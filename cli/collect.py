@@ -108,12 +108,10 @@ def command(context: click.Context, /, **options: Any) -> None:  # noqa: ANN401 
 
 
 def _check_shard(options: dict[str, Any]) -> None:
-    """Both or neither: each task of an array without --shard would collect the same one."""
-    shard, num_shards = options["shard"], options["num_shards"]
-    for given, name, missing in ((shard, "shard", num_shards), (num_shards, "num-shards", shard)):
-        if given is None and missing is not None:
-            other = "num-shards" if name == "shard" else "shard"
-            raise click.UsageError(f"--{name}: expected with --{other} {missing}, got none; give both or neither")
-    options["shard"], options["num_shards"] = shard or 0, num_shards or 1
-    if options["shard"] >= options["num_shards"]:
-        raise click.UsageError(f"--shard: expected less than --num-shards {num_shards}, got {shard}")
+    """An array of tasks without --shard would collect the same one in each."""
+    shard, num_shards = options["shard"], options["num_shards"] or 1
+    if shard is None and num_shards > 1:
+        raise click.UsageError(f"--shard: expected with --num-shards {num_shards}, got none; say which, from 0")
+    if (shard or 0) >= num_shards:
+        raise click.UsageError(f"--shard: expected less than --num-shards {num_shards}, got {shard}; give both")
+    options["shard"], options["num_shards"] = shard or 0, num_shards

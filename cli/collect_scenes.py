@@ -1,8 +1,7 @@
 """``seco collect`` from a catalogue of scenes: settings, progress, estimate and summary."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ import click
 
 from seco.errors import ConfigError
 
+from .collected import human_size, say_complete, saying_how_to_go_on
 from .progress import Counted
 
 if TYPE_CHECKING:
@@ -54,22 +54,8 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
     seconds = time.monotonic() - progress.began
     click.echo(
         f"This run: {progress.accepted - progress.accepted_before} locations, {progress.requests} requests, "
-        f"{progress.bytes_read / 1e6:.1f} MB of pixels, {seconds:.0f} s"
+        f"{human_size(progress.bytes_read)} of pixels, {seconds:.0f} s"
     )
-
-
-@contextmanager
-def saying_how_to_go_on() -> Iterator[None]:
-    """Say after Ctrl-C that nothing is lost."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("What was collected is kept: run the same command again to go on.") from None
-
-
-def say_complete(out: Path) -> None:
-    """Say that there was nothing to do."""
-    click.echo(f"{out}: complete already; `seco inspect {out} --verify` compares its patches with their checksums")
 
 
 def _print_estimate(found: "Estimate", settings: "SceneSettings") -> None:
@@ -88,11 +74,6 @@ def _print_estimate(found: "Estimate", settings: "SceneSettings") -> None:
         click.echo(f"{found.hours:.1f} hours at {REQUESTS_PER_S:.0f} requests/s, if the quota and the line allow")
     else:
         click.echo("How long that takes is the server's or the disk's to say: each request for pixels reads many windows")
-
-
-def human_size(count: int) -> str:
-    """Such as ``1.5 GB``."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.1f} MB"
 
 
 def _rejections(progress: "Progress") -> str:

@@ -6,15 +6,16 @@ from typing import Any
 
 import click
 
-from .collect_scenes import human_size, say_complete, saying_how_to_go_on
+from .collected import human_size, say_complete, saying_how_to_go_on
 from .progress import Counted
 
 
 def collect_synthetic(*, out: Path, dry_run: bool, workers: int | None, **options: Any) -> None:  # noqa: ANN401 - those of the command
     """Draw a store, or estimate what that takes."""
     from seco.bands import SENTINEL2_L2A
+    from seco.collect.synthetic.estimate import estimate
     from seco.collect.synthetic.series import Request
-    from seco.collect.synthetic.source import collect, estimate
+    from seco.collect.synthetic.source import collect
     from seco.device import cores
 
     until: datetime = options["until"]
@@ -34,7 +35,7 @@ def collect_synthetic(*, out: Path, dry_run: bool, workers: int | None, **option
         found = estimate(request)
         click.echo(
             f"Estimate: {total:,} locations, {human_size(found.bytes_drawn)} of pixels, about "
-            f"{human_size(found.bytes_on_disk)} on disk, {timedelta(seconds=round(found.core_seconds / workers))} on "
+            f"{human_size(found.bytes_on_disk)} on disk, {timedelta(seconds=round(found.seconds(workers)))} on "
             f"{workers} CPUs"
         )
         return

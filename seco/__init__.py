@@ -15,7 +15,7 @@ __all__ = ["Store", "__version__", "open_store"]
 
 
 def __dir__() -> list[str]:
-    return [*globals(), "Store", "open_store", "ops"]
+    return sorted({*globals(), "Store", "open_store", "ops"})
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - module attributes have every type

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from seco.collect.choose import ADVICE, PlaceRejected, Rejected
-from seco.collect.fetch import Candidate, choose_for
+from seco.collect.fetch import Candidate, choose_for, fetch_patches
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
 from seco.collect.ledger import Ledger
@@ -26,16 +26,14 @@ LOST = 10  # requests in a row that failed for good: the line is down, or the qu
 AHEAD = 8  # listings: each takes longer than a request for pixels
 
 
+Fetch = Callable[[Candidate, Sequence[tuple[Scene, float]], RequestGate], Patches]
+
+
 class Books(Protocol):
-    """Where patches go and what became of candidates: a :class:`seco.collect.ledger.Ledger`, or one that keeps nothing."""
+    """What became of candidates: a :class:`seco.collect.ledger.Ledger`, or one that keeps nothing."""
 
     journal: Journal
     accepted: set[str]  # names of the locations that are there already
-
-    def fetch(
-        self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], source: SceneSource, gate: RequestGate
-    ) -> Patches:
-        """Read and write the patches of a candidate, in any thread."""
 
     def accept(self, patches: Patches) -> None:
         """Note the patches of a location."""
@@ -87,7 +85,8 @@ class Collector:
         settings: What to collect.
         source: Where scenes come from.
         sampler: Where places come from.
-        ledger: Where patches go.
+        fetch: Reads and writes the patches of a candidate from its chosen scenes, in any thread.
+        ledger: Keeps what became of candidates.
         gate: Lets requests through.
         report: Called after each step.
     """
@@ -97,12 +96,14 @@ class Collector:
         settings: SceneSettings,
         source: SceneSource,
         sampler: Sampler,
+        fetch: Fetch,
         ledger: Books,
         *,
         gate: RequestGate | None = None,
         report: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
-        self._settings, self._source, self._sampler, self._ledger = settings, source, sampler, ledger
+        self._settings, self._source, self._sampler = settings, source, sampler
+        self._fetch_patches, self._ledger = fetch, ledger
         self._gate = gate or RequestGate()
         self._report = report
         tried = ledger.journal.attempts()
@@ -196,7 +197,7 @@ class Collector:
     def _fetch(self, candidate: Candidate, scenes: Sequence[Scene]) -> _Outcome:
         try:
             chosen = choose_for(candidate, scenes, self._source, self._gate, self._settings.cloud_percent)
-            return _Outcome([candidate], patches=self._ledger.fetch(candidate, chosen, self._source, self._gate))
+            return _Outcome([candidate], patches=self._fetch_patches(candidate, chosen, self._gate))
         except Rejected as rejection:
             return _Outcome([candidate], reason=str(rejection))
         except SourceError as error:
@@ -277,7 +278,8 @@ def collect(
     with Ledger(folder, settings, source) as ledger:
         if ledger.finished:
             return None
-        progress = Collector(settings, source, sampler, ledger, gate=gate, report=report).run()
+        fetch = partial(fetch_patches, source=source, patch_size=settings.patch_size, folder=folder)
+        progress = Collector(settings, source, sampler, fetch, ledger, gate=gate, report=report).run()
         if not progress.accepted:
             raise RunError(explain_rejections(progress, settings))
         ledger.finish()

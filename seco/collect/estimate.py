@@ -1,15 +1,12 @@
 """What a collection will take, from the listings of locations spread over it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from seco.collect.collector import Collector, Progress, Sampler
-from seco.collect.fetch import Candidate
-from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
 from seco.collect.patches import Patches
 from seco.collect.settings import SceneSettings
-from seco.collect.source import Scene, SceneSource
+from seco.collect.source import SceneSource
 
 SAMPLE = 200  # locations
 REQUESTS_PER_S = 30.0  # what 40 requests in flight come to when each takes 1.3 s
@@ -49,12 +46,6 @@ class _Sample:
         self.journal = Journal(None)
         self.accepted: set[str] = set()
 
-    def fetch(
-        self, candidate: Candidate, chosen: Sequence[tuple[Scene, float]], source: SceneSource, gate: RequestGate
-    ) -> Patches:
-        """Ask for no pixels."""
-        return Patches([], [], 0)
-
     def accept(self, patches: Patches) -> None:
         """Keep nothing."""
 
@@ -71,7 +62,7 @@ def estimate(settings: SceneSettings, source: SceneSource, sampler: Sampler) -> 
     wanted = len(settings.numbers)
     every = max(1, wanted // SAMPLE)
     few = replace(settings, num_shards=settings.num_shards * every)
-    sample = Collector(few, source, sampler, _Sample()).run()
+    sample = Collector(few, source, sampler, lambda *_: Patches([], [], 0), _Sample()).run()
     found = max(sample.accepted, 1)
     locations = wanted * sample.accepted / sample.wanted
     requests = round(locations * (sample.requests / found + 1))

@@ -54,9 +54,9 @@ def choose_for(
 def fetch_patches(
     candidate: Candidate,
     chosen: Sequence[tuple[Scene, float]],
-    source: SceneSource,
     gate: RequestGate,
     *,
+    source: SceneSource,
     patch_size: int,
     folder: Path,
 ) -> Patches:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from seco.collect.locations import location_number
+from seco.data.description import JOURNAL_FILE
 from seco.data.writer import Row
 from seco.errors import StoreError
 
-JOURNAL_FILE = "journal.sqlite"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS patches (number INTEGER PRIMARY KEY, location_id TEXT, time TEXT, row TEXT);
 CREATE UNIQUE INDEX IF NOT EXISTS patch ON patches (location_id, time);
@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS rejected (
     location INTEGER, attempt INTEGER, location_id TEXT, longitude REAL, latitude REAL, reason TEXT,
     PRIMARY KEY (location, attempt)
 );
+CREATE TABLE IF NOT EXISTS labels (location_id TEXT PRIMARY KEY, label TEXT);
 CREATE TABLE IF NOT EXISTS histogram (counted INTEGER, content BLOB);
 """
 
@@ -54,10 +55,12 @@ class Journal:
         """Write everything to the one file."""
         self._database.close()
 
-    def accept(self, rows: Sequence[Row]) -> None:
-        """Keep the patches of a location, all or none."""
+    def accept(self, rows: Sequence[Row], label: str | None = None) -> None:
+        """Keep the patches of a location, all or none, and its label if it has one."""
         with self._transaction() as database:
             database.executemany(INSERT_PATCH, map(_record, rows))
+            if label is not None:
+                database.execute("INSERT INTO labels VALUES (?, ?)", (rows[0]["location_id"], label))
 
     def reject(
         self, location: int, attempt: int, *, location_id: str, longitude: float, latitude: float, reason: str
@@ -84,7 +87,8 @@ class Journal:
     def drop(self, location_ids: Sequence[str]) -> None:
         """Forget locations whose patches are gone, and with them the histogram that counted them."""
         with self._transaction() as database:
-            database.executemany("DELETE FROM patches WHERE location_id = ?", [(name,) for name in location_ids])
+            for table in ("patches", "labels"):
+                database.executemany(f"DELETE FROM {table} WHERE location_id = ?", [(name,) for name in location_ids])
             database.execute("DELETE FROM histogram")
 
     def keep_histogram(self, content: bytes) -> None:
@@ -102,6 +106,10 @@ class Journal:
         """Rows of the index, sorted by location and time."""
         for (text,) in self._database.execute("SELECT row FROM patches ORDER BY location_id, time"):
             yield _row(text)
+
+    def labels(self) -> dict[str, str]:
+        """Labels of the locations that were accepted with one."""
+        return dict(self._all("SELECT location_id, label FROM labels"))
 
     def accepted(self) -> set[str]:
         """Names of the accepted locations."""

@@ -17,11 +17,12 @@ from seco.data.writer import Row, write_patch
 
 @dataclass(frozen=True)
 class Patches:
-    """The patches of a location: rows of the index, counts of digital numbers by band, and bytes of pixels."""
+    """The patches of a location: rows of the index, counts of digital numbers by band, bytes of pixels, and its label."""
 
     rows: list[Row]
     counts: list[NDArray[np.int64]]
     num_bytes: int
+    label: str | None = None
 
 
 def write_patches(
@@ -31,6 +32,7 @@ def write_patches(
     *,
     bands: Sequence[Band],
     said: Sequence[Mapping[str, Any]],
+    label: str | None = None,
 ) -> Patches:
     """Write the patches of a location into the store at ``folder``; threads may write different locations at once.
 
@@ -40,6 +42,7 @@ def write_patches(
         pixels: ``[T, C, H, W]``.
         bands: C of them.
         said: Of each date ``time``, ``scene_id``, ``cloud_fraction`` and further columns of the index.
+        label: Class of the location, if that is known.
     """
     where: dict[str, Any] = {
         "epsg": place.epsg,
@@ -53,4 +56,4 @@ def write_patches(
             write_patch(folder, place.id, pixels=patch, band_names=names, **where, **of_date)
             for of_date, patch in zip(said, pixels, strict=True)
         ]
-    return Patches(rows, [count_numbers(pixels[:, band]) for band in range(len(names))], pixels.nbytes)
+    return Patches(rows, [count_numbers(pixels[:, band]) for band in range(len(names))], pixels.nbytes, label)

@@ -1,6 +1,7 @@
 """What is collected: everything that the pixels of a store depend on, kept in ``collection.json`` beside them."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,9 +9,9 @@ import numpy as np
 
 import seco
 from seco.collect.dates import Calendar
-from seco.data.atomic import write_atomic
+from seco.data.atomic import alone_in, write_atomic
 from seco.data.description import SETTINGS_FILE, read_settings
-from seco.data.writer import make_new_folder
+from seco.data.writer import check_new_folder, make_folder
 from seco.errors import ConfigError, StoreError
 
 # First acquisitions: Sentinel-2A's, and the first that ESA processed to level 2A as a product.
@@ -46,6 +47,9 @@ class Settings:
     shard: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "until", _checked_day(self.until))
+        for name in ("locations", "seed", "patch_size", "dates", "num_shards", "shard"):
+            object.__setattr__(self, name, int(getattr(self, name)))  # NumPy's numbers are no JSON
         self._expect_at_least(locations=1, patch_size=8, dates=1, num_shards=1)
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"seed: expected 0 to 2**64 - 1, got {self.seed}; choose another")
@@ -108,21 +112,28 @@ class SceneSettings(Settings):
         )
 
 
+def _checked_day(day: str) -> str:
+    with suppress(ValueError):
+        if not np.isnat(found := np.datetime64(day, "D")):
+            return str(found)
+    raise ConfigError(f"until: expected a day such as 2021-12-31, got {day}; correct it")
+
+
 def claim_folder(path: Path, settings: Settings) -> None:
     """Make the folder of a collection, or go on with one that was begun with the same settings.
 
     Raises:
         StoreError: If the folder holds something else, or a collection with other settings.
     """
-    file = path / SETTINGS_FILE
-    written = read_settings(path)
-    if not written:
-        if path.is_dir():
+    make_folder(path)
+    with alone_in(path):  # tasks of an array begin in the same moment
+        written = read_settings(path)
+        if not written:
             (path / f".{SETTINGS_FILE}.part").unlink(missing_ok=True)  # of a program that was killed at once
-        make_new_folder(path)
-        content = {"tool_version": f"seco {seco.__version__}"} | asdict(settings)
-        write_atomic(file, (json.dumps(content, indent=2) + "\n").encode())
-        return
+            check_new_folder(path)
+            content = {"tool_version": f"seco {seco.__version__}"} | asdict(settings)
+            write_atomic(path / SETTINGS_FILE, (json.dumps(content, indent=2) + "\n").encode())
+            return
     for name, value in asdict(settings).items():
         if written.get(name) != value:
             raise StoreError(

@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -30,6 +31,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError) and error.filename == str(temporary):
             error.filename = str(path)  # a user knows that name only
         raise
+
+
+@contextmanager
+def alone_in(folder: Path, *, otherwise: Exception | None = None) -> Iterator[None]:
+    """No other process is in here for that folder: waits for it, or raises ``otherwise``.
+
+    A file system without locks lets several in.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if otherwise else 0))
+            except BlockingIOError:
+                if otherwise:  # else it was not asked to fail
+                    raise otherwise from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_in_use(folder: Path) -> bool:

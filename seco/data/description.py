@@ -20,6 +20,7 @@ LABELS_FILE = "labels.parquet"
 LABEL_COLUMNS = ("location_id", "label")
 HISTOGRAM_FILE = "histogram.npz"  # counts of every digital number: stores with it are merged without reading pixels
 SETTINGS_FILE = "collection.json"  # what `seco collect` was asked for
+JOURNAL_FILE = "journal.sqlite"  # of a collection that is not finished
 REJECTED_FILE = "rejected.parquet"
 REJECTED_COLUMNS = ("location_id", "attempt", "longitude", "latitude", "reason")
 PATCH_FOLDER = "patches"

@@ -119,7 +119,7 @@ class Loader:
         self._stream = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.bad_patches: dict[str, str] = {}
         self._lock, self._buffers = threading.Lock(), threading.local()
-        self._pools: dict[int, ThreadPoolExecutor] = {}
+        self._pool_of: tuple[int, ThreadPoolExecutor] | None = None
         if verify:
             store.require_checksums()
         needed = recipe.num_dates if recipe.distinct_dates else 1
@@ -146,15 +146,15 @@ class Loader:
     @property
     def _pool(self) -> ThreadPoolExecutor:
         """One for all epochs: what its threads keep in memory is kept once. A forked process has none of their threads."""
-        process = os.getpid()
-        if process not in self._pools:
-            self._pools[process] = ThreadPoolExecutor(
+        if self._pool_of is None or self._pool_of[0] != os.getpid():
+            pool = ThreadPoolExecutor(
                 min(_AHEAD, self.threads),
                 thread_name_prefix="seco-loader",
                 # Else all threads wake the first GPU.
                 initializer=None if self._stream is None else partial(torch.cuda.set_device, self._stream.device),
             )
-        return self._pools[process]
+            self._pool_of = os.getpid(), pool
+        return self._pool_of[1]
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
         """Batches of one epoch from step ``start_step`` on, in order, made ahead by threads.

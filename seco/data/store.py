@@ -14,11 +14,12 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from seco.bands import Band
-from seco.data.description import DATASET_FILE, INDEX_FILE, LABELS_FILE, SETTINGS_FILE, SHARD_COLUMNS, StoreDescription
+from seco.data.description import DATASET_FILE, INDEX_FILE, JOURNAL_FILE, LABELS_FILE, SHARD_COLUMNS, StoreDescription
 from seco.data.statistics import BandStatistics
 from seco.data.tables import read_labels, read_parquet
 from seco.errors import ArrayError, GeoTiffError, StoreError, reason_of
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
+from seco.ops.whole_numbers import as_index
 
 MEND_PATCH = "copy it anew, or, of scenes that `seco collect` fetched, delete it and run that command again"
 
@@ -42,7 +43,7 @@ def open_store(path: str | Path) -> "Store":
         if is_archive(folder):
             return open_scene_folders(folder)
     if not (folder / DATASET_FILE).is_file() or not (folder / INDEX_FILE).is_file():
-        if (folder / SETTINGS_FILE).is_file():
+        if (folder / JOURNAL_FILE).is_file():
             raise StoreError(
                 f"{folder}: expected a patch store, got a collection that is not finished; run its `seco collect` again"
             )
@@ -270,17 +271,19 @@ class Store:
         numbers = given if given.size else given.astype(np.int64)  # an empty list is of floats
         whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
         if not whole or ((numbers < 0) | (numbers >= total)).any():
+            got = f"{given.dtype} {list(given.shape)}" if not whole else numbers[(numbers < 0) | (numbers >= total)][0]
             raise ArrayError(
-                f"rows: expected numbers 0 … {total - 1}, [n], got {given}; a location's begin at its `first_row`"
+                f"rows: expected numbers 0 … {total - 1}, [n], got {got}; those of a location are in `locations`"
             )
         return numbers
 
     def _rows(self, i: int) -> slice:
-        if not isinstance(i, int | np.integer):
-            raise TypeError(f"location: expected a number below {len(self)}, got {i!r}; `locations` lists them")
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"location: expected a number below {len(self)}, got {i}; `locations` lists them")
-        first, count = self.locations["first_row"][i], self.locations["num_dates"][i]
+        number, expected = as_index(i), f"location: expected a number below {len(self)}, got {i!r}; `locations` lists them"
+        if number is None:
+            raise TypeError(expected)
+        if not -len(self) <= number < len(self):
+            raise IndexError(expected)
+        first, count = self.locations["first_row"][number], self.locations["num_dates"][number]
         return slice(int(first), int(first + count))
 
     def _coordinates_of(self, rows: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from seco.data.atomic import is_in_use, sync, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
-from seco.data.tables import read_labels, write_parquet
+from seco.data.tables import write_parquet
 from seco.errors import ConfigError, DataError, StoreError, reason_of
 
 Row = dict[str, Any]  # of the index, by column
@@ -255,18 +255,15 @@ def make_index(rows: Iterable[Row]) -> Any:  # noqa: ANN401 - geopandas publishe
 
 
 def rows_of_index(folder: Path) -> Iterator[Row]:
-    """The rows from which :func:`make_index` made the index of the loose store at ``folder``, with the ``label`` of each."""
+    """The rows from which :func:`make_index` made the index of the loose store at ``folder``."""
     import geopandas
-
-    labels = read_labels(folder)
 
     frame = geopandas.read_parquet(folder / INDEX_FILE)
     points = frame.geometry
     columns = frame.drop(columns="geometry").assign(longitude=points.x, latitude=points.y)
     for values in columns.itertuples(index=False):
         row = values._asdict()
-        label = {"label": labels[row["location_id"]]} if row["location_id"] in labels else {}
-        yield row | label | {"time": np.datetime64(row["time"], "s"), "geotransform": row["geotransform"].tolist()}
+        yield row | {"time": np.datetime64(row["time"], "s"), "geotransform": row["geotransform"].tolist()}
 
 
 def commit_store(folder: Path, description: StoreDescription, index: Any, labels: dict[str, str]) -> None:  # noqa: ANN401
@@ -312,6 +309,15 @@ def make_new_folder(path: Path) -> None:
         StoreError: If it is there and not empty, or cannot be made.
     """
     check_new_folder(path)
+    make_folder(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder if it is not there.
+
+    Raises:
+        StoreError: If it cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

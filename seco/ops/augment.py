@@ -11,6 +11,7 @@ from seco.device import cores
 from seco.errors import ArrayError
 from seco.ops import recycled
 from seco.ops.random import MAX_BANDS, VIEW_DTYPE
+from seco.ops.whole_numbers import whole_number
 
 if TYPE_CHECKING:
     import torch
@@ -152,8 +153,7 @@ def resolve_rgb(rgb: bool | None, bands: int) -> bool:
 
 def check_numbers(size: int, bands: int, *, is_rgb: bool) -> None:
     """Raise ArrayError unless there can be such views of so many bands."""
-    if not isinstance(size, int | np.integer) or size < 1:
-        raise ArrayError(f"size: expected whole pixels, at least 1, got {size!r}; give the height and width of a view")
+    whole_number("size", size, low=1, bits=31, remedy="give the height and width of a view, pixels")
     if is_rgb and bands != 3:
         raise ArrayError(f"rgb: expected 3 bands, got {bands}; set rgb=False")
 
@@ -163,8 +163,8 @@ def _check_output(dtype: str, threads: int | None, *, from_torch: bool) -> None:
         raise ArrayError(f"dtype: expected a name, one of {', '.join(_DTYPES)}, got {dtype!r}; choose one")
     if dtype == "bfloat16" and not from_torch:
         raise ArrayError("dtype: expected float32 or float16 for numpy, got 'bfloat16'; pass a torch tensor for bfloat16")
-    if threads is not None and (not isinstance(threads, int | np.integer) or threads < 1):
-        raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
+    if threads is not None:
+        whole_number("threads", threads, low=1, bits=31, remedy="leave it out for one a core")
 
 
 def check_params(shape: Sequence[int], params: NDArray[np.void], *, is_rgb: bool) -> None:

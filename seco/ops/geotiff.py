@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from seco import _core
 from seco.device import cores
 from seco.errors import ArrayError, GeoTiffError
+from seco.ops.whole_numbers import as_index, whole_number
 
 
 class FileSlice(NamedTuple):
@@ -134,9 +135,11 @@ def decode_readable(
         ArrayError: If a band does not exist, or ``out`` does not fit.
     """
     chosen = _checked_bands(bands, total_bands)
+    if np.ndim(out) != 4:
+        raise ArrayError(f"out: expected [N, C, H, W], got {list(np.shape(out))}; make room for all sources")
     _check_out(out, (len(sources), len(chosen), *np.shape(out)[2:]), getattr(out, "dtype", None))
-    if threads is not None and threads < 1:
-        raise ArrayError(f"threads: expected at least 1, got {threads}; leave it out for one a core")
+    if threads is not None:
+        whole_number("threads", threads, low=1, bits=31, remedy="leave it out for one a core")
     damaged: dict[int, GeoTiffError] = {}
     native: list[bytes | FileRange] = []
     for i, source in enumerate(sources):
@@ -185,11 +188,10 @@ def _as_native(source: Source) -> bytes | FileRange:
 
 
 def _checked_bands(bands: Sequence[int], total: int) -> list[int]:
-    chosen = list(bands)
-    numbers = all(isinstance(band, int | np.integer) and not isinstance(band, bool) for band in chosen)
-    if not chosen or not numbers or min(chosen) < 0 or max(chosen) >= total:
-        raise ArrayError(f"bands: expected numbers 0 … {total - 1}, got {chosen}; count from 0")
-    return [int(band) for band in chosen]
+    chosen = [number for band in bands if (number := as_index(band)) is not None and 0 <= number < total]
+    if not chosen or len(chosen) < len(bands):
+        raise ArrayError(f"bands: expected numbers 0 … {total - 1}, got {list(bands)}; count from 0")
+    return chosen
 
 
 def _check_out(out: NDArray[Any], shape: tuple[int, ...], dtype: "np.dtype[Any] | None") -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from seco import _core
 from seco.errors import ArrayError
 from seco.ops.recipe import ViewRecipe, find_recipe
+from seco.ops.whole_numbers import whole_number
 
 VIEW_DTYPE: np.dtype[np.void] = _core.view_dtype
 
@@ -20,7 +21,6 @@ _SUBSTITUTE = 0xFFFFFFFD
 # Draws of a view: each is one block of four words.
 _JITTER, _BLUR, _ORDER, _FIRST_CROP = 0, 1, 2, 3
 _CROP_TRIES = 10
-_MOST = 1 << 31  # of what a parameter counts
 _FIRST_BAND = _FIRST_CROP + _CROP_TRIES
 MAX_BANDS: int = VIEW_DTYPE["band_gain"].shape[0]
 _PERMUTATIONS = np.array(
@@ -91,9 +91,9 @@ def sample_view_params(
     """
     chosen = find_recipe(recipe)
     ids = _checked_ids(sample_ids)
-    if not isinstance(epoch, int | np.integer) or not 0 <= epoch < 1 << 32:
-        raise ArrayError(f"epoch: expected 0 … 2**32 - 1, got {epoch}; count passes from 0")
-    height, width = _checked_side("height", height), _checked_side("width", width)
+    epoch = whole_number("epoch", epoch, bits=32, remedy="count passes from 0")
+    height = whole_number("height", height, low=1, bits=31, remedy="give that of the patches, pixels")
+    width = whole_number("width", width, low=1, bits=31, remedy="give that of the patches, pixels")
     params = np.zeros((len(ids), chosen.num_views), dtype=VIEW_DTYPE)
     params["date"] = _draw_dates(chosen, ids, epoch, seed, dates)
     for view, augmented in enumerate(chosen.augmented):
@@ -105,15 +105,7 @@ def sample_view_params(
 
 
 def _checked_key(seed: int) -> int:
-    if not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 64:
-        raise ArrayError(f"seed: expected 0 … 2**64 - 1, got {seed}; choose another")
-    return seed
-
-
-def _checked_side(name: str, pixels: int) -> int:
-    if not isinstance(pixels, int | np.integer) or not 1 <= pixels < _MOST:
-        raise ArrayError(f"{name}: expected whole pixels, 1 … 2**31 - 1, got {pixels!r}; give the size of the patches")
-    return int(pixels)  # areas of NumPy's small integers would wrap around
+    return whole_number("seed", seed, bits=64, remedy="choose another")
 
 
 def _checked_ids(sample_ids: ArrayLike) -> NDArray[np.int64]:
@@ -154,7 +146,7 @@ def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: in
             f"dates: expected at least {least} for each location, got {available.min()} ({few} locations have too few); "
             "leave them out or choose another method"
         )
-    if len(ids) and available.max() >= _MOST:
+    if len(ids) and available.max() >= 1 << 31:
         raise ArrayError(f"dates: expected at most 2**31 - 1, got {available.max()}; give the number of dates")
     uniform = _uniform(seed, epoch, ids, _DATES, 0)
     drawn = np.empty((wanted, len(ids)), dtype=np.int64)

@@ -1,12 +1,14 @@
 """What each method's views are: from which date, augmented or not, and how strongly."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from seco.bands import RGB
 from seco.errors import ArrayError
 
+_MOST = 1e6  # more than any use, less than infinity
 MAX_DATES = 4  # of a location: one block of random numbers draws them
 _SHARES = (
     "jitter_probability",
@@ -84,10 +86,12 @@ class ViewRecipe:
                 raise ArrayError(f"{name}: expected 0 … 1, got {getattr(self, name)}; choose another")
         if not 0 <= self.hue <= 0.5:
             raise ArrayError(f"hue: expected 0 … 0.5, got {self.hue}; half a turn reaches every hue")
-        for name, most in (("blur_sigma", math.inf), ("crop_scale", 1.0), ("crop_ratio", math.inf)):
-            low, high = getattr(self, name)
-            if not 0 < low <= high <= most or math.isinf(high):
-                raise ArrayError(f"{name}: expected positive numbers, the least first, got {low}, {high}; choose others")
+        for name, least, most in (("blur_sigma", 0.0, _MOST), ("crop_scale", 0.0, 1.0), ("crop_ratio", 1 / _MOST, _MOST)):
+            pair = getattr(self, name)
+            if np.shape(pair) != (2,) or not least <= pair[0] <= pair[1] <= most:
+                raise ArrayError(
+                    f"{name}: expected two numbers, {least:g} … {most:g}, the least first, got {pair}; choose others"
+                )
 
     @property
     def num_views(self) -> int:

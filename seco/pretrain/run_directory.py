@@ -1,15 +1,13 @@
 """What a run leaves on disk: settings, environment, metrics, TensorBoard events and checkpoints."""
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from seco.data.atomic import clear_folder, is_in_use, write_atomic
+from seco.data.atomic import alone_in, clear_folder, is_in_use, write_atomic
 from seco.environment import describe_environment
 from seco.errors import RunError, reason_of
 
@@ -72,7 +70,10 @@ class RunDirectory:
             raise RunError(
                 f"{self.path}: expected a place to write, got: {reason_of(error)}; choose another --out"
             ) from error
-        with _alone(self.path):
+        busy = RunError(
+            f"{self.path}: expected a run that nobody trains, got one that another process is training; wait for it"
+        )
+        with alone_in(self.path, otherwise=busy):
             self._make_ready()
             yield
 
@@ -126,23 +127,6 @@ def read_lines(file: Path) -> list[dict[str, Any]]:
             break
         lines.append(line)
     return lines
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process is in here for that folder; a file system without locks lets several in."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(
-                    f"{folder}: expected a run that nobody trains, got one that another process is training; wait for it"
-                ) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def settings_to_resume(path: Path) -> dict[str, Any]:

@@ -266,6 +266,17 @@ def test_patches_lost_since_the_end_are_fetched_again(tmp_path, poor_stub, inter
     assert run(folder, poor_stub) is None
 
 
+def test_labels_that_a_user_put_there_stay(tmp_path, poor_stub):
+    folder = tmp_path / "store"
+    run(folder, poor_stub)
+    table = pyarrow.table({"location_id": ["000000"], "label": ["wood"], "surveyor": ["me"]})
+    pyarrow.parquet.write_table(table, folder / "labels.parquet")
+    whole = files_of(folder)
+    lose_two_patches(folder)
+    run(folder, poor_stub)
+    assert files_of(folder) == whole
+
+
 def test_damaged_reasons_are_named_and_not_needed(tmp_path, poor_stub):
     folder = tmp_path / "store"
     run(folder, poor_stub)

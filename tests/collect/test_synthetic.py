@@ -5,9 +5,9 @@ import multiprocessing
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic, sleep
 
 import numpy as np
 import pytest
@@ -17,15 +17,17 @@ from waiting import is_running, until
 
 from seco.bands import SENTINEL2_L2A
 from seco.collect.locations import place_patch, utm_epsg
+from seco.collect.settings import claim_folder
 from seco.collect.stream import Stream
 from seco.collect.synthetic.classes import CLASSES, NAMES
+from seco.collect.synthetic.estimate import estimate
 from seco.collect.synthetic.itinerary import INTERVAL_DAYS, JITTER_DAYS, draw_location
 from seco.collect.synthetic.landscape import draw_landscape
 from seco.collect.synthetic.noise import top_share, value_noise
 from seco.collect.synthetic.scene import PLACE, draw_place, render_scene
 from seco.collect.synthetic.sensor import NATIVE_FACTOR, block_mean, digitise
 from seco.collect.synthetic.series import Request, draw_series
-from seco.collect.synthetic.source import collect, estimate
+from seco.collect.synthetic.source import collect
 from seco.data.merge import merge_stores
 from seco.data.store import open_store
 from seco.errors import ConfigError, RunError, StoreError
@@ -314,12 +316,62 @@ def test_an_interrupted_collection_is_gone_on_with(tmp_path, lost):
     assert not collect(REQUEST, tmp_path / "store")
 
 
-def test_a_finished_store_that_lost_patches_is_mended_with_its_labels(tmp_path):
+@pytest.mark.parametrize("lost", ["patches/000002", "labels/000003.tif", "dataset.json"])
+def test_a_finished_store_that_lost_files_is_mended_with_its_labels(tmp_path, lost):
     collect(REQUEST, tmp_path / "store")
-    whole = files_of(tmp_path / "store")
-    next((tmp_path / "store/patches/000002").iterdir()).unlink()
+    whole, path = files_of(tmp_path / "store"), tmp_path / "store" / lost
+    (next(path.iterdir()) if path.is_dir() else path).unlink()
     assert collect(REQUEST, tmp_path / "store")
     assert files_of(tmp_path / "store") == whole
+
+
+def test_labels_of_a_store_that_is_mended_are_needed(tmp_path):
+    collect(REQUEST, tmp_path / "store")
+    labels = tmp_path / "store/labels.parquet"
+    kept = labels.read_bytes()
+    labels.unlink()
+    next((tmp_path / "store/patches/000002").iterdir()).unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"labels\.parquet: expected the label of every location, got 1; bring it back"):
+            collect(REQUEST, tmp_path / "store")
+    labels.write_bytes(kept)
+    assert collect(REQUEST, tmp_path / "store")
+    assert not collect(REQUEST, tmp_path / "store")
+
+
+def test_patches_without_books_are_left_alone(tmp_path):
+    folder = tmp_path / "store"
+    collect(REQUEST, folder)
+    index, whole = folder / "index.parquet", files_of(folder)
+    index.unlink()
+    with pytest.raises(StoreError, match="its writing did not finish"):
+        open_store(folder)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"got patches without index\.parquet or journal\.sqlite; bring one back"):
+            collect(REQUEST, folder)
+    index.write_bytes(whole["index.parquet"])
+    assert files_of(folder) == whole
+
+
+def test_two_that_begin_at_once_are_one_and_a_refusal(tmp_path):
+    """All threads claim the folder; one gets the journal, whatever the others are at."""
+    for round_ in range(30):
+        folder = tmp_path / str(round_)
+        with ThreadPoolExecutor(4) as pool:
+            for claimed in [pool.submit(claim_folder, folder, REQUEST) for _ in range(4)]:
+                claimed.result()
+
+
+@pytest.mark.parametrize("until", ["2021-13-45", "soon", "NaT"])
+def test_a_day_that_is_none_is_refused_before_anything_is_written(until):
+    with pytest.raises(ConfigError, match="until: expected a day such as"):
+        replace(REQUEST, until=until)
+
+
+def test_numbers_of_numpy_are_settings(tmp_path):
+    request = replace(REQUEST, seed=np.int64(0), until=np.datetime64("2021-12-31"))
+    collect(request, tmp_path / "store")
+    assert not collect(REQUEST, tmp_path / "store")
 
 
 def test_other_settings_are_refused(tmp_path):
@@ -351,11 +403,17 @@ def children_of(process):
     return [int(number) for number in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
 
-def test_a_kill_leaves_no_process(tmp_path):
-    words = ["collect", "--source", "synthetic", "--out", tmp_path / "store", "--locations", "100000", "--seed", "0"]
+def begin_long_one(folder):
+    """A process that collects for hours, once there are some patches."""
+    words = ["collect", "--source", "synthetic", "--out", folder, "--locations", "100000", "--seed", "0"]
     words += ["--dates", "2", "--patch-size", "16", "--workers", "2"]
-    with subprocess.Popen([sys.executable, "-m", "seco.cli", *map(str, words)], stderr=subprocess.DEVNULL) as process:
-        until(lambda: list(tmp_path.glob("store/patches/*/*.tif")))
+    process = subprocess.Popen([sys.executable, "-m", "seco.cli", *map(str, words)], stderr=subprocess.PIPE, text=True)
+    until(lambda: len(list(folder.glob("patches/*/*.tif"))) >= 10)
+    return process
+
+
+def test_a_kill_leaves_no_process(tmp_path):
+    with begin_long_one(tmp_path / "store") as process:
         children = children_of(process)
         process.kill()
     assert len(children) >= 2
@@ -363,16 +421,7 @@ def test_a_kill_leaves_no_process(tmp_path):
 
 
 def test_a_time_limit_leaves_what_is_gone_on_with_and_no_chatter(tmp_path):
-    words = ["collect", "--source", "synthetic", "--out", tmp_path / "store", "--locations", "100000", "--seed", "0"]
-    words += ["--dates", "2", "--patch-size", "16", "--workers", "2"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "seco.cli", *map(str, words)], stderr=subprocess.PIPE, text=True
-    ) as process:
-        deadline = monotonic() + 60
-        while len(list(tmp_path.glob("store/patches/*/*.tif"))) < 10:
-            assert process.poll() is None
-            assert monotonic() < deadline
-            sleep(0.05)
+    with begin_long_one(tmp_path / "store") as process:
         process.send_signal(signal.SIGTERM)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGTERM

@@ -148,7 +148,11 @@ def test_a_forked_process_may_go_on(store):
     process = os.fork()
     if not process:
         signal.alarm(30)
-        os._exit(0 if next(loader.epoch(0)).views.numpy().tobytes() == expected else 1)
+        same = False
+        try:
+            same = next(loader.epoch(0)).views.numpy().tobytes() == expected
+        finally:
+            os._exit(0 if same else 1)
     assert os.waitpid(process, 0)[1] == 0
 
 

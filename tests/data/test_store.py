@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import rasterio
+import torch
 
 import seco
 from seco.bands import SENTINEL2_L2A
@@ -89,6 +90,12 @@ def test_location_out_of_range_is_an_index_error(make_store):
         store.dates(3)
     with pytest.raises(TypeError, match="location: expected a number below 3, got slice"):
         store[:2]
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor, np.int64])
+def test_numbers_of_any_library_are_locations(make_store, kind):
+    store = open_store(make_store())
+    assert (store.dates(kind(2)) == store.dates(2)).all()
 
 
 @pytest.mark.parametrize("rows", [[-1], [100], [0.5], [True], [[0]]])

@@ -253,11 +253,11 @@ def changed(**fields):
         (bad(scale=[1.0, 2.0]), "scale: expected one number or 3"),
         (bad(std=0.0), "std: expected positive"),
         (bad(std=1e-39), "std: expected positive"),
-        (bad(size=0), "size: expected whole pixels, at least 1"),
-        (bad(size=8.0), "size: expected whole pixels, at least 1, got 8.0"),
+        (bad(size=0), "size: expected a whole number, 1"),
+        (bad(size=8.0), "size: expected a whole number, 1 .* got 8.0"),
         (bad(dtype="int8"), "dtype: expected a name, one of"),
         (bad(dtype="bfloat16"), "dtype: expected float32 or float16 for numpy"),
-        (bad(threads=0), "threads: expected at least 1"),
+        (bad(threads=0), "threads: expected a whole number, 1"),
     ],
 )
 def test_bad_input_is_named(call, message):

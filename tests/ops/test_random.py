@@ -141,13 +141,13 @@ def test_permutation_is_a_shuffle():
         (lambda: draw(ids=[0.5]), "sample_ids: expected integers"),
         (lambda: draw(dates=[3, 4]), r"dates: expected one integer or \["),
         (lambda: draw(dates=3.5), "dates: expected one integer"),
-        (lambda: draw(seed=-1), "seed: expected 0"),
-        (lambda: draw(seed=1.5), "seed: expected 0"),
-        (lambda: draw(epoch=-1), "epoch: expected 0"),
-        (lambda: draw(epoch=1 << 32), "epoch: expected 0"),
-        (lambda: draw(height=0), "height: expected whole pixels, 1"),
-        (lambda: draw(width=32.5), "width: expected whole pixels, 1"),
-        (lambda: draw(width=1 << 31), "width: expected whole pixels, 1"),
+        (lambda: draw(seed=-1), "seed: expected a whole number, 0"),
+        (lambda: draw(seed=1.5), "seed: expected a whole number, 0"),
+        (lambda: draw(epoch=-1), "epoch: expected a whole number, 0"),
+        (lambda: draw(epoch=1 << 32), "epoch: expected a whole number, 0"),
+        (lambda: draw(height=0), "height: expected a whole number, 1"),
+        (lambda: draw(width=32.5), "width: expected a whole number, 1"),
+        (lambda: draw(width=1 << 31), "width: expected a whole number, 1"),
         (lambda: draw(dates=1 << 31), r"dates: expected at most 2\*\*31"),
         (lambda: draw(["seco"]), "recipe: expected one of seco, moco, moco_tp"),
     ],
@@ -180,12 +180,20 @@ def test_no_samples_have_no_parameters():
         ({"crop_scale": (0.5, 0.2)}, "crop_scale"),
         ({"crop_scale": (0.5, 1.2)}, "crop_scale"),
         ({"crop_ratio": (0.0, 1.0)}, "crop_ratio"),
+        ({"crop_scale": 0.2}, "crop_scale"),
         ({"blur_sigma": (2.0, float("inf"))}, "blur_sigma"),
     ],
 )
 def test_impossible_recipes_are_refused(change, name):
     with pytest.raises(ArrayError, match=f"^{name}: expected"):
         replace(RECIPES["seco"], **change)
+
+
+def test_the_least_crop_and_blur_may_be_none_at_all():
+    recipe = replace(RECIPES["moco"], crop_scale=(0.0, 1.0), blur_sigma=(0.0, 2.0))
+    params = draw(recipe, height=24, width=24)
+    assert params["crop_height"].min() >= 1
+    assert params["crop_width"].min() >= 1
 
 
 def test_more_dates_than_a_block_draws_are_refused():
