@@ -115,7 +115,7 @@ def _print_summary(report: "ImportReport", store: Path) -> None:
         f"{len(report.bands)} bands ({report.bands[0].name} to {report.bands[-1].name})."
     )
     if report.dropped_patches:
-        click.echo(f"Left out: {report.dropped_patches} patches with nodata pixels.")
+        click.echo(f"Left out: {report.dropped_patches} patches with nodata pixels or an empty band.")
     if report.dropped_locations:
         click.echo(f"Left out: {report.dropped_locations} locations with fewer than two whole dates.")
     if any(report.margin):

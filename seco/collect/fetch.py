@@ -76,7 +76,8 @@ def fetch_patches(
         raise SourceError(
             f"{source.name}: expected uint16 pixels of shape {shape}, got {pixels.dtype} of {pixels.shape}; report this"
         )
-    if (pixels == NODATA).all(axis=1).mean(axis=(1, 2)).max() > MOST_NODATA:
+    nodata = pixels == NODATA
+    if nodata.all(axis=1).mean(axis=(1, 2)).max() > MOST_NODATA or nodata.all(axis=(2, 3)).any():  # or a band is empty
         raise Rejected("nodata")
     said = [
         {

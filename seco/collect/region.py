@@ -14,7 +14,7 @@ from seco.collect.sampling import OverArea
 from seco.collect.stream import Array
 from seco.errors import ConfigError, reason_of
 
-COLUMNS = (("lon", "longitude", "x"), ("lat", "latitude", "y"))
+COLUMNS = (("lon", "lng", "longitude", "x"), ("lat", "latitude", "y"))
 LIMITS = ((-180.0, 180.0), (-80.0, 84.0))  # degrees; UTM ends there
 
 
@@ -89,7 +89,8 @@ def _read_polygons(file: Path) -> geopandas.GeoSeries:
     west, _, east, _ = degrees.total_bounds
     if not -180.0 <= west <= east <= 180.0:
         raise ConfigError(
-            f"region: expected longitudes from -180 to 180, got {west:g} to {east:g} in {file}; cut it at the date line"
+            f"region: expected longitudes from -180 to 180, got {west:g} to {east:g} in {file}; cut it at the date line, or "
+            "write its reference system into the file"
         )
     return degrees
 
@@ -97,7 +98,9 @@ def _read_polygons(file: Path) -> geopandas.GeoSeries:
 def _column(file: Path, header: Sequence[str], names: tuple[str, ...]) -> str:
     column = next((each for each in header if each.strip().lower() in names), None)
     if column is None:
-        raise ConfigError(f"points: expected a column {names[0]} in {file}, got {', '.join(header) or 'none'}; name it so")
+        got = ", ".join(header) or "none"
+        remedy = "name it so, and separate columns by commas"
+        raise ConfigError(f"points: expected a column {names[0]} in {file}, got {got}; {remedy}")
     return column
 
 

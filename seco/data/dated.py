@@ -46,7 +46,7 @@ class ImportReport:
         bands: Bands, in the order of the files.
         locations: Locations written.
         patches: Patches written.
-        dropped_patches: Patches of kept dates left out because they hold nodata pixels, or because their
+        dropped_patches: Patches of kept dates left out because they hold nodata pixels or an empty band, or because their
             location has fewer than two others.
         dropped_locations: Locations left out because fewer than two dates remained.
         margin: Pixels at the right and at the bottom that no patch covers.
@@ -192,9 +192,14 @@ def _write_location(
     dates: Sequence[DateReport],
     clouds: np.ndarray | None,
 ) -> int:
-    """Write the kept dates of one patch that have no nodata pixel, if they are two or more; their number."""
+    """Write the kept dates of one patch that have no nodata pixel or empty band, if they are two or more; their number."""
     kept = {i: rasters.read(i, window) for i, date in enumerate(dates) if date.kept}
-    whole = {i: pixels for i, pixels in kept.items() if pixels.any(axis=0).all()}
+    may_be_dark = rasters.dtype == np.uint8  # of 8 bits, a band may well be 0 all over a patch
+    whole = {
+        i: pixels
+        for i, pixels in kept.items()
+        if pixels.any(axis=0).all() and (may_be_dark or pixels.any(axis=(1, 2)).all())
+    }
     if len(whole) < MIN_DATES:
         return 0
     longitude, latitude = rasters.centre(window)

@@ -4,7 +4,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name
 from seco.data.reflectance import Reflectance
 from seco.errors import DataError
 
-# 2020-06-21, 20200621 or 20200621T103629, not inside a longer number.
-DATE = re.compile(r"(?<!\d)(\d{4})-?(\d{2})-?(\d{2})(?:T(\d{2}):?(\d{2}):?(\d{2}))?(?!\d)")
+# 2020-06-21, 2020_06_21 or 20200621, perhaps with a time as in 20200621T103629 or 20200621_103629; not inside a longer
+# number, but that of 14 digits.
+DATE = re.compile(
+    r"(?<!\d)(?P<year>\d{4})([-_.]?)(?P<month>\d{2})\2(?P<day>\d{2})"
+    r"(?:[T_]?(?P<hour>\d{2})([-:]?)(?P<minute>\d{2})\6(?P<second>\d{2}))?(?!\d)"
+)
+FIRST_YEAR = 1972  # of Landsat 1
 DTYPES = ("uint8", "int16", "uint16")
 SUFFIXES = (".tif", ".tiff")  # in lower case
 EARTH_RADIUS_M = 6_371_000
@@ -54,7 +59,7 @@ class DatedRasters:
         return len(self.names)
 
     def read(self, i: int, window: Window, *, band: str | None = None) -> np.ndarray:
-        """Digital numbers of date ``i`` as uint16; what the file masks, its nodata and negative numbers become 0.
+        """Digital numbers of date ``i`` as uint16; what the file masks and its nodata become 0.
 
         Args:
             i: Number of the date.
@@ -160,20 +165,24 @@ def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
         got = "a file; name its folder" if source.exists() else "no such folder; check the path"
         raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got {got}")
     files: dict[np.datetime64, Path] = {}
-    for file in sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES and path.name[0] != "."):
-        time = date_in_name(file.name)
-        if time is None:
-            raise DataError(
-                f"{file}: expected a date in the name (2020-06-21, 20200621 or 20200621T103629), got none; rename or move it"
-            )
+    found = sorted(path for path in source.iterdir() if _is_raster(path))
+    for file, time in zip(found, _dates_of(found), strict=True):
         if time in files:
-            raise DataError(f"{file}: expected one raster a date, got {files[time].name}; remove one")
+            raise DataError(f"{file}: expected one raster a date, got {files[time].name} of {time} as well; remove one")
         files[time] = file
     if len(files) < 2:
-        places = sorted({file.parent for file in source.glob("*/*") if file.suffix.lower() in SUFFIXES})
-        remedy = f"import a place at a time, such as {places[0]}, then seco merge" if places and not files else "add dates"
+        inside = sorted(file for file in source.glob("*/*") if _is_raster(file))
+        remedy = "add dates (files .tif or .tiff)"
+        if inside and not files and _dates_in(inside[0].name):
+            remedy = f"import a place at a time, such as {inside[0].parent}, then seco merge"
+        elif inside and not files:
+            remedy = f"the date belongs into the name of the file: rename {inside[0]} and move it here"
         raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; {remedy}")
     return dict(sorted(files.items()))
+
+
+def _is_raster(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and not path.is_dir()
 
 
 def read_unmasked(raster: Any, numbers: int | Sequence[int] | None, window: Window) -> np.ndarray:  # noqa: ANN401
@@ -209,22 +218,51 @@ def reason_of(error: RasterioError) -> str:
 
 
 def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Pixels of a raster, of any shape, as uint16; its nodata and negative numbers become 0."""
+    """Pixels of a raster, of any shape, as uint16; its nodata becomes 0.
+
+    Negative numbers are dark where the raster says what its nodata is, and become 1; else they are taken for nodata.
+    """
     if nodata is not None:
         pixels = np.where(pixels == nodata, 0, pixels)
-    digital_numbers: np.ndarray = np.maximum(pixels, 0).astype(np.uint16)
+    digital_numbers: np.ndarray = np.where(pixels < 0, nodata is not None, pixels).astype(np.uint16)
     return digital_numbers
 
 
 def date_in_name(name: str) -> np.datetime64 | None:
-    """The first valid date in a file name, to the second, or None."""
+    """The first date in a file name, to the second, or None."""
+    return next(iter(_dates_in(name)), None)
+
+
+def _dates_in(name: str) -> list[np.datetime64]:
+    """What may be a date in a file name: of satellites' years, and not in the future."""
+    found: list[np.datetime64] = []
     for match in DATE.finditer(name):
-        year, month, day, hour, minute, second = (int(group or 0) for group in match.groups())
-        try:
-            return np.datetime64(datetime(year, month, day, hour, minute, second).isoformat(), "s")
-        except ValueError:  # digits that are no date, such as a tile or orbit number
-            continue
-    return None
+        part = match.groupdict(default="00")
+        day = f"{part['year']}-{part['month']}-{part['day']}"
+        # Digits behind a date may be no time, and others no date, such as an orbit.
+        for clock in (f"{part['hour']}:{part['minute']}:{part['second']}", "00:00:00"):
+            with suppress(ValueError):
+                date = datetime.fromisoformat(f"{day}T{clock}")
+                if FIRST_YEAR <= date.year <= datetime.now().year:
+                    found.append(np.datetime64(date.isoformat(), "s"))
+                break
+    return found
+
+
+def _dates_of(files: Sequence[Path]) -> list[np.datetime64]:
+    """One date for each name: of several, such as the number of a field and a date, those that differ between files.
+
+    Raises:
+        DataError: If one has none.
+    """
+    dates = [_dates_in(file.name) for file in files]
+    for file, found in zip(files, dates, strict=True):
+        if not found:
+            raise DataError(
+                f"{file}: expected a date in the name (2020-06-21, 20200621 or 20200621T103629), got none; rename or move it"
+            )
+    columns = list(zip(*dates, strict=False))
+    return list(next((column for column in columns if len(set(column)) == len(files)), columns[0])) if files else []
 
 
 def _check_grids(rasters: Sequence[Any]) -> None:

@@ -85,10 +85,15 @@ def _common_description(stores: Sequence[Store]) -> StoreDescription:
             expected = asdict(first.description)[name]
             if name not in {"statistics", "source"} and value != expected:
                 raise StoreError(
-                    f"{store.path}: expected a store with {name} {expected} as {first.path} has, got {value}; "
-                    "merge stores of one kind"
+                    f"{store.path}: expected a store with {name} {_short(expected)} as {first.path} has, got "
+                    f"{_short(value)}; merge stores of one kind"
                 )
     return replace(first.description, source="; ".join(dict.fromkeys(store.description.source for store in stores)))
+
+
+def _short(value: Any) -> Any:  # noqa: ANN401 - of a description
+    """Bands by their names."""
+    return ",".join(band["name"] for band in value) if isinstance(value, tuple) else value
 
 
 def _common_settings(stores: Sequence[Store]) -> dict[str, Any]:

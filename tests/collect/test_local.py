@@ -25,7 +25,7 @@ from seco.cli.main import main
 from shapely.geometry import Polygon
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
-from seco.collect.local.source import LocalSource, _may_hold
+from seco.collect.local.source import LocalSource, _may_hold, find_scenes
 from seco.collect.locations import Location, footprint_of, place_patch
 from seco.data.store import open_store
 from seco.errors import SceneError, SourceError
@@ -160,6 +160,19 @@ def test_bad_input_is_one_line(tmp_path, products):
     write_place(tmp_path / "grey", dtype=np.uint8)
     assert "expected 16 bits and reflectance × 10000, got uint8" in error_line(collect(tmp_path / "grey", store))
     assert not store.exists()
+
+
+def test_links_to_products_and_places_are_followed_once(tmp_path, products):
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    for product in products.iterdir():
+        (linked / product.name).symlink_to(product)
+    (linked / "again").symlink_to(linked)
+    assert len(find_scenes(linked)) == len(find_scenes(products))
+    places = tmp_path / "places"
+    places.mkdir()
+    (places / "place").symlink_to(write_place(tmp_path / "place"))
+    assert len(find_scenes(places)) == len(DAYS)
 
 
 def test_suffixes_may_be_in_capitals_and_hidden_files_are_none(tmp_path):

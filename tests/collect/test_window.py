@@ -80,11 +80,11 @@ def test_another_zone_takes_the_nearest_pixel(tmp_path):
     assert np.isin(patch, pixels[rows.min() - 1 : rows.max() + 2, columns.min() - 1 : columns.max() + 2]).all()
 
 
-def test_nodata_of_the_file_and_negative_numbers_become_zero(tmp_path):
+def test_nodata_of_the_file_becomes_zero_and_other_negative_numbers_one(tmp_path):
     pixels = np.full((600, 600), 5, np.int16)
     pixels[0, :3] = (-32768, -7, 9)
     file = write(tmp_path / "a.tif", pixels, nodata=-32768)
-    assert only_band(file, at(WEST - 60, NORTH), 12)[0].tolist() == [0] * 8 + [9, 5, 5, 5]
+    assert only_band(file, at(WEST - 60, NORTH), 12)[0].tolist() == [0] * 7 + [1, 9, 5, 5, 5]
 
 
 @pytest.mark.parametrize("epsg", [32631, 32630])

@@ -8,7 +8,7 @@ from rasterio.transform import Affine
 
 from seco.data.clouds import CloudRule
 from seco.data.dated import import_dated
-from seco.data.dated_rasters import date_in_name
+from seco.data.dated_rasters import date_in_name, find_dated_files
 from seco.data.merge import merge_stores
 from seco.data.store import open_store
 from seco.errors import ConfigError, DataError, StoreError
@@ -69,6 +69,14 @@ def series(tmp_path):
         ("T31TDH_20200621T103629_B02.tif", "2020-06-21T10:36:29"),
         ("tile_99999999_20200621.tif", "2020-06-21T00:00:00"),  # eight digits that are no date
         ("orbit_120200621.tif", None),  # inside a longer number
+        ("place_2020_06_21.tif", "2020-06-21T00:00:00"),
+        ("place.2020.06.21.tif", "2020-06-21T00:00:00"),
+        ("20200621_103629_ssc4.tif", "2020-06-21T10:36:29"),
+        ("20200621103629.tif", "2020-06-21T10:36:29"),
+        ("2020-06-21T10-36-29.tif", "2020-06-21T10:36:29"),
+        ("20200621_998877.tif", "2020-06-21T00:00:00"),  # behind it is no time
+        ("site10010111_2020-01-05.tif", "2020-01-05T00:00:00"),  # no satellite was there in 1001
+        ("plan_20990101.tif", None),
         ("2020-02-30.tif", None),
         ("mosaic.tif", None),
     ],
@@ -115,18 +123,53 @@ def test_stride_makes_patches_overlap(series, tmp_path):
     assert report.margin == (2, 0)
 
 
-def test_negative_numbers_and_the_files_nodata_become_zero(tmp_path):
+@pytest.mark.parametrize("nodata", [-9999, None])
+def test_nodata_becomes_zero_and_what_is_darker_than_black_does_not(tmp_path, nodata):
     for date, value in (("2020-01-01", -5), ("2020-06-01", -9999)):
         pixels = clear()
         pixels[0, 0, 0] = value
-        write_raster(tmp_path / f"{date}.tif", pixels, nodata=-9999)
+        write_raster(tmp_path / f"{date}.tif", pixels, nodata=nodata)
     import_dated(tmp_path, tmp_path / "store", patch_size=16)
-    for file in open_store(tmp_path / "store").sources(0):
+    # Where a file says what its nodata is, another negative number is none.
+    for file, expected in zip(open_store(tmp_path / "store").sources(0), (nodata is not None, 0), strict=True):
         with rasterio.open(file) as dataset:
             pixels = dataset.read()
         assert pixels.dtype == np.uint16
-        assert pixels[0, 0, 0] == 0
+        assert pixels[0, 0, 0] == expected
         np.testing.assert_array_equal(pixels.ravel()[1:], clear()[:, :16, :16].ravel()[1:])
+
+
+@pytest.mark.parametrize(("dtype", "patches"), [(np.uint16, 4), (np.uint8, 6)])
+def test_patches_with_an_empty_band_are_left_out(tmp_path, dtype, patches):
+    """Of 8 bits it may be dark water."""
+    for month in (1, 4, 7):
+        pixels = (clear() - 299).clip(1, 200).astype(dtype)
+        if month == 4:
+            pixels[1] = 0
+        write_raster(tmp_path / f"2021-{month:02}-01.tif", pixels)
+    report = import_dated(tmp_path, tmp_path / "store", patch_size=15, quantification=1e4)
+    assert report.patches == patches
+
+
+def test_of_several_dates_in_the_names_those_count_that_differ(tmp_path):
+    for name in ("parcel_20011105_2020-01-05", "parcel_20011105_2020-04-05"):
+        write_raster(tmp_path / f"{name}.tif")
+    assert [str(time)[:10] for time in find_dated_files(tmp_path)] == ["2020-01-05", "2020-04-05"]
+    write_raster(tmp_path / "parcel_20011106_2020-01-05.tif")
+    with pytest.raises(DataError, match=r"expected one raster a date, got parcel_20011105_2020-0\d-05\.tif of 2001-11-05T"):
+        find_dated_files(tmp_path)
+
+
+def test_dates_of_folders_are_no_dates_of_files(tmp_path):
+    (tmp_path / "2020-01-05").mkdir()
+    write_raster(tmp_path / "2020-01-05" / "image.tif")
+    with pytest.raises(DataError, match=r"the date belongs into the name of the file: rename .*image\.tif"):
+        find_dated_files(tmp_path)
+
+
+def test_a_folder_is_no_raster(series):
+    (series / "place_2021-09-09.tif").mkdir()
+    assert len(find_dated_files(series)) == 3
 
 
 def test_patches_with_nodata_are_left_out_and_counted(series, tmp_path):

@@ -3,6 +3,7 @@
 import pyarrow.parquet
 import pytest
 
+from seco.bands import SENTINEL2_L2A
 from seco.data.merge import merge_stores
 from seco.data.packing import pack_store
 from seco.data.store import open_store
@@ -40,6 +41,12 @@ def test_other_settings_are_refused_by_name(tmp_path, make_store):
     with pytest.raises(StoreError, match=r"expected a store with seed 0 as .*, got 1"):
         merge_stores([open_store(part) for part in parts], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()
+
+
+def test_other_bands_are_refused_by_their_names(tmp_path, make_store):
+    parts = [make_store("a", locations=("a",)), make_store("b", locations=("b",), bands=SENTINEL2_L2A[:2])]
+    with pytest.raises(StoreError, match=r"expected a store with bands B01,.*,B12 as .*, got B01,B02;"):
+        merge_stores([open_store(part) for part in parts], tmp_path / "merged")
 
 
 def test_a_location_in_two_stores_is_refused(tmp_path, make_store):

@@ -214,6 +214,32 @@ def test_rasters_that_say_what_they_hold(tmp_path):
     assert images.reflectance.offset == pytest.approx(-1e3)
 
 
+def quietly_opened(file):
+    """For writing; these rasters lie nowhere."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(file, "r+")
+
+
+def test_nodata_of_the_files_is_nodata(tmp_path):
+    for name, nodata in (("says", 65535), ("is", 0)):
+        (tmp_path / name).mkdir()
+        write_rasters(tmp_path / name)
+        for file in (tmp_path / name).rglob("*.tif"):
+            with quietly_opened(file) as raster:
+                pixels = raster.read()
+                pixels[:, :2] = nodata
+                raster.write(pixels)
+                raster.nodata = nodata
+    says, is_zero = (open_images(tmp_path / name) for name in ("says", "is"))
+    assert says.statistics == is_zero.statistics
+    np.testing.assert_array_equal(*(images.read(slice(0, 3), images.band_names) for images in (says, is_zero)))
+    with quietly_opened(next((tmp_path / "says").rglob("*.tif"))) as raster:
+        raster.nodata = 7
+    with pytest.raises(DataError, match="expected nodata"):
+        open_images(tmp_path / "says")
+
+
 def test_thirteen_bands_are_eurosat_only_with_its_classes(tmp_path):
     write_rasters(tmp_path, bands=13)
     images = open_images(tmp_path)

@@ -1,6 +1,7 @@
 """The source ``local``."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -88,13 +89,25 @@ def find_scenes(folder: Path) -> list[FoundScene]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: expected a folder of scenes, got no such folder; check --catalog")
-    products = sorted(folder.rglob(METADATA))
+    files = list(_files_in(folder))
+    products = sorted(file for file in files if file.match(METADATA))
     if products:
         return [read_product(file) for file in products]
-    places = sorted({file.parent for file in folder.rglob("[!.]*") if file.suffix.lower() in SUFFIXES})
+    places = sorted({file.parent for file in files if file.suffix.lower() in SUFFIXES and file.name[0] != "."})
     if not places:
         raise DataError(f"{folder}: expected SAFE products or dated GeoTIFFs, got none; check --catalog")
     return [scene for place in places for scene in read_place(place)]
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Files of a folder and of those in it, behind links too: archives are often collected so. Each folder once."""
+    seen = set()
+    for inside, folders, files in os.walk(folder, followlinks=True):
+        if (place := os.path.realpath(inside)) in seen:
+            folders.clear()
+            continue
+        seen.add(place)
+        yield from (Path(inside, name) for name in files)
 
 
 def _may_hold(outline: Polygon, patch_size: int) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seco.bands import RGB
+from seco.data.reflectance import NODATA
 from seco.data.spread import spread_evenly
 from seco.errors import DataError, UnreadableError
 from seco.ops.geotiff import decode_geotiff, decode_readable
@@ -133,6 +134,7 @@ def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: in
     damaged = decode_readable(files, bands=bands, total_bands=kind.shape[0], threads=threads, out=out)
     if damaged:
         raise damaged[min(damaged)]
+    out[out == kind.said.nodata] = NODATA
     return out
 
 

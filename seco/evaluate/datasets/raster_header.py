@@ -52,17 +52,20 @@ class Said:
         dtype: Type of its numbers.
         band_names: As :func:`band_names_of` gives them.
         reflectance: As :func:`reflectance_of` gives it.
+        nodata: The number that is nodata besides 0, if there is one.
     """
 
     file: Path
     dtype: np.dtype
     band_names: tuple[str, ...]
     reflectance: Reflectance | None
+    nodata: int = 0
 
     @classmethod
     def of(cls, file: Path, raster: Any) -> "Said":  # noqa: ANN401 - rasterio publishes no types
         """Of an open raster."""
-        return cls(file, np.dtype(raster.dtypes[0]), band_names_of(raster), reflectance_of(raster))
+        dtype = np.dtype(raster.dtypes[0])
+        return cls(file, dtype, band_names_of(raster), reflectance_of(raster), _nodata_of(raster, dtype))
 
     def check_like(self, first: "Said", *, names: bool, units: bool) -> None:
         """Refuse a raster of another kind than the first; one that names no bands says nothing of their order.
@@ -75,7 +78,7 @@ class Said:
         Raises:
             DataError: If they differ; the text names the file and what it says.
         """
-        traits: list[tuple[str, object, object]] = [("type", self.dtype, first.dtype)]
+        traits: list[tuple[str, object, object]] = [("type", self.dtype, first.dtype), ("nodata", self.nodata, first.nodata)]
         if names and "band1" not in {self.band_names[0], first.band_names[0]}:
             traits.append(("bands", ",".join(self.band_names), ",".join(first.band_names)))
         if units:
@@ -83,6 +86,12 @@ class Said:
         for what, got, expected in traits:
             if got != expected:
                 raise DataError(f"{self.file}: expected {what} {expected} like {first.file}, got {got}; bring them to one")
+
+
+def _nodata_of(raster: Any, dtype: np.dtype) -> int:  # noqa: ANN401
+    said = raster.nodata
+    possible = said is not None and dtype.kind == "u" and 0 <= said <= np.iinfo(dtype).max and said == int(said)
+    return int(said) if possible else 0
 
 
 def given_band_names(given: str, count: int, file: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from seco.data.reflectance import Reflectance
+from seco.data.reflectance import NODATA, Reflectance
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError, UnreadableError
 
@@ -152,6 +152,7 @@ class RasterPairs:
                 found: np.ndarray = raster.read(bands, window=window, out_shape=(len(bands), height, width))
             except RasterioError as error:
                 raise UnreadableError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
+            found[found == self._said.nodata] = NODATA
             return found
 
 
