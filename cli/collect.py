@@ -113,5 +113,6 @@ def _check_shard(options: dict[str, Any]) -> None:
     if shard is None and num_shards > 1:
         raise click.UsageError(f"--shard: expected with --num-shards {num_shards}, got none; say which, from 0")
     if (shard or 0) >= num_shards:
-        raise click.UsageError(f"--shard: expected less than --num-shards {num_shards}, got {shard}; give both")
+        remedy = "count from 0" if options["num_shards"] else "give --num-shards"
+        raise click.UsageError(f"--shard: expected less than --num-shards {num_shards}, got {shard}; {remedy}")
     options["shard"], options["num_shards"] = shard or 0, num_shards

@@ -1,6 +1,7 @@
 """Imports dated, co-registered rasters of one place as a grid of patches."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,7 @@ def import_dated(
         if quantification is None:
             quantification = _usual_quantification(rasters, source)
         rasters.check_units(Reflectance(quantification, offset))
-        place = re.sub(r"[^A-Za-z0-9_-]+", "-", source.resolve().name)  # letters that a location's name may have
-        windows = _cut(rasters, place, patch_size, patch_size if stride is None else stride)
+        windows = _cut(rasters, _location_name(source.resolve().name), patch_size, patch_size if stride is None else stride)
         clouds = None if cloud_rule is None else _find_clouds(rasters, cloud_rule, quantification, track)
         dates = _judge_dates(rasters, clouds, cloud_rule)
         writer = StoreWriter(
@@ -128,6 +128,12 @@ def import_dated(
                 for name, window in track(list(windows.items()), "patches written")
             ]
         return _report(rasters, dates, written, list(windows.values())[-1], quantification)
+
+
+def _location_name(folder: str) -> str:
+    """The folder's name in the letters that a location's may have: ``Zürich 2`` becomes ``Zurich-2``."""
+    letters = (letter for letter in unicodedata.normalize("NFKD", folder) if not unicodedata.combining(letter))
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", "".join(letters))
 
 
 def _usual_quantification(rasters: DatedRasters, source: Path) -> float:

@@ -60,7 +60,10 @@ def test_shards(tmp_path):
     for shard in range(2):
         assert "1 locations" in synthetic(tmp_path / str(shard), "--num-shards", 2, "--shard", shard).stdout
     assert "--shard: expected with --num-shards 2, got none" in synthetic(tmp_path / "2", "--num-shards", 2).stderr
-    assert "--shard: expected less than --num-shards 1, got 1; give both" in synthetic(tmp_path / "2", "--shard", 1).stderr
+    assert (
+        "--shard: expected less than --num-shards 1, got 1; give --num-shards"
+        in synthetic(tmp_path / "2", "--shard", 1).stderr
+    )
     assert "num_shards: expected at most one a location" in synthetic(tmp_path / "2", "--num-shards", 3, "--shard", 0).stderr
 
 

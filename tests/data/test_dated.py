@@ -113,7 +113,7 @@ def test_places_with_names_of_their_own_are_merged(series, tmp_path):
         merge_stores([open_store(tmp_path / name) for name in ("first", "second")], tmp_path / "both")
     assert merge_stores([open_store(tmp_path / name) for name in ("first", "third")], tmp_path / "both") == 12
     both = open_store(tmp_path / "both")
-    assert (both.locations["id"][0], both.locations["id"][-1]) == ("-ka-2-000000", "Pr--001002")
+    assert (both.locations["id"][0], both.locations["id"][-1]) == ("-aka-2-000000", "Pre-001002")
     assert both.description.source == "dated rasters of the folder Łąka 2; dated rasters of the folder Pré"
 
 
@@ -165,6 +165,16 @@ def test_dates_of_folders_are_no_dates_of_files(tmp_path):
     write_raster(tmp_path / "2020-01-05" / "image.tif")
     with pytest.raises(DataError, match=r"the date belongs into the name of the file: rename .*image\.tif"):
         find_dated_files(tmp_path)
+
+
+def test_places_with_other_letters_keep_names_of_their_own(series, tmp_path):
+    names = []
+    for place in ("Zürich 2", "Zärich 2"):
+        series.rename(tmp_path / place)
+        series = tmp_path / place
+        import_dated(series, tmp_path / f"store of {place}", patch_size=20)
+        names += open_store(tmp_path / f"store of {place}").locations["id"].tolist()
+    assert names == ["Zurich-2-000000", "Zarich-2-000000"]
 
 
 def test_a_folder_is_no_raster(series):
