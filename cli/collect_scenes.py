@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import click
 
 from seco.errors import ConfigError
 
-from .collected import human_size, say_complete, saying_how_to_go_on
+from .collected import common_settings, human_size, say_complete, saying_how_to_go_on
 from .progress import Counted
 
 if TYPE_CHECKING:
@@ -157,23 +156,15 @@ def _open_sampler(
 def _settings(source: "SceneSource", sampling: str, /, **options: Any) -> "SceneSettings":  # noqa: ANN401
     from seco.collect.settings import SceneSettings
 
-    until: datetime = options["until"]
     return SceneSettings(
         source=source.name,
         collection=source.collection,
         product_level=source.product_level,
         sampling=sampling,
-        locations=options["locations"],
-        seed=options["seed"],
-        patch_size=options["patch_size"],
-        until=str(until.date()),
-        dates=options["dates"],
         interval_days=options["interval"],
         window_days=options["window"],
-        cloud_percent=options["cloud"],
         max_attempts=options["attempts"],
-        num_shards=options["num_shards"],
-        shard=options["shard"],
+        **common_settings(options),
     )
 
 

@@ -1,12 +1,12 @@
 """``seco collect --source synthetic``: a store drawn from a seed."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .collected import human_size, say_complete, saying_how_to_go_on
+from .collected import common_settings, human_size, say_complete, saying_how_to_go_on
 from .progress import Counted
 
 
@@ -18,17 +18,7 @@ def collect_synthetic(*, out: Path, dry_run: bool, workers: int | None, **option
     from seco.collect.synthetic.source import collect
     from seco.device import cores
 
-    until: datetime = options["until"]
-    request = Request(
-        locations=options["locations"],
-        seed=options["seed"],
-        patch_size=options["patch_size"],
-        dates=options["dates"],
-        until=str(until.date()),
-        cloud_percent=options["cloud"],
-        num_shards=options["num_shards"],
-        shard=options["shard"],
-    )
+    request = Request(**common_settings(options))
     total = len(request.numbers)
     workers = min(workers or cores(), total)
     if dry_run:

@@ -3,8 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+def common_settings(options: dict[str, Any]) -> dict[str, Any]:
+    """What :class:`seco.collect.settings.Settings` take from the options, whatever the source."""
+    same = {name: options[name] for name in ("locations", "seed", "patch_size", "dates", "num_shards", "shard")}
+    return same | {"until": str(options["until"].date()), "cloud_percent": options["cloud"]}
 
 
 @contextmanager

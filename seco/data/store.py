@@ -21,7 +21,7 @@ from seco.errors import ArrayError, GeoTiffError, StoreError, reason_of
 from seco.ops.geotiff import FileSlice, check_slice, decode_readable
 from seco.ops.whole_numbers import as_index
 
-MEND_PATCH = "copy it anew, or, of scenes that `seco collect` fetched, delete it and run that command again"
+MEND_PATCH = "copy it anew, or, if `seco collect` wrote it, delete it and run that command again"
 
 
 def open_store(path: str | Path) -> "Store":
@@ -270,8 +270,9 @@ class Store:
         given, total = np.asarray(rows), len(self.times)
         numbers = given if given.size else given.astype(np.int64)  # an empty list is of floats
         whole = numbers.ndim == 1 and np.issubdtype(numbers.dtype, np.integer)
-        if not whole or ((numbers < 0) | (numbers >= total)).any():
-            got = f"{given.dtype} {list(given.shape)}" if not whole else numbers[(numbers < 0) | (numbers >= total)][0]
+        beyond = numbers[(numbers < 0) | (numbers >= total)] if whole else numbers
+        if not whole or beyond.size:
+            got = beyond[0] if whole else f"{given.dtype} {list(given.shape)}"
             raise ArrayError(
                 f"rows: expected numbers 0 … {total - 1}, [n], got {got}; those of a location are in `locations`"
             )

@@ -1,4 +1,4 @@
-"""Settings of a pretraining run: defaults of the 2021 code, a TOML file, flags; flags win."""
+"""Settings of a pretraining run: defaults of the 2021 code, a file, flags; flags win."""
 
 import difflib
 import json

@@ -3,7 +3,9 @@
 import ee.deprecation
 import pytest
 from earthengine_stub import PROJECT, EarthEngineStub
+from land_rectangles import LandRectangles
 
+from seco.collect.collector import collect
 from seco.collect.earthengine.source import EarthEngineSource
 from seco.collect.gate import RequestGate
 from seco.collect.settings import SceneSettings
@@ -49,3 +51,20 @@ def quick_gate(**changes):
 def files_of(folder):
     """Every file of a folder with its bytes."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+# Most candidates are rejected: few scenes are clear, and of those many have a cloud over the patch.
+POOR = {"clear": 0.35, "hazy": 0.4}
+
+
+def run(folder, stub, *, gate=None, report=lambda progress: None, **changes):
+    settings = settings_of(**changes)
+    source = source_of(stub, cloud_percent=settings.cloud_percent, patch_size=settings.patch_size)
+    gate = gate or quick_gate(tries=20)
+    return collect(folder, settings, source, LandRectangles(settings.patch_size), gate=gate, report=report)
+
+
+@pytest.fixture
+def poor_stub():
+    with EarthEngineStub(**POOR) as running:
+        yield running

@@ -134,7 +134,8 @@ def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: in
     damaged = decode_readable(files, bands=bands, total_bands=kind.shape[0], threads=threads, out=out)
     if damaged:
         raise damaged[min(damaged)]
-    out[out == kind.said.nodata] = NODATA
+    if kind.said.nodata:
+        out[out == kind.said.nodata] = NODATA
     return out
 
 

@@ -152,7 +152,8 @@ class RasterPairs:
                 found: np.ndarray = raster.read(bands, window=window, out_shape=(len(bands), height, width))
             except RasterioError as error:
                 raise UnreadableError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
-            found[found == self._said.nodata] = NODATA
+            if self._said.nodata:
+                found[found == self._said.nodata] = NODATA
             return found
 
 
