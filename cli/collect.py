@@ -16,6 +16,7 @@ ONLY = {
     "window": CATALOGUES,
     "interval": CATALOGUES,
     "attempts": CATALOGUES,
+    "skip_bad": CATALOGUES,
     "collection": CATALOGUES,
     "catalog": ("stac", "local"),
     "credentials": ("earthengine",),
@@ -56,6 +57,7 @@ ONLY = {
     help="With --sampling points: a CSV file, columns lon and lat (or longitude and latitude, x and y).",
 )
 @click.option("--attempts", type=click.IntRange(min=1), default=20, show_default=True, help="Places tried a location.")
+@click.option("--skip-bad", is_flag=True, help="Take other places for those whose requests fail time and again.")
 @click.option("--num-shards", type=click.IntRange(min=1), help="Split the locations over so many stores.")
 @click.option("--shard", type=click.IntRange(min=0), help="Which of them to collect, from 0; then seco merge.")
 @click.option("--dry-run", is_flag=True, help="Try some locations and print what all will take.")

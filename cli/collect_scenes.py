@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from seco.collect.settings import SceneSettings
     from seco.collect.source import SceneSource
 
+SILENT_S = 60.0  # worth a word
+
 
 def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa: ANN401 - those of the command
     """Collect, or estimate what that takes."""
@@ -39,7 +41,7 @@ def collect_scenes(*, out: Path, dry_run: bool, **options: Any) -> None:  # noqa
         def show(now: "Progress") -> None:
             counted(now.accepted + now.given_up, now.wanted, _rates(now))
 
-        progress = collect(out, settings, source, sampler, report=show)
+        progress = collect(out, settings, source, sampler, skip_bad=options["skip_bad"], report=show)
     if progress is None:
         say_complete(out)
         return
@@ -172,5 +174,7 @@ def _rates(now: "Progress") -> str:
     rejected = f"{now.rejected.total()} rejected"
     if now.rejected:
         rejected += f" ({_rejections(now)})"
+    if now.silent_s > SILENT_S:
+        rejected += f", no answer for {now.silent_s:.0f} s"
     per_s = 1.0 / max(time.monotonic() - now.began, 1e-9)
     return f"{rejected}, {now.requests * per_s:.1f} requests/s, {now.bytes_read / 1e6 * per_s:.1f} MB/s"

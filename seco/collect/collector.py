@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from seco.collect.choose import ADVICE, PlaceRejected, Rejected
-from seco.collect.fetch import Candidate, choose_for, fetch_patches
+from seco.collect.fetch import PIXELS, Candidate, choose_for, fetch_patches
 from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
 from seco.collect.ledger import Ledger
@@ -19,10 +19,12 @@ from seco.collect.settings import SceneSettings
 from seco.collect.source import Scene, SceneSource
 from seco.collect.workers import Workers
 from seco.device import cores
-from seco.errors import RunError, SourceError
+from seco.errors import RunError, SceneError, SourceError
 
 HOPELESS = 20  # locations without clear scenes, and no fewer than those with: the settings ask too much
-LOST = 10  # requests in a row that failed for good: the line is down, or the quota used up
+LOST = 10  # requests of one kind in a row that failed for good: the line is down, or the quota used up
+LISTING = "listing"  # a kind of request
+SHOW_S = 5.0  # longest time between two reports
 AHEAD = 8  # listings: each takes longer than a request for pixels
 
 
@@ -52,7 +54,10 @@ class Sampler(Protocol):
 
 @dataclass
 class Progress:
-    """How far a collection is: counts since it was first begun, except that requests and bytes are of this run."""
+    """How far a collection is: counts since it was first begun, except that requests and bytes are of this run.
+
+    ``unreadable`` is why the last scene was, and ``silent_s`` how long ago the source last answered.
+    """
 
     wanted: int
     accepted: int = 0
@@ -60,18 +65,20 @@ class Progress:
     rejected: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     bytes_read: int = 0
+    unreadable: str = ""
+    silent_s: float = 0.0
     began: float = field(default_factory=time.monotonic)
     accepted_before: int = 0
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a job found: patches or a reason for each of its candidates, scenes to fetch, or an error."""
+    """What a job found: patches, or why there are none, scenes to fetch, or an error."""
 
     candidates: list[Candidate]
-    scenes: list[list[Scene]] | None = None
+    scenes: Sequence[list[Scene] | SceneError] | None = None
     patches: Patches | None = None
-    reason: str = ""
+    rejection: Rejected | None = None
     error: SourceError | None = None
 
 
@@ -88,6 +95,7 @@ class Collector:
         fetch: Reads and writes the patches of a candidate from its chosen scenes, in any thread.
         ledger: Keeps what became of candidates.
         gate: Lets requests through.
+        skip_bad: Reject as unreadable, once nothing else is left, what requests fail for time and again.
         report: Called after each step.
     """
 
@@ -100,12 +108,13 @@ class Collector:
         ledger: Books,
         *,
         gate: RequestGate | None = None,
+        skip_bad: bool = False,
         report: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._settings, self._source, self._sampler = settings, source, sampler
         self._fetch_patches, self._ledger = fetch, ledger
         self._gate = gate or RequestGate()
-        self._report = report
+        self._skip_bad, self._report = skip_bad, report
         tried = ledger.journal.attempts()
         given_up = {number for number, count in tried.items() if count >= settings.max_attempts}
         done = ledger.accepted
@@ -113,9 +122,10 @@ class Collector:
         self._fresh: Iterator[tuple[int, int]] = ((n, tried.get(n, 0)) for n in numbers)
         self._again: deque[tuple[int, int]] = deque()
         self._next: list[Candidate] = []  # of the next listing
-        self._ready: deque[tuple[Candidate, list[Scene]]] = deque()
-        self._listings = self._failures = self._in_vain = 0
-        self._aside: SourceError | None = None
+        self._ready: deque[tuple[Candidate, list[Scene] | SceneError]] = deque()
+        self._listings = self._in_vain = 0
+        self._failures = Counter[str]()  # of each kind of request, in a row
+        self._aside: list[tuple[list[Candidate], SourceError]] = []
         self.progress = Progress(
             wanted=len(settings.numbers),
             accepted=len(done),
@@ -128,16 +138,18 @@ class Collector:
         """Collect until every location is accepted or given up.
 
         Raises:
-            SourceError: If the source refuses, or does not answer for long; the journal has what came before.
+            SourceError: If the source refuses, or does not answer for long, or to requests for some locations; the journal
+                has what came before.
             RunError: If hardly any place will do.
         """
         # A few threads more than requests: while some write patches, the line stays busy.
         self._workers: Workers[_Outcome] = Workers(self._gate.most + cores())
         self._report(self.progress)
         try:
-            while self._feed():
-                self._note(self._workers.result())
-                self.progress.requests = self._gate.requests
+            while self._feed() or self._reject_aside():
+                if outcome := self._workers.result(SHOW_S):
+                    self._note(outcome)
+                self.progress.requests, self.progress.silent_s = self._gate.requests, self._gate.silent_s
                 self._report(self.progress)
         finally:
             self._gate.stop()
@@ -145,8 +157,20 @@ class Collector:
                 if outcome.patches:
                     self._accept(outcome.candidates[0], outcome.patches)
         if self._aside:
-            raise self._aside
+            *_, (_, error) = self._aside
+            left = sum(len(candidates) for candidates, _ in self._aside)
+            raise SourceError(f"{error} (locations left: {left}; --skip-bad takes other places for them)")
         return self.progress
+
+    def _reject_aside(self) -> bool:
+        """With ``skip_bad``, end waiting for what failed; whether there is more to do then."""
+        if not self._skip_bad or not self._aside:
+            return False
+        aside, self._aside = self._aside, []
+        for candidates, error in aside:
+            for candidate in candidates:
+                self._reject_candidate(candidate, "unreadable", str(error))
+        return self._feed()
 
     def _feed(self) -> bool:
         """Give the threads work; whether there is any."""
@@ -189,44 +213,48 @@ class Collector:
     def _list(self, candidates: list[Candidate]) -> _Outcome:
         places, windows = [c.location for c in candidates], [c.windows for c in candidates]
         try:
-            scenes = self._gate.call(lambda: self._source.list_scenes(places, windows))
+            scenes = self._gate.call(lambda: self._source.list_scenes(places, windows), LISTING)
         except SourceError as error:
             return _Outcome(candidates, scenes=[], error=error)
         return _Outcome(candidates, scenes=scenes)
 
-    def _fetch(self, candidate: Candidate, scenes: Sequence[Scene]) -> _Outcome:
+    def _fetch(self, candidate: Candidate, scenes: list[Scene] | SceneError) -> _Outcome:
         try:
             chosen = choose_for(candidate, scenes, self._source, self._gate, self._settings.cloud_percent)
             return _Outcome([candidate], patches=self._fetch_patches(candidate, chosen, self._gate))
         except Rejected as rejection:
-            return _Outcome([candidate], reason=str(rejection))
+            return _Outcome([candidate], rejection=rejection)
         except SourceError as error:
             return _Outcome([candidate], error=error)
 
     def _note(self, outcome: _Outcome) -> None:
-        if outcome.scenes is not None:
-            self._listings -= 1
+        kind = PIXELS if outcome.scenes is None else LISTING
+        self._listings -= kind == LISTING
         if outcome.error:
-            self._set_aside(outcome.error)
+            self._set_aside(outcome.candidates, outcome.error, kind)
             return
-        self._failures = 0
+        self._failures[kind] = 0
         if outcome.scenes is not None:
             self._ready.extend(zip(outcome.candidates, outcome.scenes, strict=True))
         elif outcome.patches:
             self._accept(outcome.candidates[0], outcome.patches)
-        else:
-            candidate = outcome.candidates[0]
-            position = candidate.location.longitude, candidate.location.latitude
-            self._reject(candidate.number, candidate.attempt, outcome.reason, position)
-            if candidate.attempt + 1 == self._settings.max_attempts:
-                self._give_up_in_vain()
+        elif outcome.rejection:
+            self._reject_candidate(outcome.candidates[0], str(outcome.rejection), str(outcome.rejection.__cause__))
 
-    def _set_aside(self, error: SourceError) -> None:
+    def _set_aside(self, candidates: list[Candidate], error: SourceError, kind: str) -> None:
         """Leave locations to the next run of the same command; end this one if that happens time and again."""
-        self._aside = error
-        self._failures += 1
-        if not error.retriable or self._failures >= LOST:
+        self._aside.append((candidates, error))
+        self._failures[kind] += 1
+        if not error.retriable or self._failures[kind] >= LOST:
             raise error
+
+    def _reject_candidate(self, candidate: Candidate, reason: str, cause: str) -> None:
+        if reason == "unreadable":
+            self.progress.unreadable = cause
+        position = candidate.location.longitude, candidate.location.latitude
+        self._reject(candidate.number, candidate.attempt, reason, position)
+        if candidate.attempt + 1 == self._settings.max_attempts:
+            self._give_up_in_vain()
 
     def _accept(self, candidate: Candidate, patches: Patches) -> None:
         self._ledger.accept(patches)
@@ -263,9 +291,12 @@ def collect(
     sampler: Sampler,
     *,
     gate: RequestGate | None = None,
+    skip_bad: bool = False,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> Progress | None:
     """Write the store of ``settings``, or go on where another call with the same settings ended.
+
+    The last three arguments are those of :class:`Collector`.
 
     Returns:
         What became of the candidates; None if the store was complete already.
@@ -279,7 +310,8 @@ def collect(
         if ledger.finished:
             return None
         fetch = partial(fetch_patches, source=source, patch_size=settings.patch_size, folder=folder)
-        progress = Collector(settings, source, sampler, fetch, ledger, gate=gate, report=report).run()
+        options: dict[str, Any] = {"gate": gate, "skip_bad": skip_bad, "report": report}
+        progress = Collector(settings, source, sampler, fetch, ledger, **options).run()
         if not progress.accepted:
             raise RunError(explain_rejections(progress, settings))
         ledger.finish()
@@ -290,7 +322,8 @@ def explain_rejections(progress: Progress, settings: SceneSettings) -> str:
     """Why candidates were rejected, by reason, and what may help against the one that occurs most."""
     ((most, _),) = progress.rejected.most_common(1)
     reasons = ", ".join(f"{reason} {count}" for reason, count in progress.rejected.most_common())
+    last = f", the last: {progress.unreadable}" if progress.unreadable else ""
     return (
         f"locations: expected {progress.wanted}, got {progress.accepted}, and {progress.given_up} without a place after "
-        f"{settings.max_attempts} attempts each (rejected: {reasons}); {ADVICE[most]}"
+        f"{settings.max_attempts} attempts each (rejected: {reasons}{last}); {ADVICE[most]}"
     )

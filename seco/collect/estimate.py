@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from seco.collect.collector import Collector, Progress, Sampler
+from seco.collect.gate import RequestGate
 from seco.collect.journal import Journal
 from seco.collect.patches import Patches
 from seco.collect.settings import SceneSettings
@@ -60,9 +61,10 @@ def estimate(settings: SceneSettings, source: SceneSource, sampler: Sampler) -> 
         SourceError: If the source does not answer.
     """
     wanted = len(settings.numbers)
-    every = max(1, wanted // SAMPLE)
+    every = max(1, -(-wanted // SAMPLE))
     few = replace(settings, num_shards=settings.num_shards * every)
-    sample = Collector(few, source, sampler, lambda *_: Patches([], [], 0), _Sample()).run()
+    gate = RequestGate(outage_s=0.0)  # somebody waits for the answer
+    sample = Collector(few, source, sampler, lambda *_: Patches([], [], 0), _Sample(), gate=gate, skip_bad=True).run()
     found = max(sample.accepted, 1)
     locations = wanted * sample.accepted / sample.wanted
     requests = round(locations * (sample.requests / found + 1))

@@ -16,6 +16,7 @@ from seco.errors import SceneError, SourceError
 
 # A footprint in a catalogue is a polygon of few corners: patches at its edge may still lack a pixel here and there.
 MOST_NODATA = 0.001
+PIXELS = "pixels"  # a kind of request
 
 
 @dataclass(frozen=True)
@@ -29,21 +30,23 @@ class Candidate:
 
 
 def choose_for(
-    candidate: Candidate, scenes: Sequence[Scene], source: SceneSource, gate: RequestGate, cloud_percent: float
+    candidate: Candidate, scenes: Sequence[Scene] | SceneError, source: SceneSource, gate: RequestGate, cloud_percent: float
 ) -> list[tuple[Scene, float]]:
     """Scenes of a candidate and the share of the patch under cloud in each, earliest first.
 
     Raises:
-        Rejected: If the catalogue has none that will do.
+        Rejected: If the catalogue has none that will do, or they cannot be listed.
         SourceError: If the source was asked for clouds, and did not answer.
     """
 
     def clouds(asked: Sequence[Scene]) -> list[float]:
         unknown = [scene for scene in asked if scene.patch_cloud is None]
-        found = gate.call(lambda: source.cloud_fractions(candidate.location, unknown)) if unknown else []
+        found = gate.call(lambda: source.cloud_fractions(candidate.location, unknown), PIXELS) if unknown else []
         answers = iter(found)
         return [next(answers) if scene.patch_cloud is None else scene.patch_cloud for scene in asked]
 
+    if isinstance(scenes, SceneError):
+        raise Rejected("unreadable") from scenes
     try:
         epsg = candidate.location.epsg
         return choose_scenes(scenes, candidate.windows, epsg=epsg, cloud_percent=cloud_percent, clouds=clouds)
@@ -68,7 +71,7 @@ def fetch_patches(
     """
     place, scenes = candidate.location, [scene for scene, _ in chosen]
     try:
-        pixels = gate.call(lambda: source.read(place, scenes))
+        pixels = gate.call(lambda: source.read(place, scenes), PIXELS)
     except SceneError as error:
         raise Rejected("unreadable") from error
     shape = (len(scenes), len(source.bands), patch_size, patch_size)

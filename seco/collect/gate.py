@@ -1,5 +1,6 @@
 """How many requests are in flight at once, and when a failed one is made again."""
 
+import itertools
 import random
 import threading
 import time
@@ -8,12 +9,13 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-from seco.errors import SourceError
+from seco.errors import SceneError, SourceError
 
 T = TypeVar("T")
 MOST_IN_FLIGHT = 40  # of one project, by Earth Engine's documented quota
 FIRST_IN_FLIGHT = 10
 LONGEST_WAIT_S = 60.0
+OUTAGE_S = 600.0
 
 
 def seconds_of(retry_after: str) -> float:
@@ -39,39 +41,57 @@ class RequestGate:
         most: Never more in flight.
         tries: How often one request is made before its error counts.
         backoff_s: Longest first wait; it doubles with every try. The wait is random, so that threads part.
+        outage_s: Where others fail, too, it is not the request: it is made for so long before its error counts.
     """
 
-    def __init__(self, *, most: int = MOST_IN_FLIGHT, tries: int = 8, backoff_s: float = 1.0) -> None:
+    def __init__(
+        self, *, most: int = MOST_IN_FLIGHT, tries: int = 8, backoff_s: float = 1.0, outage_s: float = OUTAGE_S
+    ) -> None:
         self.most = most
         self.requests = 0
-        self._tries, self._backoff_s = tries, backoff_s
+        self._tries, self._backoff_s, self._outage_s = tries, backoff_s, outage_s
+        self._began = time.monotonic()
+        self._answered: dict[str, float] = {}  # when a request of each kind was last answered
         self.limit = float(min(FIRST_IN_FLIGHT, most))
         self._in_flight = 0
         self._closed_until = self._last_cut = 0.0
         self._stopped = False
         self._change = threading.Condition()
 
-    def call(self, request: Callable[[], T]) -> T:
-        """The answer to a request.
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the last answer."""
+        return time.monotonic() - max(self._answered.values(), default=self._began)
+
+    def call(self, request: Callable[[], T], kind: str = "") -> T:
+        """The answer to a request; answers to others of its kind say that the server is there.
 
         Raises:
-            SourceError: If it is not retriable, or was made ``tries`` times.
+            SourceError: If it is not retriable, or was made ``tries`` times, and in an outage for long enough.
             Stopped: If :meth:`stop` was called.
         """
-        for attempt in range(self._tries):
+        began = time.monotonic()
+        for attempt in itertools.count():
             try:
                 with self._slot() as started:
                     answer = request()
             except SourceError as error:
-                if not error.retriable or attempt + 1 == self._tries:
+                tired = attempt + 1 >= self._tries and not self._is_outage(error, kind, began)
+                if tired or not error.retriable:
                     raise
                 self._back_off(error, attempt, started)
             else:
-                with self._change:
-                    self.limit = min(self.limit + 1.0 / self.limit, self.most)
-                    self._change.notify()
-                return answer
-        raise ValueError(f"tries: expected at least 1, got {self._tries}; raise it")
+                break
+        with self._change:
+            self._answered[kind] = time.monotonic()
+            self.limit = min(self.limit + 1.0 / self.limit, self.most)
+            self._change.notify()
+        return answer
+
+    def _is_outage(self, error: SourceError, kind: str, began: float) -> bool:
+        """Whether nobody had an answer since a request was first made; what a scene itself lacks is none."""
+        others_served = self._answered.get(kind, 0.0) > began
+        return not (others_served or isinstance(error, SceneError)) and time.monotonic() < began + self._outage_s
 
     def stop(self) -> None:
         """Let nothing through any more, and wake whoever waits."""
@@ -93,7 +113,7 @@ class RequestGate:
                 self._change.notify()
 
     def _back_off(self, error: SourceError, attempt: int, started: float) -> None:
-        wait = random.uniform(0.0, min(self._backoff_s * 2.0**attempt, LONGEST_WAIT_S))
+        wait = random.uniform(0.0, min(self._backoff_s * 2.0 ** min(attempt, 16), LONGEST_WAIT_S))
         again = time.monotonic() + max(wait, error.retry_after_s)
         with self._change:
             if error.quota:

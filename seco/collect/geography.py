@@ -40,7 +40,7 @@ def countries() -> geopandas.GeoDataFrame:
     shapes = geopandas.read_file(MAP, layer="countries").set_crs("EPSG:4326")
     # Antarctica's coast runs around the pole, and Sentinel-2 seldom looks there.
     shapes.loc[shapes["name"] == "Antarctica", "geometry"] = shapely.Polygon()
-    shapes.geometry = [shape if shape.is_empty else _cut_at_date_line(shape) for shape in shapes.geometry]
+    shapes.geometry = [shape if shape.is_empty else cut_at_date_line(shape) for shape in shapes.geometry]
     return shapes.merge(codes, on="id", how="left", suffixes=("", "_geonames"))
 
 
@@ -61,15 +61,21 @@ def country(name: str) -> geopandas.GeoSeries:
     return found
 
 
-def _cut_at_date_line(shape: Any) -> Any:  # noqa: ANN401
-    """Polygons whose coast jumps from 180° to -180°, as this map's do, in parts on both sides."""
+def cut_at_date_line(shape: Any) -> Any:  # noqa: ANN401
+    """Polygons whose outline jumps from 180° to -180°, in parts on both sides."""
     parts = shapely.get_parts(shape)
     if shapely.bounds(parts)[:, 2].max() - shapely.bounds(parts)[:, 0].min() < 180:
         return shape
-    smooth = [shapely.transform(part, lambda xy: np.unwrap(xy, period=360, axis=0)) for part in parts]
+    smooth = [shapely.transform(part, _unwrap) for part in parts]
     turns = [shapely.intersection(smooth, shapely.box(turn - 180, -90, turn + 180, 90)) for turn in (-360, 0, 360)]
     back = [shapely.transform(turn, lambda xy, by=by: xy - (by, 0)) for turn, by in zip(turns, (-360, 0, 360), strict=True)]
     return shapely.union_all(back)
+
+
+def _unwrap(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Whole turns are added, so that a ring still closes to the bit."""
+    turns = np.round((np.unwrap(xy, period=360, axis=0) - xy) / 360)
+    return xy + 360 * turns
 
 
 def clip_to(shape: Any, geometry: geopandas.GeoSeries) -> Any:  # noqa: ANN401

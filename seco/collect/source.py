@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seco.bands import Band
 from seco.collect.locations import Location
+from seco.errors import SceneError
 
 Window = tuple[np.datetime64, np.datetime64]  # first and last day, datetime64[D], both included
 
@@ -52,8 +53,10 @@ class SceneSource(Origin, Protocol):
     collection: str  # what it asks for, by the catalogue's name
     listing_size: int  # locations that one request for a listing serves
 
-    def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
-        """Scenes that cover each whole patch within its windows, in any order.
+    def list_scenes(
+        self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]
+    ) -> Sequence[list[Scene] | SceneError]:
+        """Scenes that cover each whole patch within its windows, in any order; why not, where a place has no list.
 
         Raises:
             SourceError: If the catalogue does not answer; ``retriable`` says whether asking again may help.

@@ -37,11 +37,16 @@ OPTIONS = {
 # What GDAL would send to every server if the environment has it.
 SECRETS = ("GDAL_HTTP_USERPWD", "GDAL_HTTP_HEADERS", "GDAL_HTTP_HEADER_FILE", "GDAL_HTTP_COOKIE")
 ON_GRID_PX = 1e-6  # grids agree where they differ by less
-NOT_THERE = ("401", "403", "404", "410")
+REFUSED = ("401", "403")
+NOT_THERE = ("404", "410")
 LINE = "CURL error"  # in GDAL's words for a line that fails
 
 # GDAL's own words quote URLs, and those may hold a token.
 logging.getLogger("rasterio").setLevel(logging.CRITICAL)
+
+
+class RefusedError(SourceError):
+    """The server of a file does not give it out (HTTP 401, 403): a token may have ended, or there is too much to do."""
 
 
 def read_window(file: str, location: Location, patch_size: int, *, numbers: Sequence[int] = (1,)) -> NDArray[np.uint16]:
@@ -62,10 +67,13 @@ def read_window(file: str, location: Location, patch_size: int, *, numbers: Sequ
 
     Raises:
         SceneError: If the file is not there, or no raster; retriable where a line that failed may have made it look so.
-        SourceError: If its server does not answer; asking again may help.
+        SourceError: If its server does not answer, or refuses (:class:`RefusedError`); asking again may help.
     """
     try:
         with _no_account(), rasterio.open(file) as raster:
+            if raster.crs is None or not (raster.crs.is_projected or raster.crs.is_geographic):
+                got = raster.crs or "none"
+                raise SceneError(f"{_name_of(file)}: expected a raster on Earth, got coordinates {got}; check the catalogue")
             start = _native_start(raster, location)
             if start is None:
                 pixels = _warp(raster, location, patch_size, list(numbers))
@@ -86,7 +94,7 @@ def _native_start(raster: Any, location: Location) -> tuple[int, int, int] | Non
 
     None where the grids do not agree.
     """
-    if raster.crs is None or raster.crs.to_epsg() != location.epsg:
+    if raster.crs.to_epsg() != location.epsg:
         return None
     x0, dx, rx, y0, ry, dy = raster.transform.to_gdal()
     repeats = round(dx / PIXEL_M)
@@ -127,18 +135,27 @@ def _warp(raster: Any, location: Location, patch_size: int, numbers: list[int]) 
 
 def _translate(file: str, error: RasterioError) -> SourceError:
     """An error without query, where a token may be."""
-    name, server = urlsplit(file).path.rpartition("/")[2], urlsplit(file).hostname
     words = f"{error} {error.__cause__ or ''}"
     status = re.search(r"HTTP (?:response code|error code)\D*(\d{3})", words)
     if "://" in file and (status or LINE in words) and (status is None or status[1] not in NOT_THERE):
-        return SourceError(
-            f"{name}: expected an answer of {server}, got {f'HTTP {status[1]}' if status else 'none'}; "
-            "check the network, then run the same command again",
-            retriable=True,
-            quota=bool(status and status[1] == "429"),
-        )
+        return unanswered(file, status and status[1])
     got = f"HTTP {status[1]}" if status else "none" if "://" in file else reason_of(error)
     return SceneError(
-        f"{name}: expected a raster that can be read, got {got}; check the catalogue",
+        f"{_name_of(file)}: expected a raster that can be read, got {got}; check the catalogue",
         retriable="://" in file and status is None,
     )
+
+
+def unanswered(file: str, status: str | None) -> SourceError:
+    """The server of a file gave no answer but a status of HTTP, if that; asking again may help."""
+    kind = RefusedError if status in REFUSED else SourceError
+    return kind(
+        f"{_name_of(file)}: expected an answer of {urlsplit(file).hostname}, got {f'HTTP {status}' if status else 'none'}; "
+        "check the network, then run the same command again",
+        retriable=True,
+        quota=status == "429",
+    )
+
+
+def _name_of(file: str) -> str:
+    return urlsplit(file).path.rpartition("/")[2]

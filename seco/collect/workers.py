@@ -29,9 +29,12 @@ class Workers(Generic[T]):
         self.running += 1
         self._jobs.put(job)
 
-    def result(self) -> T:
-        """Wait for the result of any job; the error of one that failed is raised here."""
-        result = self._results.get()
+    def result(self, timeout_s: float) -> T | None:
+        """Wait for the result of any job, None after so long; the error of one that failed is raised here."""
+        try:
+            result = self._results.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
         self.running -= 1
         if isinstance(result, BaseException):
             raise result

@@ -44,8 +44,8 @@ def settings_of(**changes):
 
 
 def quick_gate(**changes):
-    """A gate that does not wait long before it asks again."""
-    return RequestGate(**{"backoff_s": 0.01} | changes)
+    """A gate that does not wait long, neither before it asks again nor in an outage."""
+    return RequestGate(**{"backoff_s": 0.01, "outage_s": 0.5} | changes)
 
 
 def files_of(folder):
@@ -57,11 +57,12 @@ def files_of(folder):
 POOR = {"clear": 0.35, "hazy": 0.4}
 
 
-def run(folder, stub, *, gate=None, report=lambda progress: None, **changes):
+def run(folder, stub, *, gate=None, skip_bad=False, report=lambda progress: None, **changes):
     settings = settings_of(**changes)
     source = source_of(stub, cloud_percent=settings.cloud_percent, patch_size=settings.patch_size)
     gate = gate or quick_gate(tries=20)
-    return collect(folder, settings, source, LandRectangles(settings.patch_size), gate=gate, report=report)
+    places = LandRectangles(settings.patch_size)
+    return collect(folder, settings, source, places, gate=gate, skip_bad=skip_bad, report=report)
 
 
 @pytest.fixture

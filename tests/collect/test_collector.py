@@ -13,8 +13,10 @@ import pytest
 import shapely
 from conftest import SIZE, files_of, quick_gate, run, settings_of, source_of
 from earthengine_catalogue import BANDS, pixels
+from earthengine_graph import BadRequestError
 from earthengine_stub import FAULTS, random_faults
 from land_rectangles import LandRectangles
+from rasterio.warp import transform
 
 from seco.collect.choose import PlaceRejected
 from seco.collect.collector import Progress, collect, explain_rejections
@@ -186,6 +188,55 @@ def test_one_place_that_never_answers_does_not_stop_the_others(tmp_path, stub):
     with pytest.raises(SourceError):
         run(tmp_path / "store", stub, gate=quick_gate(tries=3), report=progress.append)
     assert progress[-1].accepted == 11
+    with pytest.raises(SourceError, match="locations left: 1; --skip-bad takes other places"):
+        run(tmp_path / "store", stub, gate=quick_gate(tries=3))
+    ended = run(tmp_path / "store", stub, gate=quick_gate(tries=3), skip_bad=True)
+    assert (ended.accepted, ended.rejected) == (12, {"unreadable": 1})
+    assert ended.unreadable.startswith("earthengine: expected an answer, got none")
+
+
+def test_a_place_that_cannot_be_listed_is_a_rejection(tmp_path, stub):
+    place = LandRectangles(SIZE).candidate(7, 3, 0)
+    (corner,), _ = transform(f"EPSG:{place.epsg}", "EPSG:4326", [place.transform[0]], [place.transform[3]])
+
+    def refuse(body, evaluate=stub.compute_value):
+        if str(corner)[:10] in json.dumps(body):
+            raise BadRequestError("Collection query aborted after accumulating over 5000 elements.")
+        return evaluate(body)
+
+    stub.compute_value = refuse
+    ended = run(tmp_path / "store", stub)
+    assert (ended.accepted, ended.rejected) == (12, {"unreadable": 1})
+
+
+def test_every_place_that_cannot_be_listed_ends_with_the_servers_words(tmp_path, stub):
+    def refuse(_body):
+        raise BadRequestError("No such function.")
+
+    stub.compute_value = refuse
+    with pytest.raises(RunError, match=r"unreadable \d+, the last: earthengine: .*No such function"):
+        run(tmp_path / "store", stub, locations=30, max_attempts=2)
+
+
+def test_a_burst_of_computations_that_time_out_changes_nothing(tmp_path, stub):
+    run(tmp_path / "calm", stub)
+    asked = itertools.count()
+
+    def refuse(body, evaluate=stub.compute_pixels, **options):
+        if 3 <= next(asked) < 60:
+            raise BadRequestError("Computation timed out.")
+        return evaluate(body, **options)
+
+    stub.compute_pixels = refuse
+    assert run(tmp_path / "store", stub).rejected == Counter()
+    assert files_of(tmp_path / "store") == files_of(tmp_path / "calm")
+
+
+@pytest.mark.parametrize("content", [b"<html></html>", b'{"result": [[0', b"", b"{}", b"null", b'{"result": [[0, [[1]]]]}'])
+def test_a_list_that_makes_no_sense_is_asked_for_again(stub, tmp_path, content):
+    asked = itertools.count()
+    stub.compute_value = lambda body, evaluate=stub.compute_value: evaluate(body) if next(asked) else content
+    assert run(tmp_path / "store", stub).accepted == 12
 
 
 def test_a_scene_that_cannot_be_read_is_a_rejection(tmp_path, stub):
@@ -290,6 +341,7 @@ def test_after_a_collection_of_nothing_other_settings_may_be_tried(tmp_path, stu
 
 
 def test_estimate_writes_and_reads_nothing(poor_stub):
+    assert estimate(settings_of(locations=399), source_of(poor_stub), LandRectangles(SIZE)).sample.wanted == 200
     settings = settings_of(locations=2000)
     found = estimate(settings, source_of(poor_stub), LandRectangles(SIZE))
     assert poor_stub.counts["image:computePixels"] == 0

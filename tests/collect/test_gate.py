@@ -2,12 +2,13 @@
 
 import threading
 import time
+from contextlib import suppress
 from email.utils import formatdate
 
 import pytest
 
 from seco.collect.gate import RequestGate, Stopped, seconds_of
-from seco.errors import SourceError
+from seco.errors import SceneError, SourceError
 
 
 def failing(times, **how):
@@ -39,7 +40,41 @@ def test_other_errors_are_not():
 def test_an_end_comes_to_trying():
     request, calls = failing(9, retriable=True)
     with pytest.raises(SourceError):
-        RequestGate(backoff_s=0.001, tries=4).call(request)
+        RequestGate(backoff_s=0.001, tries=4, outage_s=0.0).call(request)
+    assert len(calls) == 4
+
+
+def test_an_outage_is_waited_for():
+    request, calls = failing(9, retriable=True)
+    assert RequestGate(backoff_s=0.001, tries=4).call(request) == "answer"
+    request, calls = failing(1_000, retriable=True)
+    with pytest.raises(SourceError):
+        RequestGate(backoff_s=0.001, tries=4, outage_s=0.1).call(request)
+    assert calls[-1] - calls[0] >= 0.1
+
+
+@pytest.mark.parametrize(("kind", "tries"), [("pixels", 4), ("listing", 10)])
+def test_answers_of_the_same_kind_say_that_it_is_no_outage(kind, tries):
+    gate, (request, calls) = RequestGate(backoff_s=0.0, tries=4), failing(9, retriable=True)
+
+    def fail_beside_others():
+        gate.call(lambda: None, "pixels")
+        return request()
+
+    with suppress(SourceError):
+        gate.call(fail_beside_others, kind)
+    assert len(calls) == tries
+
+
+def test_what_a_scene_lacks_is_no_outage():
+    calls = []
+
+    def damaged():
+        calls.append(None)
+        raise SceneError("damaged", retriable=True)
+
+    with pytest.raises(SceneError):
+        RequestGate(backoff_s=0.0, tries=4).call(damaged)
     assert len(calls) == 4
 
 

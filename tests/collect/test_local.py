@@ -1,6 +1,8 @@
 """Scenes on disk: SAFE products as ESA lays them out, and dated GeoTIFFs, read in place."""
 
 import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import rasterio
 from click.testing import CliRunner
 from commands import error_line
+from rasterio.transform import Affine
 from scenes import (
     DAYS,
     NORTH,
@@ -31,6 +34,8 @@ from seco.data.store import open_store
 from seco.errors import SceneError, SourceError
 
 SIZE = 24
+YEAR = [(np.datetime64("2021-01-01"), np.datetime64("2021-12-31"))]
+OUTLINE_WORDS = re.compile(r"<EXT_POS_LIST>(.*)</EXT_POS_LIST>")
 
 METADATA = """<?xml version="1.0" encoding="UTF-8"?>
 <n1:Level-{level}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{level}.xsd">
@@ -233,6 +238,34 @@ def test_points_beyond_the_scenes_and_within(tmp_path):
         f"Error: patch_size: expected patches that fit into the scenes of {tmp_path / '31TDG'}, got 400 px of 10 m; "
         "choose smaller ones"
     )
+
+
+def fiji():
+    """A place on the date line, its zone, and the corner of a scene of 3 km around it."""
+    place = place_patch("000000", 180.0, -16.8, SIZE)
+    return place, place.transform[0] - 1_200, place.transform[3] + 1_200
+
+
+def test_dated_rasters_across_the_date_line(tmp_path):
+    place, left, top = fiji()
+    pixels = np.random.default_rng(0).integers(1, 4_000, (12, 300, 300)).astype(np.uint16)
+    profile = {"width": 300, "height": 300, "count": 12, "dtype": "uint16", "crs": f"EPSG:{place.epsg}"}
+    with rasterio.open(tmp_path / "fiji_2021-03-01.tif", "w", transform=Affine(10, 0, left, 0, -10, top), **profile) as file:
+        file.write(pixels)
+    shutil.copyfile(tmp_path / "fiji_2021-03-01.tif", tmp_path / "fiji_2021-06-01.tif")
+    source = LocalSource(tmp_path, patch_size=SIZE)
+    (scenes,) = source.list_scenes([place], [YEAR])
+    assert len(scenes) == 2
+    np.testing.assert_array_equal(source.read(place, scenes[:1])[0], pixels[:, 120 : 120 + SIZE, 120 : 120 + SIZE])
+
+
+def test_products_across_the_date_line_are_not_around_the_earth(tmp_path):
+    file = write_product(tmp_path, 20)
+    outline = " ".join(OUTLINE_WORDS.findall(file.read_text()))
+    file.write_text(file.read_text().replace(outline, "-16.7 179.9 -16.7 -179.9 -16.9 -179.9 -16.9 179.9 -16.7 179.9"))
+    source = LocalSource(tmp_path, patch_size=SIZE)
+    places = [place_patch("000000", longitude, -16.8, SIZE) for longitude in (180.0, 179.95, -179.95, 0.0, 170.0)]
+    assert [len(scenes) for scenes in source.list_scenes(places, [YEAR] * 5)] == [1, 1, 1, 0, 0]
 
 
 def test_a_triangle_may_hold_a_patch_that_its_middle_does_not():

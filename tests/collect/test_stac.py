@@ -30,11 +30,12 @@ from shapely.geometry import box, mapping
 from stac_stub import CONFORMS, StacStub, stub_apart
 
 from seco.bands import LEVELS, SENTINEL2_L2A
-from seco.collect.locations import Location, place_patch
+from seco.collect.locations import Location, footprint_of, place_patch
 from seco.collect.stac import tokens
-from seco.collect.stac.catalogue import anonymous
+from seco.collect.stac.catalogue import anonymous, ask_for_start
 from seco.collect.stac.items import COMMON_NAMES, scene_of
 from seco.collect.stac.source import StacSource
+from seco.collect.window import RefusedError
 from seco.data.store import open_store
 from seco.errors import SceneError, SourceError
 
@@ -182,10 +183,49 @@ def at(metres):
 def test_a_file_that_is_gone_costs_the_scene_only(stub):
     source = open_source(stub.url)
     (scenes,) = source.list_scenes([PLACE], [YEAR])
-    for fault in (404, 403):
-        stub.faults = {"files": [fault] * 3}
-        with pytest.raises(SceneError, match="expected a raster that can be read"):
-            source.read(PLACE, scenes[:1])
+    stub.faults = {"files": [404] * 3}
+    with pytest.raises(SceneError, match="expected a raster that can be read"):
+        source.read(PLACE, scenes[:1])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_may_pass(stub, status):
+    source = open_source(stub.url)
+    (scenes,) = source.list_scenes([PLACE], [YEAR])
+    stub.faults = {"files": [status] * 3}
+    with pytest.raises(RefusedError, match=rf"tif: expected an answer of 127\.0\.0\.1, got HTTP {status}") as caught:
+        source.read(PLACE, scenes[:1])
+    assert caught.value.retriable
+    stub.faults = {"files": [status]}
+    with pytest.raises(RefusedError, match="127"):
+        ask_for_start(requests.Session(), f"{stub.url}/files/any.tif")
+
+
+def test_a_patch_at_the_date_line_is_searched_on_both_sides(stub):
+    asked, search = [], stub.search
+    stub.search = lambda body: asked.append(body.get("bbox")) or search(body)
+    source = open_source(stub.url)
+    place = place_patch("000000", 180.0, -16.8, SIZE)
+    footprint = footprint_of(place, SIZE)
+    for each in stub.items:
+        each["geometry"], each["bbox"] = mapping(footprint.buffer(0.01)), [-180, -20, 180, -10]
+    asked.clear()
+    (scenes,) = source.list_scenes([place], [YEAR])
+    boxes = {tuple(box) for box in asked}
+    assert len(boxes) == 2
+    assert max(east - west for west, _, east, _ in boxes) < 0.01
+    assert len({scene.id for scene in scenes}) == len(scenes) > 3
+
+
+def test_malformed_items_are_left_out(stub):
+    source = open_source(stub.url)
+    (scenes,) = source.list_scenes([PLACE], [YEAR])
+    first, second, third, fourth, *_ = (item for item in stub.items if item["properties"]["datetime"] > "2021")
+    del first["assets"]
+    second["assets"]["red"] = {}
+    third["geometry"] = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}
+    fourth["geometry"] = {"type": "Circle"}
+    assert len(source.list_scenes([PLACE], [YEAR])[0]) == len(scenes) - 4
 
 
 def test_a_damaged_file_is_told_from_a_line_that_fails(stub):
@@ -279,6 +319,7 @@ def test_real_pixels_are_those_of_the_file(tmp_path, shared_data):
         ("sentinel-2-l2a", "planetarycomputer.microsoft.com", {"s2:processing_baseline": "04.00"}, -1000),
         ("sentinel-2-l2a", "stac.dataspace.copernicus.eu", {"processing:version": "05.11"}, -1000),
         ("mine", "localhost", {"s2:product_uri": "S2B_MSIL2A_20230101T100319_N0509_R122_T33UXP_20230101T1.SAFE"}, -1000),
+        ("mine", "localhost", {"s2:processing_baseline": "05.00", "earthsearch:boa_offset_applied": "false"}, -1000),
         ("mine", "localhost", {}, None),
     ],
 )
@@ -344,6 +385,11 @@ def test_links_into_the_planetary_computers_storage_are_signed_once(stub, monkey
     before = len(stub.headers)
     assert [signer.sign(link), signer.sign(link)] == [f"{link}?sig=1"] * 2
     assert len(stub.headers) == before + 1
+    (stub.folder / "account/container").write_text('{"token": "sig=2", "msft:expiry": "2999-01-01T00:00:00Z"}')
+    signer.forget(f"{link}?sig=0")
+    assert signer.sign(link) == f"{link}?sig=1"  # not the one that was refused
+    signer.forget(f"{link}?sig=1")
+    assert signer.sign(link) == f"{link}?sig=2"
     assert signer.sign("https://elsewhere/a.tif") == "https://elsewhere/a.tif"
     with pytest.raises(SceneError, match=r"expected an answer of 127\.0\.0\.1, got HTTP 404"):
         signer.sign("https://other.blob.core.windows.net/container/a.tif")

@@ -114,6 +114,17 @@ def test_damaged_pixels_have_a_cause(tmp_path, epsg):
         only_band(str(file), at(60 * round(x / 60), 60 * round(y / 60), epsg=epsg), 12)
 
 
+@pytest.mark.parametrize("crs", [None, 'LOCAL_CS["a lab",UNIT["metre",1]]'])
+def test_rasters_that_lie_nowhere_are_refused(tmp_path, crs):
+    file = write(tmp_path / "a.tif", numbers(10))
+    with rasterio.open(file) as raster:
+        profile = raster.profile | {"crs": crs}
+    with rasterio.open(tmp_path / "b.tif", "w", **profile) as raster:
+        raster.write(numbers(10), 1)
+    with pytest.raises(SceneError, match=r"^b\.tif: expected a raster on Earth, got coordinates .*; check the catalogue$"):
+        only_band(str(tmp_path / "b.tif"), at(WEST, NORTH), 12)
+
+
 def test_errors_are_one_line_and_quiet(tmp_path, capfd):
     (tmp_path / "b.tif").write_text("no raster")
     for name in ("a.tif", "b.tif"):

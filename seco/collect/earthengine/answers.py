@@ -14,10 +14,11 @@ from seco.errors import SceneError, SourceError
 SECRETS = re.compile(r"\S+@\S+|projects?[/ =:]+['\"]?[\w:.-]+|ya29\.\S+|Bearer \S+", re.IGNORECASE)
 QUOTA_WORDS = re.compile("rate limit|quota|too many", re.IGNORECASE)
 TRANSIENT = (408, 500, 502, 503, 504)
+TRANSIENT_WORDS = re.compile("timed out|internal error|try again", re.IGNORECASE)  # of HTTP 400
 
 
 class RequestRefusedError(SourceError):
-    """Earth Engine calls the request itself wrong (HTTP 400): too large, too slow, or about something unknown."""
+    """Earth Engine calls the request itself wrong (HTTP 400): too large, about something unknown, or too slow just now."""
 
 
 @contextmanager
@@ -28,17 +29,18 @@ def asking(project: str) -> Iterator[None]:
     except EEException as error:
         raise _translate(error, project) from None
     except TransportError as error:
-        raise _no_answer(type(error).__name__) from None
+        raise no_answer(type(error).__name__) from None
     except GoogleAuthError:
         raise SourceError(
             "earthengine: expected credentials that are valid, got them refused; run `earthengine authenticate --force`, or "
             "make a new key"
         ) from None
     except (ConnectionError, TimeoutError) as error:
-        raise _no_answer(str(error)) from None
+        raise no_answer(str(error)) from None
 
 
-def _no_answer(reason: str) -> SourceError:
+def no_answer(reason: str) -> SourceError:
+    """There was none, or one that makes no sense; asking again may help."""
     return SourceError(
         f"earthengine: expected an answer, got none ({reason}); check the network, then run the same command again",
         retriable=True,
@@ -64,5 +66,5 @@ def _translate(error: EEException, project: str) -> SourceError:  # noqa: PLR091
     if status == 404:
         return SceneError(f"{what}; check the collection's name")
     if status == 400:
-        return RequestRefusedError(f"{what}; report this")
+        return RequestRefusedError(f"{what}; report this", retriable=bool(TRANSIENT_WORDS.search(text)))
     return SourceError(f"{what}; report this")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco.bands import SENTINEL2_L1C, SENTINEL2_L2A
-from seco.collect.earthengine.answers import RequestRefusedError, asking
+from seco.collect.earthengine.answers import RequestRefusedError, asking, no_answer
 from seco.collect.earthengine.credentials import load_credentials, project_of
 from seco.collect.earthengine.expressions import Stack, grid, listing, scenes_of
 from seco.collect.earthengine.pixels import parse_pixels
@@ -87,26 +87,32 @@ class EarthEngineSource:
             ee.data.setDefaultWorkloadTag(WORKLOAD_TAG)
             ee.data.getAsset(collection)  # so that a wrong account or name is known before anything is written
 
-    def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
+    def list_scenes(
+        self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]
+    ) -> list[list[Scene] | SceneError]:
         """Scenes of many locations in one request, with the cloud over each patch by Cloud Score+."""
         try:
-            with asking(self._project):
-                value = listing(
-                    self.collection,
-                    locations,
-                    windows,
-                    patch_size=self._patch_size,
-                    cloud_percent=self._cloud_percent,
-                )
-                answer = ee.data.computeValue(value)
-            return scenes_of(answer, len(locations))
-        except RequestRefusedError:
+            return self._list_at_once(locations, windows)
+        except RequestRefusedError as error:
             if len(locations) == 1:
-                raise
+                if error.retriable:
+                    raise
+                return [SceneError(str(error))]
             # Too much for one request, perhaps: in halves.
             half = len(locations) // 2
             first = self.list_scenes(locations[:half], windows[:half])
             return first + self.list_scenes(locations[half:], windows[half:])
+
+    def _list_at_once(
+        self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]
+    ) -> list[list[Scene] | SceneError]:
+        size, cloud = self._patch_size, self._cloud_percent
+        with asking(self._project):
+            value = listing(self.collection, locations, windows, patch_size=size, cloud_percent=cloud)
+            try:
+                return [*scenes_of(ee.data.computeValue(value), len(locations))]
+            except (TypeError, LookupError, ValueError) as error:  # of a proxy's page, or JSON that is cut
+                raise no_answer(f"no list: {type(error).__name__}") from None
 
     def cloud_fractions(self, location: Location, scenes: Sequence[Scene]) -> list[float]:
         """Not known beyond what the listing says."""
@@ -123,7 +129,7 @@ class EarthEngineSource:
                 return self._read_at_once(location, scenes)
             except RequestRefusedError as error:
                 if len(scenes) == 1:
-                    raise SceneError(str(error)) from None
+                    raise error if error.retriable else SceneError(str(error)) from None
         return np.concatenate([self.read(location, [scene]) for scene in scenes])
 
     def _read_at_once(self, location: Location, scenes: Sequence[Scene]) -> NDArray[np.uint16]:

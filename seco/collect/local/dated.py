@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from rasterio.warp import transform_geom
-from shapely.geometry import Polygon, box
+from shapely.geometry import box, shape
 
 from seco.bands import Band, product_level
 from seco.collect.local.found import FoundScene
@@ -51,5 +51,5 @@ def _scene(time: np.datetime64, file: Path, bands: tuple[Band, ...]) -> FoundSce
         ),
         product_level(bands),
         bands,
-        Polygon(corners["coordinates"][0]),
+        shape(corners),  # in two parts at the date line
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from shapely.geometry import Polygon
+from shapely.geometry import MultiPolygon, Polygon
 
 from seco.bands import Band
 from seco.collect.source import Scene
@@ -15,4 +15,4 @@ class FoundScene:
     scene: Scene
     level: str
     bands: tuple[Band, ...]
-    footprint: Polygon
+    footprint: Polygon | MultiPolygon

@@ -12,6 +12,7 @@ import numpy as np
 from shapely.geometry import Polygon
 
 from seco.bands import LEVELS, Band
+from seco.collect.geography import cut_at_date_line
 from seco.collect.local.found import FoundScene
 from seco.collect.scene_files import SceneFiles
 from seco.collect.source import Scene
@@ -44,7 +45,7 @@ def read_product(metadata: Path) -> FoundScene:
             handle=_files(metadata.parent, LEVELS[level], _offset(root, texts)),
         )
         numbers = [float(word) for word in texts["EXT_POS_LIST"].split()]
-        footprint = Polygon(zip(numbers[1::2], numbers[0::2], strict=True))  # the list has latitude first
+        outline = Polygon(zip(numbers[1::2], numbers[0::2], strict=True))  # the list has latitude first
     except DataError as error:
         raise DataError(f"{metadata.parent.name}: {error}") from None
     except (ElementTree.ParseError, OSError, KeyError, ValueError) as error:
@@ -52,7 +53,7 @@ def read_product(metadata: Path) -> FoundScene:
         raise DataError(
             f"{metadata}: expected the metadata of a SAFE product, got {reason}; fetch the product again"
         ) from None
-    return FoundScene(scene, level, LEVELS[level], footprint)
+    return FoundScene(scene, level, LEVELS[level], cut_at_date_line(outline))
 
 
 def _offset(root: ElementTree.Element, texts: dict[str, str]) -> float:

@@ -21,6 +21,7 @@ from shapely.strtree import STRtree
 
 from seco.collect.gate import MOST_IN_FLIGHT, seconds_of
 from seco.collect.stac.items import Item
+from seco.collect.window import REFUSED, unanswered
 from seco.errors import ConfigError, SceneError, SourceError
 
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
@@ -147,9 +148,11 @@ def ask_for_start(session: requests.Session, link: str) -> None:
     """Ask for the first bytes of a file.
 
     Raises:
-        SourceError: If there is none or no answer, as :func:`asking` puts it.
+        SourceError: If there is none or no answer, as :func:`asking` puts it; a refusal as for a window.
     """
     with asking(link), session.get(link, headers={"Range": "bytes=0-15"}, timeout=TIMEOUT_S, stream=True) as response:
+        if str(response.status_code) in REFUSED:
+            raise unanswered(link, str(response.status_code))
         response.raise_for_status()
 
 

@@ -57,8 +57,7 @@ def scene_of(item: Item, bands: Sequence[Band]) -> Scene | None:
 
 def band_files(item: Item, bands: Sequence[Band]) -> dict[str, str]:
     """Links of those of the bands that an item has, by name."""
-    assets = item["assets"]
-    by_band = {canonical_name(key): asset["href"] for key, asset in assets.items()}
+    by_band = {canonical_name(key): asset["href"] for key, asset in item.get("assets", {}).items() if asset.get("href")}
     found = {}
     for band in bands:
         keys = (band.name, f"{band.name}_{band.resolution_m}m", COMMON_NAMES[band.name])
@@ -77,8 +76,8 @@ def baseline_of(item: Item) -> float:
 
 def is_offset_applied(item: Item) -> bool | None:
     """Whether digital numbers are at offset 0, by the item itself; None where it does not say."""
-    applied: bool | None = _first(item["properties"], OFFSET_APPLIED)
-    return applied
+    applied = _first(item["properties"], OFFSET_APPLIED)
+    return applied if isinstance(applied, bool) else None
 
 
 def _product(item: Item) -> str:

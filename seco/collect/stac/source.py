@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import requests
 from numpy.typing import NDArray
+from shapely.errors import ShapelyError
 from shapely.geometry import shape
 
 from seco.collect.locations import Location, footprint_of
@@ -16,6 +18,7 @@ from seco.collect.source import Scene, Window
 from seco.collect.stac.catalogue import Api, Catalogue, Files, anonymous, ask_for_start
 from seco.collect.stac.items import BASELINES, Item, band_files, baseline_of, is_offset_applied, scene_of
 from seco.collect.stac.tokens import Tokens
+from seco.collect.window import RefusedError
 from seco.errors import ConfigError, SceneError
 
 # URL and the collection to take unless another is named.
@@ -64,14 +67,19 @@ class StacSource(RasterSource):
     def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
         patch = footprint_of(location, self._patch_size)
         first, last = min(window[0] for window in windows), max(window[1] for window in windows)
-        items = self._catalogue.search(patch.bounds, f"{first}/{last}", self._cloud_percent)
-        scenes = (scene_of(item, self.bands) for item in items if _covers(item, patch))
+        parts = getattr(patch, "geoms", [patch])  # two at the date line, where one box would go around the Earth
+        found = [self._catalogue.search(part.bounds, f"{first}/{last}", self._cloud_percent) for part in parts]
+        items = {item["id"]: item for item in chain(*found) if _covers(item, patch)}
+        scenes = (scene_of(item, self.bands) for item in items.values())
         return [scene for scene in scenes if scene and in_windows(scene.time, windows)]
 
     def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
         link = self._tokens.sign(file)
         try:
             return super()._read_window(link, location, numbers)
+        except RefusedError:
+            self._tokens.forget(link)
+            raise
         except SceneError as error:
             if error.retriable:  # GDAL does not tell a damaged file from a server that went away: ask the server
                 ask_for_start(self._session, link)
@@ -102,7 +110,10 @@ class StacSource(RasterSource):
 
 
 def _covers(item: Item, patch: Any) -> bool:  # noqa: ANN401 - a shapely polygon
-    return bool(item["geometry"] and shape(item["geometry"]).buffer(0).contains(patch))  # buffer(0): some are invalid
+    try:
+        return bool(item["geometry"] and shape(item["geometry"]).buffer(0).contains(patch))  # buffer(0): some are invalid
+    except (TypeError, ValueError, KeyError, ShapelyError):  # no geometry at all
+        return False
 
 
 def _open(catalogue: str, collection: str | None) -> Catalogue:

@@ -6,6 +6,7 @@ Not through the package ``planetary-computer``: it waits for ever, and reads a s
 import threading
 import time
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import requests
@@ -27,7 +28,7 @@ class Tokens:
     def __init__(self, session: requests.Session) -> None:
         self._session = session
         self._lock = threading.Lock()
-        self._tokens: dict[str, tuple[str, float]] = {}  # token and its end, s since 1970, by container
+        self._tokens: dict[str, tuple[str, float]] = {}  # token and its end, monotonic, by container
 
     def sign(self, link: str) -> str:
         """A link with a token, if it points into the storage.
@@ -35,19 +36,34 @@ class Tokens:
         Raises:
             SourceError: If there is no token to be had.
         """
-        parts = urlsplit(link)
-        if not (parts.hostname or "").endswith(STORAGE) or parts.query:
+        container = _container_of(link)
+        if not container or urlsplit(link).query:
             return link
-        container = f"{(parts.hostname or '').removesuffix(STORAGE)}/{parts.path.split('/')[1]}"
         with self._lock:
             token, end = self._tokens.get(container, ("", 0.0))
-            if time.time() > end - SPARE_S:
+            if not token or time.monotonic() > end - SPARE_S:
                 token, end = self._tokens[container] = self._ask(container)
         return f"{link}?{token}"
+
+    def forget(self, signed: str) -> None:
+        """Ask for another token than that of a link, which was refused."""
+        container = _container_of(signed)
+        with self._lock:
+            if container in self._tokens and self._tokens[container][0] == urlsplit(signed).query:
+                del self._tokens[container]
 
     def _ask(self, container: str) -> tuple[str, float]:
         with asking(TOKEN_URL):
             response = self._session.get(f"{TOKEN_URL}/{container}", timeout=TIMEOUT_S)
             response.raise_for_status()
             answer = response.json()
-            return answer["token"], datetime.fromisoformat(answer["msft:expiry"]).timestamp()
+            end = datetime.fromisoformat(answer["msft:expiry"]).timestamp()
+            now = response.headers.get("Date")  # by the server's clock: ours may be off, or jump
+            left = end - (parsedate_to_datetime(now).timestamp() if now else time.time())
+            return answer["token"], time.monotonic() + left
+
+
+def _container_of(link: str) -> str:
+    """Account and container of a link into the storage; empty for others."""
+    account, stored, _ = (urlsplit(link).hostname or "").partition(STORAGE)
+    return f"{account}/{urlsplit(link).path.split('/')[1]}" if stored else ""
