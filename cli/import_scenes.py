@@ -53,7 +53,7 @@ def _print_report(report: "SceneImportReport", store: Path) -> None:
         f"({report.bands[0]} to {report.bands[-1]})."
     )
     if report.moved:
-        click.echo(f"Offset: {report.moved} patches of processing baseline 04.00 or later were brought to offset 0.")
+        click.echo(f"Offset: {report.moved} patches were brought to offset 0.")
     if report.left_out:
         name, reason = next(iter(report.left_out.items()))
         click.echo(f"Left out: {len(report.left_out)} scenes that cannot be read, such as {name}: {reason}", err=True)

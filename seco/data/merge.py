@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pyarrow
 
-from seco.data.atomic import take_back, write_atomic
+from seco.data.atomic import write_atomic
 from seco.data.description import (
     HISTOGRAM_FILE,
     INDEX_FILE,
@@ -24,7 +24,7 @@ from seco.data.description import (
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import MEND_PATCH, Store
 from seco.data.tables import read_labels, read_rejected, write_parquet
-from seco.data.writer import check_new_folder, commit_store
+from seco.data.writer import all_or_nothing, check_new_folder, commit_store
 from seco.errors import StoreError
 from seco.track import Track, untracked
 
@@ -55,7 +55,7 @@ def merge_stores(
     histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype))
     for store in stores:
         _add_histogram(histogram, store)
-    try:
+    with all_or_nothing(out):
         out.mkdir(parents=True, exist_ok=True)
         patches = [(store.path, file) for store in stores for file in store.sources_of_rows(np.arange(len(store.times)))]
         for folder, file in track(patches, "patches linked"):
@@ -69,9 +69,6 @@ def merge_stores(
         write_atomic(out / HISTOGRAM_FILE, histogram.to_bytes())
         whole = replace(description, statistics=histogram.by_band([band.name for band in description.bands]))
         commit_store(out, whole, _merge_indices(stores), _merge_labels(stores))
-    except BaseException:
-        take_back(out)
-        raise
     return sum(map(len, stores))
 
 

@@ -12,7 +12,7 @@ from typing import IO, Any, Literal
 import pyarrow
 import pyarrow.parquet
 
-from seco.data.atomic import atomic_path, sync, take_back, write_atomic
+from seco.data.atomic import atomic_path, sync, write_atomic
 from seco.data.description import (
     DATASET_FILE,
     HISTOGRAM_FILE,
@@ -26,8 +26,8 @@ from seco.data.description import (
 )
 from seco.data.store import Store
 from seco.data.tables import write_parquet
-from seco.data.writer import check_new_folder
-from seco.errors import ConfigError, StoreError, reason_of
+from seco.data.writer import all_or_nothing, check_new_folder
+from seco.errors import ConfigError, StoreError
 from seco.track import Track, untracked
 
 BESIDE_PATCHES = (LABELS_FILE, HISTOGRAM_FILE, SETTINGS_FILE, REJECTED_FILE, DATASET_FILE)
@@ -66,7 +66,7 @@ def pack_store(
     check_new_folder(out)
     if not store.has_checksums:
         raise StoreError(f"{store.path}: expected a patch store to pack, got an archive read in place; import it first")
-    try:
+    with all_or_nothing(out):
         (out / SHARD_FOLDER).mkdir(parents=True)
         index = _place(store, _write_shards(store, out, shard_size, track))
         for name in BESIDE_PATCHES:
@@ -77,14 +77,6 @@ def pack_store(
         sync(out)
         write_parquet(out / INDEX_FILE, index)
         sync(out)
-    except OSError as error:
-        take_back(out)
-        raise StoreError(
-            f"{out}: expected a place to write to, got {reason_of(error)}; choose another or free some space"
-        ) from error
-    except BaseException:
-        take_back(out)
-        raise
     return len(index["shard"].unique())
 
 

@@ -19,6 +19,9 @@ class Reflectance:
     quantification: float
     offset: float
 
+    def __str__(self) -> str:
+        return f"reflectance = (DN {self.offset:+g}) / {self.quantification:g}"
+
     @classmethod
     def of_gdal(cls, scale: float, offset: float) -> "Reflectance":
         """From GDAL's scale, above 0, and offset of a band: ``reflectance = dn * scale + offset``."""

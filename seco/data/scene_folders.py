@@ -121,15 +121,16 @@ def open_scene_folders(folder: Path) -> SceneFolders:
     Raises:
         DataError: If there are no scenes, or offsets differ between them.
     """
-    catalog = _cache_folder(folder)
-    if not (catalog / INDEX_FILE).is_file():
+    try:
+        catalog = _cache_folder(folder)
+        if not (catalog / INDEX_FILE).is_file():
+            scenes = list_scenes(folder)
+            _write_catalog(catalog, scenes, describe(folder, scenes))
+    except (OSError, RuntimeError):  # no home, or a full one
         scenes = list_scenes(folder)
-        try:
-            _write_catalog(catalog, scenes, describe(folder, scenes))
-        except OSError:  # no home, or a full one
-            catalog = Path(tempfile.mkdtemp(prefix="seco-catalog-")) / "catalog"
-            atexit.register(shutil.rmtree, catalog.parent, ignore_errors=True)
-            _write_catalog(catalog, scenes, describe(folder, scenes))
+        catalog = Path(tempfile.mkdtemp(prefix="seco-catalog-")) / "catalog"
+        atexit.register(shutil.rmtree, catalog.parent, ignore_errors=True)
+        _write_catalog(catalog, scenes, describe(folder, scenes))
     description = StoreDescription.from_json((catalog / DATASET_FILE).read_text(encoding="utf-8"), origin=str(folder))
     return SceneFolders(folder, description, catalog=catalog)
 

@@ -32,11 +32,15 @@ def read_labels(store: Path) -> dict[str, str]:
     """The classes of locations, by name; empty where there are none.
 
     Raises:
-        StoreError: If the file is damaged.
+        StoreError: If the file is damaged, or a location has several.
     """
     file = store / LABELS_FILE
     table = read_parquet(file, LABEL_COLUMNS).to_pydict() if file.is_file() else {}
-    return {name: label for name, label in zip(*table.values(), strict=True) if label is not None}
+    found: dict[str, str] = {}
+    for name, label in zip(*table.values(), strict=True):
+        if label is not None and found.setdefault(name, label) != label:
+            raise StoreError(f"{file}: expected one label a location, got {found[name]} and {label} of {name}; keep one")
+    return found
 
 
 def read_rejected(store: Path) -> Any:  # noqa: ANN401 - a pyarrow Table or None

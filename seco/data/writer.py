@@ -7,6 +7,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from seco.bands import Band, finest_m
-from seco.data.atomic import is_in_use, sync, write_atomic
+from seco.data.atomic import is_in_use, sync, take_back, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
@@ -288,6 +289,24 @@ def check_new_folder(path: Path) -> None:
         unfinished = (path / PATCH_FOLDER).is_dir() and not (path / INDEX_FILE).exists()
         got = "a store that was not finished; choose another or delete it" if unfinished else "one in use; choose another"
         raise StoreError(f"{path}: expected a new or empty folder, got {got}")
+
+
+@contextmanager
+def all_or_nothing(out: Path) -> Iterator[None]:
+    """Fill ``out``, which is new or empty; an error takes back what is in it.
+
+    Raises:
+        StoreError: If the system does not let it be filled.
+    """
+    try:
+        yield
+    except BaseException as error:
+        take_back(out)
+        if not isinstance(error, OSError):
+            raise
+        raise StoreError(
+            f"{out}: expected a place to write to, got {reason_of(error)}; choose another or free some space"
+        ) from error
 
 
 def check_units(quantification: float, offset: float) -> None:

@@ -1,5 +1,9 @@
 """Merging: the shards of a collection give the store that one run gives; what does not go together is refused."""
 
+import errno
+import os
+import shutil
+
 import pyarrow.parquet
 import pytest
 
@@ -66,4 +70,17 @@ def test_a_missing_patch_leaves_nothing(tmp_path, make_store):
     next((store.path / "patches/a").iterdir()).unlink()
     with pytest.raises(DataError, match=r"20200115|20200401|20210701"):
         merge_stores([store], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_full_disk_is_named(tmp_path, make_store, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "a source")
+
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(
+        StoreError, match="merged: expected a place to write to, got No space left on device; choose another"
+    ):
+        merge_stores([open_store(make_store())], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()

@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -202,6 +203,15 @@ def test_a_scene_without_its_file_spoils_no_other(tmp_path):
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert len(open_store(make_ssl4eo(tmp_path / "archive"))) == 2
+
+
+def test_a_user_without_a_home_needs_none(tmp_path, monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", no_home)
     assert len(open_store(make_ssl4eo(tmp_path / "archive"))) == 2
 
 
