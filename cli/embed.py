@@ -7,11 +7,11 @@ import click
 
 from .options import OutputFile, with_options
 from .progress import track
-from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
+from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, SPLIT, check_encoder, offering_skip_bad
 
 
 @click.command()
-@with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE, SKIP_BAD))
+@with_options((*SOURCE_OPTIONS, ENCODED_AT_ONCE, SPLIT, SKIP_BAD))
 @click.option("--out", type=OutputFile(), required=True, help="FILE.parquet or FILE.npy.")
 @click.option("--map", "map_file", type=OutputFile(".png"), help="Draw a map in two dimensions to this PNG.")
 @click.option("--colour", type=click.Choice(["class", "place", "month"]), help="Of the map.  [the first that there is]")
@@ -34,18 +34,19 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
     from seco.evaluate.datasets import SplitChoice, open_images
     from seco.evaluate.embed import check_format, describe_rows, write_embeddings
     from seco.evaluate.run import Evaluation
-    from seco.evaluate.unreadable import find_unreadable
+    from seco.evaluate.unreadable import find_unreadable, leave_out
     from seco.report.embedding_map import check_projection, choose_colour, draw_embedding_map
 
-    evaluation = Evaluation(**options | {"bands": options["bands"] or "rgb"})
-    images = open_images(evaluation.data, split=SplitChoice(how="hash"), band_names=evaluation.band_names)
+    evaluation = Evaluation(**options | {"bands": options["bands"] or "rgb", "track": track})
     check_format(out)
+    choice = SplitChoice(how=evaluation.split, skip_missing=evaluation.skip_bad)
+    images = open_images(evaluation.data, split=choice, band_names=evaluation.band_names)
     if map_file is not None:
         check_projection(projection)
         colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
-    ((_, subject),) = evaluation.subjects(images, luck=[])
-    settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
     unreadable = find_unreadable(images, threads=evaluation.threads, track=track) if evaluation.skip_bad else {}
+    ((_, subject),) = evaluation.subjects(leave_out(images, list(unreadable)), luck=[])
+    settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
     for reason in unreadable.values():
         click.echo(f"Left out: {reason}", err=True)
     settings |= {"unreadable": unreadable, "device": resolve_device(evaluation.device), "track": track}

@@ -11,7 +11,7 @@ import click
 
 from .options import OutputFile, with_options
 from .progress import track
-from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, check_encoder, offering_skip_bad
+from .sources import ENCODED_AT_ONCE, SKIP_BAD, SOURCE_OPTIONS, SPLIT, check_encoder, offering_skip_bad
 
 if TYPE_CHECKING:
     from seco.evaluate.run import Evaluation
@@ -40,14 +40,6 @@ _FRACTION = click.option(
     default=1.0,
     show_default=True,
     help="Share of the training images of each class, drawn by seed.",
-)
-_SPLIT = click.option(
-    "--split",
-    metavar="auto|hash|spatial|LISTS",
-    default="auto",
-    show_default=True,
-    help="What trains: as published with the data, else halves by name; halves by name; halves by place; "
-    "name, path or folder of lists such as NAME-train.txt.",
 )
 _TRAINING = (
     _FRACTION,
@@ -91,7 +83,7 @@ def retrieval(min_gap_days: float, **options: Any) -> None:  # noqa: ANN401 - cl
 @command.command()
 @options_of(
     ENCODED_AT_ONCE,
-    _SPLIT,
+    SPLIT,
     _FRACTION,
     click.option("--k", type=click.IntRange(min=1), default=20, show_default=True, help="Neighbours that vote."),
     click.option(
@@ -116,11 +108,11 @@ def knn(k: int, temperature: float, **options: Any) -> None:  # noqa: ANN401 - c
 
 
 @command.command()
-@options_of(ENCODED_AT_ONCE, _SPLIT, *_TRAINING)
+@options_of(ENCODED_AT_ONCE, SPLIT, *_TRAINING)
 def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) -> None:  # noqa: ANN401 - click's values
     """Fit a linear classifier to features.
 
-    They are those of the frozen encoder, extracted once.
+    They are those of the frozen encoder, extracted once. Takes folders of classes, BigEarthNet, and stores with labels.
 
     The default is logistic regression whose penalty is chosen on held-out images; --protocol seco2021 trains one
     layer by Adam, and only then --epochs and --lr have a meaning.
@@ -133,7 +125,7 @@ def linear(protocol: str, epochs: int | None, lr: float | None, **options: Any) 
 
 
 @command.command()
-@options_of(_TRAINED_AT_ONCE, _SPLIT, *_TRAINING)
+@options_of(_TRAINED_AT_ONCE, SPLIT, *_TRAINING)
 def finetune(
     protocol: str,
     epochs: int | None,
@@ -143,7 +135,9 @@ def finetune(
 ) -> None:
     """Train the encoder and a linear classifier on it.
 
-    $ seco evaluate finetune --data FOLDER --checkpoint RUN --size 64 --train-fraction 0.1 --seeds 3
+    Takes folders of classes, BigEarthNet, and stores with labels.
+
+    $ seco evaluate finetune --data FOLDER --checkpoint RUN --size 64 --seeds 3
     """
     _run("run_finetune", options, protocol=protocol, epochs=epochs, lr=lr, batch_size=batch_size)
 
@@ -164,7 +158,8 @@ def change(
 ) -> None:
     """Find what changed between two dates.
 
-    A U-Net is trained on the differences of an encoder's features.
+    A U-Net is trained on the differences of an encoder's features. Takes OSCD, and folders with before.*, after.* and
+    mask.*, one a pair.
 
     --size is that of the tiles (96 px).
 
@@ -203,9 +198,13 @@ def _report(result: dict[str, Any], json_file: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    if json_file is not None:  # first: nobody may read what is printed
+        from seco.data.atomic import write_atomic
+
+        write_atomic(json_file, (_to_json(result) + "\n").encode())
     encoder, intervals = result["encoder"], result["interval_95"]
     trained = f", step {encoder['step']:,}" if encoder.get("step") else ""
-    table = Table(title=f"{result['protocol']}, {encoder['kind']} {encoder['name']}{trained}", title_justify="left")
+    table = Table()
     columns = {"result": result["metrics"]}
     if "bootstrap" in intervals:
         columns["95 %, images"] = intervals["bootstrap"]
@@ -221,6 +220,7 @@ def _report(result: dict[str, Any], json_file: Path | None) -> None:
     table.add_section()
     table.add_row("queries" if result["protocol"] != "change" else "pixels", f"{result['queries']:,}")
     table.add_row("seconds", f"{result['seconds']:.1f}")
+    click.echo(f"{result['protocol']}, {encoder['kind']} {encoder['name']}{trained}")
     Console().print(table)
     normalization, bands = encoder["normalization"], ",".join(encoder["normalization"]["bands"])
     click.echo(f"Bands {bands} at {encoder['size']} px; normalisation: {normalization['source']}.")
@@ -229,10 +229,9 @@ def _report(result: dict[str, Any], json_file: Path | None) -> None:
     if "skipped" in result:
         count, first = result["skipped"]["count"], result["skipped"]["images"][0]
         click.echo(f"Left out {count} image{'s' * (count > 1)} that cannot be read; the first: {first['reason']}", err=True)
+    if left_out := result["data"].get("left_out_pairs"):
+        click.echo(f"Left out {len(left_out)} of what may be pairs; the first: {next(iter(left_out.values()))}", err=True)
     if json_file is not None:
-        from seco.data.atomic import write_atomic
-
-        write_atomic(json_file, (_to_json(result) + "\n").encode())
         click.echo(f"Wrote {json_file}", err=True)
 
 

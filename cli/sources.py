@@ -11,7 +11,7 @@ import click
 from seco.errors import DataError, UnreadableError
 
 SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
-    click.option("--data", type=click.Path(path_type=Path), required=True, help="Images, of a kind that is named above."),
+    click.option("--data", type=click.Path(path_type=Path), required=True, help="Images, of a kind named above."),
     click.option("--checkpoint", type=click.Path(path_type=Path), help="Checkpoint, or a RUN (its last one)."),
     click.option("--timm", metavar="NAME", help="Model of timm with its pretrained weights."),
     click.option("--torchvision", metavar="NAME|FILE", help="Residual network of torchvision with its weights."),
@@ -20,7 +20,9 @@ SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
     click.option(
         "--band-names", metavar="LIST", help="Of a folder's rasters, in their order.  [default: those in the files]"
     ),
-    click.option("--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the encoder's]"),
+    click.option(
+        "--size", type=click.IntRange(min=1), help="Input of the encoder, px.  [default: the protocol's, else the encoder's]"
+    ),
     click.option("--threads", type=click.IntRange(min=1), help="Threads that decode.  [default: one a core]"),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
     click.option(
@@ -29,6 +31,14 @@ SOURCE_OPTIONS: tuple[Callable[..., Any], ...] = (
 )
 ENCODED_AT_ONCE = click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images encoded at once."
+)
+SPLIT = click.option(
+    "--split",
+    metavar="auto|hash|spatial|LISTS",
+    default="auto",
+    show_default=True,
+    help="What trains: as published with the data, else halves by name; halves by name; halves by place; "
+    "name, path or folder of lists such as NAME-train.txt.",
 )
 SKIP_BAD = click.option("--skip-bad", is_flag=True, help="Leave out images that cannot be read, and name them.")
 

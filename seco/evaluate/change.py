@@ -117,6 +117,17 @@ def change_recipe(
     )
 
 
+def check_masks(masks: Sequence[np.ndarray], what_for: str) -> None:
+    """Check that masks, int8, know pixels of both kinds.
+
+    Raises:
+        DataError: If they do not; the text says what for.
+    """
+    for value, kind in ((0, "unchanged"), (1, "changed")):
+        if not any((mask == value).any() for mask in masks):
+            raise DataError(f"data: expected changed and unchanged pixels {what_for}, got none {kind}; check the masks")
+
+
 def fit_change(
     encoder: Encoder,
     pairs: Sequence[Pair],
@@ -149,8 +160,7 @@ def fit_change(
         DataError: If no tile has both change and no change known, or the loss is not finite.
     """
     known = [mask for _, _, mask in pairs]
-    if not (any((mask == 0).any() for mask in known) and any((mask == 1).any() for mask in known)):
-        raise DataError("data: expected changed and unchanged pixels to train on, got only one kind; check the masks")
+    check_masks(known, "to train on")
     tiles = [(i, *corner) for i, mask in enumerate(known) for corner in tile_corners(mask.shape, encoder.size)]
     with seeded(seed, device) as random:
         model = SiameseUNet(

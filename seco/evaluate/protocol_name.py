@@ -14,6 +14,9 @@ def protocol_name(result: Mapping[str, Any]) -> str:
     gap = result.get("min_gap_days")
     if gap and isinstance(gap, int | float):
         words.append(f"dates at least {gap:g} days apart")
+    chosen = result.get("chosen")
+    for name, value in chosen.items() if isinstance(chosen, dict) else ():
+        words.append(name.replace("_", " ") + ("" if value is True else f" {value}"))
     if (share := _of(result, "settings", "train_fraction", 1)) != 1:
         words.append(f"{share} of the training images")
     return ", ".join(words)

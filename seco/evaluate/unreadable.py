@@ -59,6 +59,11 @@ class _Without:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is as it was
         return getattr(self._images, name)
 
+    def describe(self) -> dict[str, Any]:
+        """As the images do; of those that train only what can be read."""
+        said = self._images.describe()
+        return said | {"training_images": len(self.splits["train"])} if "training_images" in said else said
+
     @property
     def labels(self) -> np.ndarray:
         labels = self._images.labels.copy()

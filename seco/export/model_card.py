@@ -140,7 +140,8 @@ def _result(file: Path, weights_sha256: str) -> list[str]:
     try:
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         data = Path(result["data"]["path"]).name
-        protocol = protocol_name(result)
+        size = result["encoder"]["size"]
+        protocol = f"{protocol_name(result)} at {size} px"
         untrained = result.get("untrained", {}).get("metrics", {})
         rows = [
             f"| {protocol} | {data} | {name} | {value:.4f} | {f'{untrained[name]:.4f}' if name in untrained else ''} |"

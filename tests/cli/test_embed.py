@@ -137,6 +137,13 @@ def test_what_cannot_be_read_is_left_out_and_named(store, tmp_path, name):
         assert json.loads(table.schema.metadata[b"seco"])["unreadable"][0].startswith(str(bad))
 
 
+def test_pictures_that_cannot_be_read_are_in_no_statistics(folder, tmp_path):
+    bad = sorted(folder.rglob("*.png"))[0]
+    bad.write_bytes(b"")
+    message = seco("--data", folder, *BACKBONE, "--out", tmp_path / "v.parquet", "--skip-bad").stderr
+    assert f"Left out: {bad}: expected a readable picture" in message
+
+
 def test_what_a_user_can_do_wrong_is_one_line(store, make_store, folder, tmp_path):
     out, map_file = tmp_path / "v.npy", tmp_path / "map.png"
     place = ["--data", store, *BACKBONE]

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -231,3 +233,32 @@ def test_a_corrupt_patch_is_named(make_store, tmp_path):
     error = one_line_error(seco("retrieval", "--data", store, "--random", BACKBONE, "--json", json_file))
     assert file.name in error
     assert not json_file.exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "locale", "said"), [("/dev/full", "utf-8", "No space left on device"), ("/dev/null", "ascii", "Wrote")]
+)
+def test_a_result_is_written_whatever_becomes_of_what_is_printed(store_path, tmp_path, out, locale, said):
+    words = [
+        "evaluate",
+        "retrieval",
+        "--data",
+        store_path,
+        "--random",
+        BACKBONE,
+        "--size",
+        32,
+        "--json",
+        tmp_path / "r.json",
+    ]
+    with Path(out).open("w") as stdout:
+        ended = subprocess.run(
+            [sys.executable, "-m", "seco.cli", *map(str, words)],
+            env=os.environ | {"PYTHONIOENCODING": locale},
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert said in ended.stderr
+    assert json.loads((tmp_path / "r.json").read_text())["protocol"] == "retrieval"

@@ -85,6 +85,7 @@ def test_lists_beside_the_patches(four):
 
 
 def test_without_lists_the_names_decide(four):
+    (four / ".cache").mkdir()
     images = open_images(four)
     assert [len(images.splits[name]) for name in ("train", "test")] == [2, 1]
     assert "SHA-256" in images.split_source
@@ -114,6 +115,26 @@ def test_version_2(tmp_path, opened):
         ["Inland waters"],
     ]
     np.testing.assert_array_equal(images.read(np.array([3]), ("B02",))[0, 0], pixels(4, "B02")[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"labels": [["Pastures"], None]}, "in labels \\(1 empty"),
+        ({"labels": ["Pastures", "Pastures"]}, "got string in labels"),
+        ({"patch_id": ["a_1_1", None]}, "in patch_id \\(1 empty"),
+        ({"patch_id": ["a_1_1", "a_1_1"]}, "expected each patch once, got a_1_1 several times"),
+        ({"contains_seasonal_snow": ["no", "yes"]}, "got string in contains_seasonal_snow"),
+    ],
+)
+def test_tables_of_version_2_that_make_no_sense(tmp_path, changes, said):
+    (tmp_path / "BigEarthNet-S2").mkdir()
+    columns = {"patch_id": ["a_1_1", "b_1_1"], "labels": [["Pastures"], ["Pastures"]], "split": ["train", "test"]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), tmp_path / "metadata.parquet")
+    assert sorted(open_images(tmp_path).splits) == ["test", "train"]  # a subset may have none for validation
+    pyarrow.parquet.write_table(pyarrow.table(columns | changes), tmp_path / "metadata.parquet")
+    with pytest.raises(DataError, match=said):
+        open_images(tmp_path)
 
 
 def test_what_is_wrong_is_named(four, tmp_path):

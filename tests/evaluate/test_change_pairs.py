@@ -69,6 +69,19 @@ def test_oscd(tmp_path, published):
     both = np.concatenate([numbers([0, k, red]) for k in (0, 1)])
     assert pairs.statistics["B04"].mean == pytest.approx(both.mean())
     assert pairs.describe()["training_pairs"] == ["paris"]
+    left_out = pairs.describe()["left_out_pairs"]
+    assert "dubai: expected imgs_1_rect, imgs_2_rect and cm/cm.png; not all are there" in left_out["dubai"]
+    assert ("bordeaux" in left_out) != published  # without a list it is the publication's
+
+
+def test_coarser_bands_of_oscd_take_the_size_of_the_finest(tmp_path):
+    for seed, city in enumerate(("paris", "rio")):
+        write_city(tmp_path, tmp_path, city, seed)
+        for when in ("imgs_1_rect", "imgs_2_rect"):
+            write(tmp_path / city / when / "B01.tif", numbers(seed, shape=(SHAPE[0] // 2, SHAPE[1] // 2)))
+    pairs = open_change_pairs(tmp_path)
+    before, _, mask = pairs.read(0, ("B01", "B02"))
+    assert before.shape == (2, *mask.shape) == (2, *SHAPE)
 
 
 def test_the_real_pair_of_taizhou(shared_data):
@@ -106,6 +119,10 @@ def test_folders_of_any_pairs(tmp_path):
     assert open_change_pairs(tmp_path).describe() == pairs.describe()
     with pytest.raises(ConfigError, match=r"got B04; choose from band1, .*band4; --band-names names those of a folder"):
         select_bands(pairs.band_names, "rgb")
+    assert "left_out_pairs" not in pairs.describe()
+    (tmp_path / "place1/mask.tif").rename(tmp_path / "place1/label.tif")
+    assert list(open_change_pairs(tmp_path).describe()["left_out_pairs"]) == ["place1"]
+    (tmp_path / "place1/label.tif").rename(tmp_path / "place1/mask.tif")
     for i in range(1, 4):
         (tmp_path / f"place{i}" / "mask.tif").rename(tmp_path / f"place{i}" / "label.tif")
     with pytest.raises(DataError, match="got neither"):  # the others are forgotten, not left out on purpose
@@ -114,6 +131,20 @@ def test_folders_of_any_pairs(tmp_path):
         shutil.rmtree(tmp_path / f"place{i}")
     alone, above = open_change_pairs(tmp_path / "place0").describe(), open_change_pairs(tmp_path).describe()
     assert above == alone, "a folder with nothing but a pair is that pair"
+
+
+@pytest.mark.parametrize(("dtype", "unknown"), [(np.int16, -1), (np.float32, np.nan)])
+def test_masks_say_nothing_below_zero_and_where_they_are_no_number(tmp_path, dtype, unknown):
+    mask = change_mask(0).astype(dtype)
+    mask[:2] = unknown
+    for name in ("a", "b"):
+        write(tmp_path / name / "before.tif", numbers(0))
+        write(tmp_path / name / "after.tif", numbers(1))
+        write(tmp_path / name / "mask.tif", mask[None])
+    pairs = open_change_pairs(tmp_path)
+    found = pairs.read(0, pairs.band_names)[2]
+    assert (found[:2] == -1).all()
+    np.testing.assert_array_equal(found[2:], change_mask(0)[2:])
 
 
 def test_pairs_that_cannot_be_read_are_left_out_of_statistics_too(tmp_path):
@@ -158,7 +189,7 @@ def test_what_is_wrong_is_named(tmp_path):
     ("changes", "said"),
     [
         ({"names": ("B04", "B03", "B02")}, "expected bands B02,B03,B04 like"),
-        ({"scale": (1e-4, -0.1)}, "expected units Reflectance"),
+        ({"scale": (1e-4, -0.1)}, "expected units reflectance = .DN .0. / 10000 like"),
         ({"dtype": np.uint8}, "expected type uint16 like"),
         ({"dtype": np.float32}, "expected type uint16 like"),
         ({"names": ()}, None),  # says nothing of the order

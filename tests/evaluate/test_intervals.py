@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from seco.evaluate.intervals import bootstrap_intervals, seed_interval
+from seco.evaluate.metrics import label_metrics, rank_scores
 
 TRIALS = 400
 # Of 400 trials that succeed with 0.95 each, fewer than 360 happen once in 30,000 times, and all 400 once in 10^9.
@@ -37,10 +38,26 @@ def test_bootstrap_covers_the_truth_over_images():
     assert FEWEST <= covered <= MOST
 
 
+def test_bootstrap_covers_the_average_precision_of_rare_labels():
+    def draw(random, images):
+        labels = random.random((images, 4)) < (0.01, 0.02, 0.05, 0.2)
+        return labels, rank_scores((random.normal(size=labels.shape) + labels).astype(np.float32))
+
+    truth = label_metrics(*draw(np.random.default_rng(3), 100_000))["macro_mAP"]
+    random, covered = np.random.default_rng(4), 0
+    for _ in range(50):
+        labels, ranks = draw(random, 400)
+        rows = np.arange(400)
+        sampled = lambda counts: label_metrics(labels[s := np.repeat(rows, counts)], ranks[s])  # noqa: B023, E731
+        low, high = bootstrap_intervals(sampled, 400, resamples=60)["macro_mAP"]
+        covered += low <= truth <= high
+    assert covered >= 42  # of 50 at 0.95: fewer once in 100,000 times
+
+
 def test_images_of_one_place_are_no_independent_evidence():
     random = np.random.default_rng(2)
     group = np.repeat(np.arange(40), 5)
-    values = random.normal(size=40)[group]
+    values = random.uniform(size=40)[group]
     (low, high) = bootstrap_intervals(mean_over(values, group), 40, resamples=1000)["mean"]
     alone = bootstrap_intervals(mean_over(values, np.arange(200)), 200, resamples=1000)["mean"]
     # Five equal images a place: the interval is wider by sqrt(5) = 2.24; its own spread is a few percent.
@@ -48,7 +65,7 @@ def test_images_of_one_place_are_no_independent_evidence():
 
 
 def test_bootstrap_follows_its_seed():
-    statistic = mean_over(np.arange(30.0), np.arange(30))
+    statistic = mean_over(np.arange(30.0) / 30, np.arange(30))
     first, again, other = (bootstrap_intervals(statistic, 30, resamples=50, seed=seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other

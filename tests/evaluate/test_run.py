@@ -132,6 +132,7 @@ def test_an_unreadable_image_fails_unless_it_may_be_skipped(pictures):
         assert all(str(files[row]) in image["reason"] for row, image in zip(bad, found["skipped"]["images"], strict=True))
         used = sum(found["split"]["sizes"].values())
         assert used == 58
+        assert found["data"]["training_images"] == found["split"]["sizes"]["train"]
         assert found["queries"] == 30 - sum(row in whole.split("test") for row in bad)
 
 
@@ -270,6 +271,15 @@ def test_change_counts_every_known_pixel_of_the_test_pairs(open_fake):
     true, false, missed = (np.sum(per_pair, axis=0)[cell] for cell in ((1, 1), (0, 1), (1, 0)))
     assert found["runs"][0]["metrics"]["f1"] == pytest.approx(2 * true / (2 * true + false + missed), rel=1e-14)
     assert found["recipe"]["tile"] == 48
+    assert found["chosen"] == {"epochs": 15, "batch_size": 8}
+
+
+def test_change_needs_pixels_of_both_kinds_to_test_on(open_fake):
+    pairs = open_fake()
+    for i in pairs.splits["test"]:
+        pairs.pairs[i][2][:] = 1
+    with pytest.raises(DataError, match="pixels to test on, got none unchanged"):
+        run_change(evaluation("fake", size=48), epochs=1)
 
 
 def test_change_skips_pairs_that_cannot_be_read(open_fake):

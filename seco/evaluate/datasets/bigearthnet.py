@@ -148,7 +148,7 @@ def find_bigearthnet(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet | No
         DataError: If labels cannot be read, are of another nomenclature, or lists of the split are of other patches.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 - "." has to have a folder beside it, and a link stays one
-    names = sorted(entry.name for entry in os.scandir(path) if entry.is_dir())
+    names = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name[0] != ".")
     if not names or not (path / names[0] / f"{names[0]}{LABELS_FILE}").is_file():
         return None
     with ThreadPoolExecutor(8) as pool:

@@ -1,7 +1,9 @@
 """BigEarthNet v2 (reBEN, Clasen et al., 2024): one table of labels and splits, folders by Sentinel-2 tile."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow
@@ -41,6 +43,7 @@ def find_bigearthnet_v2(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet |
             )
     except (OSError, pyarrow.ArrowInvalid) as error:
         raise DataError(f"{root / METADATA}: expected the table of patches, got: {error}; fetch it again") from error
+    _check(table, root / METADATA)
     removed, everything = {}, table["patch_id"].to_pylist()
     for flag in _FLAGS:
         if flag in table.column_names:
@@ -57,7 +60,36 @@ def find_bigearthnet_v2(path: Path, choice: SplitChoice = AUTO) -> BigEarthNet |
     if choice.how == "auto":
         of_patch = table["split"].to_numpy(zero_copy_only=False)
         rows = {part: np.flatnonzero(of_patch == part) for part in ("train", "validation", "test")}
+        if not len(rows["validation"]):  # of a subset
+            del rows["validation"]
         split = Split(rows, f"column split of {METADATA}")
     else:
         split = split_patches(choice, folders, (root, root.parent), sorted({*everything} - {*names}))
     return BigEarthNet(root, folders, labels, split=split, removed=removed)
+
+
+def _check(table: pyarrow.Table, file: Path) -> None:
+    """Check types, and that each patch is there once.
+
+    Raises:
+        DataError: If they are others, or one is there twice.
+    """
+    types = pyarrow.types
+    is_text: Callable[[Any], bool] = lambda kind: any(  # noqa: E731
+        of_kind(kind) for of_kind in (types.is_string, types.is_large_string, types.is_dictionary)
+    )
+    kinds = {name: table[name].type for name in (*_COLUMNS, *_FLAGS) if name in table.column_names}
+    lists = types.is_list(kinds["labels"]) or types.is_large_list(kinds["labels"])
+    fits = {name: types.is_boolean(kind) if name in _FLAGS else is_text(kind) for name, kind in kinds.items()}
+    fits["labels"] = lists and is_text(kinds["labels"].value_type) and not table["labels"].null_count
+    fits["patch_id"] &= not table["patch_id"].null_count
+    wrong = next((name for name, fit in fits.items() if not fit), None)
+    if wrong:
+        raise DataError(
+            f"{file}: expected names, lists of labels and flags, got {kinds[wrong]} in {wrong} "
+            f"({table[wrong].null_count} empty); fetch it again"
+        )
+    counts = pyarrow.compute.value_counts(table["patch_id"])
+    twice = counts.filter(pyarrow.compute.greater(counts.field("counts"), 1))
+    if len(twice):
+        raise DataError(f"{file}: expected each patch once, got {twice[0]['values']} several times; fetch it again")

@@ -104,8 +104,9 @@ class ClassFolder:
 
     @property
     def reflectance(self) -> Reflectance | None:
-        """What the scale and offset of GeoTIFFs say, for EuroSAT that of level 1C; pictures have none."""
-        return SENTINEL2 if self._is_eurosat else self._kind.said.reflectance
+        """What the scale and offset of GeoTIFFs say, of EuroSAT without them those of level 1C; pictures have none."""
+        said = self._kind.said.reflectance
+        return SENTINEL2 if said is None and self._is_eurosat else said
 
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:

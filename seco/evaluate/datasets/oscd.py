@@ -31,8 +31,11 @@ def find_oscd(folder: Path) -> RasterPairs | None:
                 pairs.append(PairFiles(city.name, *files, (masks[city.name],), _read_mask))
     if len(pairs) < 2:
         return None
-    split = _listed(folder) or (TRAIN, "that of the publication")
-    return RasterPairs(folder, pairs, band_names=BANDS, reflectance=SENTINEL2, split=split)
+    names, source = _listed(folder) or (TRAIN, "that of the publication")
+    cities = {file.parent.name for depth in ("*", "*/*") for file in folder.glob(f"{depth}/{_BEFORE}")} | names
+    lacking = sorted(cities - {pair.name for pair in pairs})
+    left_out = {city: f"{city}: expected {_BEFORE}, {_AFTER} and {_MASK}; not all are there" for city in lacking}
+    return RasterPairs(folder, pairs, band_names=BANDS, reflectance=SENTINEL2, split=(names, source), left_out=left_out)
 
 
 def _bands(folder: Path) -> tuple[Path, ...]:

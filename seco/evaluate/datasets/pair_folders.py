@@ -30,7 +30,14 @@ def find_pairs(folder: Path, band_names: str | None = None) -> RasterPairs | Non
     pairs = [PairFiles(name, *pair) for name, pair in found.items() if pair is not None]
     if len(found) == len(pairs) == 1:
         return find_pairs(folder / pairs[0].name, band_names)
-    return RasterPairs(folder, pairs, band_names=band_names, reflectance=None) if len(pairs) > 1 else None
+    if len(pairs) < 2:
+        return None
+    left_out = {
+        name: f"{name}: expected before.*, after.* and mask.*, or dates and change.* and unchanged.*; not all are there"
+        for name, pair in found.items()
+        if pair is None and any(map(_may_be_raster, (folder / name).iterdir()))
+    }
+    return RasterPairs(folder, pairs, band_names=band_names, reflectance=None, left_out=left_out)
 
 
 def _pair_of(folder: Path) -> _Pair | None:

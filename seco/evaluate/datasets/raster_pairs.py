@@ -53,6 +53,7 @@ class RasterPairs:
             B04, B03 and B02, else the descriptions in the first, or band1, band2, ….
         reflectance: What the digital numbers mean; None: what scale and offset of the first say.
         split: Names of the pairs to train on and where that is said; None: half of them, by hash.
+        left_out: What may have been a pair, and why it is none, by name.
 
     Raises:
         DataError: If a raster cannot be read, or is not of uint8 or uint16.
@@ -66,8 +67,10 @@ class RasterPairs:
         band_names: tuple[str, ...] | str | None,
         reflectance: Reflectance | None,
         split: tuple[set[str], str] | None = None,
+        left_out: Mapping[str, str] | None = None,
     ) -> None:
         self.path = path
+        self._left_out = dict(left_out or {})
         self._pairs = sorted(pairs, key=lambda pair: pair.name)
         self.names = [pair.name for pair in self._pairs]
         first = self._pairs[0].before[0]
@@ -132,12 +135,12 @@ class RasterPairs:
             "split": self.split_source,
             "training_pairs": [self.names[i] for i in self.splits["train"]],
             "test_pairs": [self.names[i] for i in self.splits["test"]],
+            **({"left_out_pairs": self._left_out} if self._left_out else {}),
         }
 
     def _read(self, files: tuple[Path, ...], bands: list[int]) -> np.ndarray:
         if len(files) > 1:  # a file a band, some of them coarser in data sets that were not resampled
-            with open_raster(files[0]) as first:
-                shape = (first.height, first.width)
+            shape = max(map(_shape_of, files))
             return np.stack([self._read_raster(files[band], [1], shape)[0] for band in bands])
         return self._read_raster(files[0], [band + 1 for band in bands])
 
@@ -157,8 +160,16 @@ class RasterPairs:
             return found
 
 
+def _shape_of(file: Path) -> tuple[int, int]:
+    with open_raster(file) as raster:
+        return raster.height, raster.width
+
+
 def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Of a mask, where it is not 0, and where it says anything (its nodata does not): bool ``(H, W)`` each."""
+    """Of a mask, where it is above 0, and where it says anything: bool ``(H, W)`` each.
+
+    Its nodata says nothing, nor do numbers below 0 or NaN.
+    """
     with open_raster(file) as raster:
         try:
             values = raster.read()
@@ -166,4 +177,4 @@ def read_where(file: Path) -> tuple[np.ndarray, np.ndarray]:
         except RasterioError as error:
             raise UnreadableError(f"{file}: expected a readable mask, got: {error}; fetch it again") from error
         colours = values[:3] if raster.count >= 3 else values[:1]  # a fourth is how opaque it is
-        return (colours > 0).any(axis=0), known
+        return (colours > 0).any(axis=0), known & (colours >= 0).all(axis=0)

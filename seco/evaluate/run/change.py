@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from seco.errors import DataError
-from seco.evaluate.change import UNKNOWN, Pair, change_recipe, fit_change, predict_change
+from seco.evaluate.change import UNKNOWN, Pair, change_recipe, check_masks, fit_change, predict_change
 from seco.evaluate.datasets import ChangePairs, Images, open_change_pairs
 from seco.evaluate.datasets.draw import draw_fraction
 from seco.evaluate.datasets.published import verify
@@ -21,7 +21,7 @@ from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
 
 from .data import describe_split, skipped
 from .evaluation import Evaluation
-from .result import Trial, circumstances, summarise
+from .result import Trial, chosen, circumstances, summarise
 
 TILE = 96  # pixels, as in 2021
 
@@ -71,6 +71,7 @@ def run_change(
     return {
         "protocol": "change",
         "recipe": asdict(recipe) | {"tile": encoder.size},
+        **chosen(epochs=epochs, lr=lr, batch_size=batch_size, train_encoder=train_encoder),
         **summarise(
             evaluation,
             trials,
@@ -104,6 +105,7 @@ class _Pairs:
             raise DataError(f"{data.path}: expected pairs to train and to test on, got {len(training)} and {len(tested)}")
         numbers = sorted({*training, *tested})
         pairs = {i: data.read(i, bands) for i in evaluation.track(numbers, "pairs read")}
+        check_masks([pairs[i][2] for i in tested], "to test on")
         return cls(data, pairs, np.array(training), list(tested))
 
     def draw(self, fraction: float, seed: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from seco.evaluate.finetune import fine_tune, finetune_recipe
 
 from .data import Data
 from .evaluation import Evaluation
-from .result import circumstances
+from .result import chosen, circumstances
 
 
 def run_finetune(
@@ -62,6 +62,7 @@ def run_finetune(
     return {
         "protocol": "finetune",
         "recipe": asdict(recipe),
+        **chosen(epochs=epochs, lr=lr, batch_size=batch_size),
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

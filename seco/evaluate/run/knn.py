@@ -10,10 +10,12 @@ from seco.evaluate.knn import neighbour_votes
 
 from .data import Data
 from .evaluation import Evaluation
-from .result import circumstances
+from .result import chosen, circumstances
+
+K, TEMPERATURE = 20, 0.07  # unless others are asked for
 
 
-def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -> dict[str, Any]:
+def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERATURE) -> dict[str, Any]:
     """Classification by nearest neighbours, without training.
 
     On a store every labelled patch is classified by the patches of all **other** locations; elsewhere the test
@@ -56,6 +58,7 @@ def run_knn(evaluation: Evaluation, *, k: int = 20, temperature: float = 0.07) -
         "protocol": "knn",
         "k": k,
         "temperature": temperature,
+        **chosen(k=k if k != K else None, temperature=temperature if temperature != TEMPERATURE else None),
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

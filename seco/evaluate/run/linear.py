@@ -21,7 +21,7 @@ from seco.evaluate.training import check_protocol
 
 from .data import Data
 from .evaluation import Evaluation
-from .result import circumstances
+from .result import chosen, circumstances
 
 # Share of the training places that choose the penalty, where no validation split is published.
 _HELD_OUT = 0.2
@@ -75,6 +75,7 @@ def run_linear(
     return {
         "protocol": "linear",
         "recipe": fit.description,
+        **chosen(epochs=epochs, lr=lr),
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }
@@ -104,11 +105,11 @@ class _LogisticRegression:
             held_out = np.setdiff1d(drawn, fitted)
         if len(held_out):
             known = features.of(fitted), labels[fitted], features.of(held_out), labels[held_out]
-            l2 = choose_l2(*known, **settings)
+            l2, told = choose_l2(*known, **settings), {}
         else:
-            l2 = L2_UNTOLD
+            l2, told = L2_UNTOLD, {"l2_chosen_on": "nothing: too few places to hold any out"}
         (classifier,) = fit_logistic(features.of(drawn), labels[drawn], l2=[l2], **settings)
-        return classifier, {"l2": l2}
+        return classifier, {"l2": l2, **told}
 
 
 class _Adam:

@@ -90,6 +90,12 @@ def summarise(
     }
 
 
+def chosen(**settings: float | bool | None) -> dict[str, Any]:
+    """Settings that were asked for instead of the protocol's own, for results of which there are to be told apart."""
+    given = {name: value for name, value in settings.items() if value}
+    return {"chosen": given} if given else {}
+
+
 def circumstances(evaluation: Evaluation, subject: Subject, start: float) -> dict[str, Any]:
     """Encoder, settings and versions, and the time since ``start``."""
     settings = {name: value for name, value in asdict(evaluation).items() if name not in _TOLD}

@@ -117,13 +117,14 @@ def _entries(result: Result, runs: Sequence[RecordedRun]) -> list[_Entry]:
     encoder, checkpoint = result["encoder"], str(result["encoder"].get("checkpoint", ""))
     of_run = [run.name for run in runs if checkpoint and run.path.resolve() in (p := Path(checkpoint).resolve(), *p.parents)]
     name = of_run[0] if of_run else Path(checkpoint).name if checkpoint else encoder.get("kind", "")
+    size = f", {encoder['size']} px" if "size" in encoder else ""
     seed = f", seed {encoder['seed']}" if "seed" in encoder else ""
     left_out = f", {count} images left out" if (count := _dict(result.get("skipped")).get("count")) else ""
     ours, kind = bool(of_run), encoder.get("name", "")
-    entries = [_Entry(f"{name} ({kind}{seed}{left_out})", ours, result["metrics"], result["interval_95"])]
+    entries = [_Entry(f"{name} ({kind}{size}{seed}{left_out})", ours, result["metrics"], result["interval_95"])]
     twin = result.get("untrained")
     if isinstance(twin, dict) and isinstance(twin.get("metrics"), dict):
-        entries.append(_Entry(f"untrained ({kind}{left_out})", False, twin["metrics"], twin.get("interval_95") or {}))
+        entries.append(_Entry(f"untrained ({kind}{size}{left_out})", False, twin["metrics"], twin.get("interval_95") or {}))
     return entries
 
 

@@ -224,9 +224,9 @@ def test_results_stand_beside_each_other(runs, trained):
     section = results_section(runs, [trained / "random.json"])
     knn, retrieval = of_kind(section, Table)
     assert [row[0] for row in retrieval.rows] == [
-        "one (test_resnet)",
-        "untrained (test_resnet)",
-        "random (test_resnet, seed 0)",
+        "one (test_resnet, 32 px)",
+        "untrained (test_resnet, 32 px)",
+        "random (test_resnet, 48 px, seed 0)",
         "chance",
     ]
     result = json.loads((trained / "one" / "retrieval.json").read_text())
@@ -241,7 +241,7 @@ def test_images_that_were_left_out_are_counted(runs, trained, tmp_path):
     (tmp_path / "less.json").write_text(json.dumps(result | {"skipped": {"count": 2, "images": []}}))
     _, retrieval = of_kind(results_section(runs, [tmp_path / "less.json"]), Table)
     names = [row[0] for row in retrieval.rows]
-    assert names[2:4] == ["one (test_resnet, 2 images left out)", "untrained (test_resnet, 2 images left out)"]
+    assert names[2:4] == ["one (test_resnet, 32 px, 2 images left out)", "untrained (test_resnet, 32 px, 2 images left out)"]
 
 
 def test_files_that_are_no_results_are_refused_by_name(runs, tmp_path):
