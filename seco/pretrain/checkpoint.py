@@ -77,7 +77,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         remedy = f", or {other}" if (other := _instead_of(path)) else ""
         raise DataError(f"{path}: expected a checkpoint of seco, got a file that {why_unloadable(error)}{remedy}") from error
     if not isinstance(content, dict) or "format_version" not in content:
-        raise DataError(f"{path}: expected a checkpoint of seco, got another file")
+        raise DataError(
+            f"{path}: expected a checkpoint of seco, got another file; seco import-checkpoint makes one of weights"
+        )
     if content["format_version"] > FORMAT_VERSION:
         raise RunError(
             f"{path}: written by a newer seco (format {content['format_version']}, this one reads up to "

@@ -19,7 +19,7 @@ def build_backbone(name: str, in_channels: int) -> nn.Module:
         in_channels: Number of bands.
 
     Returns:
-        A module from ``[N, in_channels, H, W]`` float to pooled features ``[N, d]``; ``.num_features`` is d.
+        A module from ``[N, in_channels, H, W]`` float to pooled features ``[N, d]``; :func:`count_features` says d.
 
     Raises:
         ConfigError: If timm has no model of that name.
@@ -30,6 +30,11 @@ def build_backbone(name: str, in_channels: int) -> nn.Module:
         raise ConfigError(f"backbone: expected a timm model, got {name!r}; {hint}")
     backbone: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
     return backbone
+
+
+def count_features(backbone: nn.Module) -> int:
+    """Width d of what a timm model without its classifier gives; some have a layer before that, and say its width apart."""
+    return int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
 
 
 def try_input(backbone: nn.Module, bands: int, size: int, forward: Callable[[torch.Tensor], Any] | None = None) -> Any:  # noqa: ANN401 - what it gives

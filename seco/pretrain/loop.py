@@ -298,6 +298,7 @@ class _Trainer:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        ranks.seed_step(config.seed, self.step)
         output = train_step(
             self.model,
             views,
@@ -329,7 +330,7 @@ class _Trainer:
             "lr": self.optimizer.param_groups[0]["lr"],
             "gradient_norm": torch.nn.utils.get_total_norm(gradients).item(),
             "queue_age": min(self.step, math.ceil(self.config.queue / (batch * world_size))),
-            "bad_patches": round(world_size * self._mean(torch.tensor(float(len(self.loader.bad_patches)))).item()),
+            "bad_patches": len(ranks.union(self.loader.bad_patches)),
             "locations_per_s": interval.steps * batch * world_size / seconds,
             "wait_share": interval.wait_s / seconds,
         }

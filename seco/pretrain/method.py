@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from . import ranks
-from .encoder import build_backbone
+from .encoder import build_backbone, count_features
 from .queue import KeyQueue
 
 
@@ -38,7 +38,7 @@ class ProjectedEncoder(nn.Module):
 
     def __init__(self, backbone: nn.Module, *, heads: int, dim: int) -> None:
         super().__init__()
-        features = int(backbone.num_features)  # type: ignore[arg-type]
+        features = count_features(backbone)
         self.backbone = backbone
         self.heads = nn.ModuleList(
             nn.Sequential(nn.Linear(features, features), nn.ReLU(), nn.Linear(features, dim)) for _ in range(heads)

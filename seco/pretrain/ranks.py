@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,20 @@ def shuffle(samples: int, *, seed: int, step: int, device: torch.device) -> tupl
         both = both.pin_memory()
     order_there, back = both.to(device, non_blocking=True)
     return order_there, back
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Have what a backbone draws by itself, such as dropout, depend on seed, step and rank alone."""
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
+
+
+def union(names: Iterable[str]) -> set[str]:
+    """Names of all ranks."""
+    parts: list[Any] = [list(names)] * count()
+    if count() > 1:
+        dist.all_gather_object(parts, parts[0])
+    return set().union(*parts)
 
 
 def any_of(flag: bool) -> bool:

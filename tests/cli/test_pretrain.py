@@ -115,6 +115,20 @@ def test_a_backbone_of_another_size_is_refused_in_a_line(store, tmp_path):
     assert "give the size that it was made for" in error
 
 
+def test_a_backbone_may_have_a_layer_before_its_classifier(store, tmp_path):
+    run("--data", store, "--out", tmp_path / "run", *SMALL, "--backbone", "mobilenetv3_small_050", "--steps", 1)
+    assert load_encoder(tmp_path / "run").backbone(torch.zeros(2, 3, 32, 32)).shape == (2, 1024)
+
+
+def test_dropout_of_a_backbone_is_the_same_again(store, tmp_path):
+    train = ["--data", store, *SMALL, "--backbone", "rexnet_100"]
+    run(*train, "--out", tmp_path / "whole", "--steps", 2)
+    run(*train, "--out", tmp_path / "halves", "--steps", 1)
+    run(*train, "--out", tmp_path / "halves", "--resume", "--steps", 2)
+    one, two = (read_checkpoint(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("whole", "halves"))
+    assert all(torch.equal(one[name], two[name]) for name in one)
+
+
 @pytest.mark.parametrize("options", [["--method", "moco"], ["--method", "moco_tp", "--precision", "bf16"]])
 def test_other_methods_train(store, tmp_path, options):
     run("--data", store, "--out", tmp_path / "run", *SMALL, "--epochs", 1, "--bands", "all", *options)

@@ -10,6 +10,7 @@ import time
 import pytest
 import torch
 
+from seco.data.store import open_store
 from seco.pretrain.checkpoint import read_checkpoint
 from seco.pretrain.ranks import started_with
 
@@ -107,6 +108,14 @@ def test_resuming_is_exact_on_as_many_ranks_and_refused_on_others(store, tmp_pat
     assert losses(tmp_path / "whole") == losses(tmp_path / "halves")
     # Running means of batch norm are those of rank 0, which has seen the same in both.
     assert all(torch.equal(whole["model"][name], halves["model"][name]) for name in whole["model"])
+
+
+def test_a_patch_that_both_ranks_find_bad_is_counted_once(store, tmp_path):
+    open_store(store).sources(7)[0].write_bytes(b"II*\0")
+    train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8, "--epochs", 8]
+    told = torchrun(*train, "--out", tmp_path / "run", "--max-bad-fraction", 0.05).stderr
+    assert told.count("another location takes its place") == 2
+    assert json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])["bad_patches"] == 1
 
 
 def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
