@@ -48,6 +48,9 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command; an error that the user can mend becomes one line and exit code 1, Ctrl-C one and 130."""
+        for stream in (sys.stdout, sys.stderr):
+            if getattr(stream, "errors", "") == "strict":  # a terminal that lacks a letter costs no result
+                stream.reconfigure(errors="replace")  # type: ignore[union-attr]
         try:
             with _ended_in_order():
                 return super().invoke(ctx)
@@ -58,9 +61,9 @@ class LazyGroup(click.Group):
             raise click.ClickException(str(error)) from error
         except UnicodeEncodeError as error:  # tables, TensorBoard and hashes are of text
             name = error.object.encode(errors="backslashreplace").decode()
-            raise click.ClickException(
-                f"{name}: expected names of files and folders in UTF-8, got other; rename it"
-            ) from error
+            locale = sys.getfilesystemencoding()
+            got = "other; rename it" if locale == "utf-8" else f"a locale of {locale}; set PYTHONUTF8=1, or rename it"
+            raise click.ClickException(f"{name}: expected names of files and folders in UTF-8, got {got}") from error
         except OSError as error:  # a full disk, a folder that may not be written, a file that went away
             if error.errno == errno.EPIPE:  # click ends quietly when nobody reads any more
                 raise

@@ -15,8 +15,8 @@ from seco.environment import package_versions
 
 # distribution -> (what is not possible without it, what to install)
 _REINSTALL = "pip install seco-eo"
-_GPU, _COLLECT, _EVALUATE, _EXPORT = (
-    f"pip install 'seco-eo[{extra}]'" for extra in ("gpu", "collect", "evaluate", "export")
+_GPU, _COLLECT, _EVALUATE, _EXPORT, _MAPS = (
+    f"pip install 'seco-eo[{extra}]'" for extra in ("gpu", "collect", "evaluate", "export", "maps")
 )
 PACKAGES = {
     "torch": ("no training and no evaluation", _REINSTALL),
@@ -39,7 +39,10 @@ PACKAGES = {
     "earthengine-api": ("no collect --source earthengine", _COLLECT),
     "pystac-client": ("no collect --source stac", _COLLECT),
     "segmentation_models_pytorch": ("no evaluate change", _EVALUATE),
+    "onnx": ("no export --format onnx", _EXPORT),
+    "onnxscript": ("no export --format onnx", _EXPORT),
     "onnxruntime": ("no export --format onnx", _EXPORT),
+    "umap-learn": ("no embed --projection umap", _MAPS),
 }
 CODECS = ("none", "lzw", "deflate", "zstd")
 _SIMD = ("sse4_2", "avx", "avx2", "fma", "avx512f", "avx512bw", "avx512_bf16", "amx_bf16", "asimd", "sve")

@@ -25,5 +25,6 @@ def test_help_is_in_plain_words(words):
     assert not re.search(r"^  \S+ {2,}.*\.\.\.$", result.output, re.M), (
         "a summary is cut: shorten the docstring's first sentence"
     )
+    assert not re.search(r"\$ .*-$", result.output, re.M), "an example is broken inside an option: shorten it"
     assert len(result.output) > 100
     assert set(COMMANDS) >= set(words[:1])
