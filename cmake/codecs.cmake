@@ -71,8 +71,10 @@ if(NOT deflate_root OR NOT zstd_root)
   seco_fetch_codecs()
   seco_extract_codecs("${fetched_to}")
 endif()
-file(GLOB deflate_dir "${deflate_root}/libdeflate")
-file(GLOB zstd_dir "${zstd_root}/zstd/lib")
+if(deflate_root AND zstd_root)
+  set(deflate_dir "${deflate_root}/libdeflate")
+  set(zstd_dir "${zstd_root}/zstd/lib")
+endif()
 seco_add_codec(deflate SECO_WITH_DEFLATE libdeflate.h deflate "${deflate_dir}" "${deflate_dir}"
   "${deflate_dir}/lib/deflate_decompress.c" "${deflate_dir}/lib/zlib_decompress.c" "${deflate_dir}/lib/adler32.c"
   "${deflate_dir}/lib/utils.c" "${deflate_dir}/lib/*/cpu_features.c")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from seco.collect.choose import ADVICE, PlaceRejected, Rejected
-from seco.collect.fetch import PIXELS, Candidate, choose_for, fetch_patches
-from seco.collect.gate import RequestGate
+from seco.collect.fetch import Candidate, choose_for, fetch_patches
+from seco.collect.gate import LISTING, PIXELS, RequestGate
 from seco.collect.journal import Journal
 from seco.collect.ledger import Ledger
 from seco.collect.locations import Location, location_id
@@ -23,7 +23,7 @@ from seco.errors import RunError, SceneError, SourceError
 
 HOPELESS = 20  # locations without clear scenes, and no fewer than those with: the settings ask too much
 LOST = 10  # requests of one kind in a row that failed for good: the line is down, or the quota used up
-LISTING = "listing"  # a kind of request
+WITH_PIXELS = ("nodata", "unreadable")  # rejections after an answer to a request for pixels
 SHOW_S = 5.0  # longest time between two reports
 AHEAD = 8  # listings: each takes longer than a request for pixels
 
@@ -95,7 +95,7 @@ class Collector:
         fetch: Reads and writes the patches of a candidate from its chosen scenes, in any thread.
         ledger: Keeps what became of candidates.
         gate: Lets requests through.
-        skip_bad: Reject as unreadable, once nothing else is left, what requests fail for time and again.
+        skip_bad: Reject as unreadable what requests fail for time and again, if they do not fail for its next place, too.
         report: Called after each step.
     """
 
@@ -125,7 +125,8 @@ class Collector:
         self._ready: deque[tuple[Candidate, list[Scene] | SceneError]] = deque()
         self._listings = self._in_vain = 0
         self._failures = Counter[str]()  # of each kind of request, in a row
-        self._aside: list[tuple[list[Candidate], SourceError]] = []
+        self._aside: list[tuple[Candidate, SourceError]] = []
+        self._probing = False  # whether one of these was rejected, and no pixels have come since
         self.progress = Progress(
             wanted=len(settings.numbers),
             accepted=len(done),
@@ -146,7 +147,7 @@ class Collector:
         self._workers: Workers[_Outcome] = Workers(self._gate.most + cores())
         self._report(self.progress)
         try:
-            while self._feed() or self._reject_aside():
+            while self._feed() or (self._reject_one_aside() and self._feed()):
                 if outcome := self._workers.result(SHOW_S):
                     self._note(outcome)
                 self.progress.requests, self.progress.silent_s = self._gate.requests, self._gate.silent_s
@@ -158,19 +159,17 @@ class Collector:
                     self._accept(outcome.candidates[0], outcome.patches)
         if self._aside:
             *_, (_, error) = self._aside
-            left = sum(len(candidates) for candidates, _ in self._aside)
-            raise SourceError(f"{error} (locations left: {left}; --skip-bad takes other places for them)")
+            raise SourceError(f"locations left for the next run, or for --skip-bad: {len(self._aside)}; the last: {error}")
         return self.progress
 
-    def _reject_aside(self) -> bool:
-        """With ``skip_bad``, end waiting for what failed; whether there is more to do then."""
-        if not self._skip_bad or not self._aside:
+    def _reject_one_aside(self) -> bool:
+        """With ``skip_bad``, give up a place that fails: its next one tells whether all do. Whether there was one."""
+        if not self._skip_bad or not self._aside or self._probing:
             return False
-        aside, self._aside = self._aside, []
-        for candidates, error in aside:
-            for candidate in candidates:
-                self._reject_candidate(candidate, "unreadable", str(error))
-        return self._feed()
+        candidate, error = self._aside.pop()
+        self._probing = True
+        self._reject_candidate(candidate, "unreadable", str(error))
+        return True
 
     def _feed(self) -> bool:
         """Give the threads work; whether there is any."""
@@ -233,20 +232,32 @@ class Collector:
         if outcome.error:
             self._set_aside(outcome.candidates, outcome.error, kind)
             return
-        self._failures[kind] = 0
         if outcome.scenes is not None:
+            self._failures[LISTING] = 0
             self._ready.extend(zip(outcome.candidates, outcome.scenes, strict=True))
-        elif outcome.patches:
+            return
+        if outcome.patches or str(outcome.rejection) in WITH_PIXELS:
+            self._failures[PIXELS], self._probing = 0, False
+        if outcome.patches:
             self._accept(outcome.candidates[0], outcome.patches)
         elif outcome.rejection:
             self._reject_candidate(outcome.candidates[0], str(outcome.rejection), str(outcome.rejection.__cause__))
 
     def _set_aside(self, candidates: list[Candidate], error: SourceError, kind: str) -> None:
         """Leave locations to the next run of the same command; end this one if that happens time and again."""
-        self._aside.append((candidates, error))
         self._failures[kind] += 1
-        if not error.retriable or self._failures[kind] >= LOST:
+        if len(candidates) > 1 and error.retriable:  # it may be one that spoils the list of all
+            for candidate in candidates:
+                self._listings += 1
+                self._workers.submit(partial(self._list, [candidate]))
+        else:
+            self._aside.append((candidates[0], error))
+        if not error.retriable:
             raise error
+        if self._failures[kind] >= LOST:
+            self._failures[kind] = 0
+            if not self._reject_one_aside():
+                raise error
 
     def _reject_candidate(self, candidate: Candidate, reason: str, cause: str) -> None:
         if reason == "unreadable":
@@ -310,8 +321,8 @@ def collect(
         if ledger.finished:
             return None
         fetch = partial(fetch_patches, source=source, patch_size=settings.patch_size, folder=folder)
-        options: dict[str, Any] = {"gate": gate, "skip_bad": skip_bad, "report": report}
-        progress = Collector(settings, source, sampler, fetch, ledger, **options).run()
+        collector = Collector(settings, source, sampler, fetch, ledger, gate=gate, skip_bad=skip_bad, report=report)
+        progress = collector.run()
         if not progress.accepted:
             raise RunError(explain_rejections(progress, settings))
         ledger.finish()

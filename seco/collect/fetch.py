@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seco.collect.choose import Rejected, choose_scenes
-from seco.collect.gate import RequestGate
+from seco.collect.gate import PIXELS, RequestGate
 from seco.collect.locations import Location
 from seco.collect.patches import Patches, write_patches
 from seco.collect.source import Scene, SceneSource, Window
@@ -16,7 +16,6 @@ from seco.errors import SceneError, SourceError
 
 # A footprint in a catalogue is a polygon of few corners: patches at its edge may still lack a pixel here and there.
 MOST_NODATA = 0.001
-PIXELS = "pixels"  # a kind of request
 
 
 @dataclass(frozen=True)

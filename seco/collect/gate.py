@@ -16,6 +16,7 @@ MOST_IN_FLIGHT = 40  # of one project, by Earth Engine's documented quota
 FIRST_IN_FLIGHT = 10
 LONGEST_WAIT_S = 60.0
 OUTAGE_S = 600.0
+LISTING, PIXELS = "listing", "pixels"  # kinds of requests
 
 
 def seconds_of(retry_after: str) -> float:
@@ -70,16 +71,21 @@ class RequestGate:
             SourceError: If it is not retriable, or was made ``tries`` times, and in an outage for long enough.
             Stopped: If :meth:`stop` was called.
         """
-        began = time.monotonic()
+        began = before = time.monotonic()
+        tries = 0
         for attempt in itertools.count():
             try:
                 with self._slot() as started:
                     answer = request()
             except SourceError as error:
-                tired = attempt + 1 >= self._tries and not self._is_outage(error, kind, began)
-                if tired or not error.retriable:
+                if time.monotonic() >= began + self._outage_s:
+                    tries = attempt + 1
+                else:
+                    tries += not self._is_outage(error, kind, before)
+                if not error.retriable or tries >= self._tries:
                     raise
                 self._back_off(error, attempt, started)
+                before = started
             else:
                 break
         with self._change:
@@ -88,10 +94,9 @@ class RequestGate:
             self._change.notify()
         return answer
 
-    def _is_outage(self, error: SourceError, kind: str, began: float) -> bool:
-        """Whether nobody had an answer since a request was first made; what a scene itself lacks is none."""
-        others_served = self._answered.get(kind, 0.0) > began
-        return not (others_served or isinstance(error, SceneError)) and time.monotonic() < began + self._outage_s
+    def _is_outage(self, error: SourceError, kind: str, before: float) -> bool:
+        """Whether nobody had an answer since a request was made the time before; what a scene itself lacks is none."""
+        return self._answered.get(kind, 0.0) <= before and not isinstance(error, SceneError)
 
     def stop(self) -> None:
         """Let nothing through any more, and wake whoever waits."""

@@ -149,9 +149,10 @@ def _translate(file: str, error: RasterioError) -> SourceError:
 def unanswered(file: str, status: str | None) -> SourceError:
     """The server of a file gave no answer but a status of HTTP, if that; asking again may help."""
     kind = RefusedError if status in REFUSED else SourceError
+    remedy = "" if status in REFUSED else "check the network, then "
     return kind(
         f"{_name_of(file)}: expected an answer of {urlsplit(file).hostname}, got {f'HTTP {status}' if status else 'none'}; "
-        "check the network, then run the same command again",
+        f"{remedy}run the same command again",
         retriable=True,
         quota=status == "429",
     )

@@ -121,16 +121,14 @@ def open_scene_folders(folder: Path) -> SceneFolders:
     Raises:
         DataError: If there are no scenes, or offsets differ between them.
     """
-    try:
-        catalog = _cache_folder(folder)
-        if not (catalog / INDEX_FILE).is_file():
-            scenes = list_scenes(folder)
-            _write_catalog(catalog, scenes, describe(folder, scenes))
-    except (OSError, RuntimeError):  # no home, or a full one
+    catalog = _cache_folder(folder)
+    if not (catalog / INDEX_FILE).is_file():
         scenes = list_scenes(folder)
-        catalog = Path(tempfile.mkdtemp(prefix="seco-catalog-")) / "catalog"
-        atexit.register(shutil.rmtree, catalog.parent, ignore_errors=True)
-        _write_catalog(catalog, scenes, describe(folder, scenes))
+        try:
+            _write_catalog(catalog, scenes, describe(folder, scenes))
+        except OSError:  # a full home, or one of somebody else
+            catalog = _passing_folder()
+            _write_catalog(catalog, scenes, describe(folder, scenes))
     description = StoreDescription.from_json((catalog / DATASET_FILE).read_text(encoding="utf-8"), origin=str(folder))
     return SceneFolders(folder, description, catalog=catalog)
 
@@ -280,8 +278,18 @@ def _cache_folder(folder: Path) -> Path:
     with os.scandir(folder) as locations:
         for entry in sorted(locations, key=lambda entry: entry.name):
             digest.update(os.fsencode(entry.name) + str(entry.stat().st_mtime_ns).encode())
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "seco" / "archives" / digest.hexdigest()[:32]
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # a user without a home, as containers have
+        return _passing_folder()
+    return cache / "seco" / "archives" / digest.hexdigest()[:32]
+
+
+def _passing_folder() -> Path:
+    """Goes with the program."""
+    folder = Path(tempfile.mkdtemp(prefix="seco-catalog-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder / "catalog"
 
 
 def _write_catalog(catalog: Path, scenes: Sequence[Scene], description: StoreDescription) -> None:

@@ -8,6 +8,7 @@ from seco.evaluate.metrics import Metrics
 from seco.track import Track, untracked
 
 CONFIDENCE = 0.95
+AVERAGE_PRECISIONS = ("micro_mAP", "macro_mAP")  # of several labels an image
 Interval = tuple[float, float]
 
 
@@ -30,8 +31,9 @@ def bootstrap_intervals(
 ) -> dict[str, Interval]:
     """95 % intervals of statistics in [0, 1], from resampled groups of test images.
 
-    Images of one place are drawn together, for they are no independent evidence. Resamples hold images twice, which
-    raises an average precision of few positives; hence the interval is by how far they are from the statistic itself
+    Images of one place are drawn together, for they are no independent evidence. The interval is that of the quantiles of
+    2.5 % and 97.5 % (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3). Resamples hold images
+    twice, which raises an average precision of few positives: its interval is by how far they are from the statistic itself
     (Davison and Hinkley, Bootstrap Methods and their Application, 1997, section 5.2: the basic interval), cut to [0, 1].
 
     Args:
@@ -49,8 +51,10 @@ def bootstrap_intervals(
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     intervals = {}
     for name, value in found.items():
-        differences = np.array([metrics[name] for metrics in drawn]) - value
-        if not np.isnan(differences).all():
-            low, high = np.clip(value - np.nanquantile(differences, tails)[::-1], 0, 1)
+        values = np.array([metrics[name] for metrics in drawn])
+        if not np.isnan(values).all():
+            low, high = np.nanquantile(values, tails)
+            if name in AVERAGE_PRECISIONS:
+                low, high = np.clip((2 * value - high, 2 * value - low), 0, 1)
             intervals[name] = (float(low), float(high))
     return intervals

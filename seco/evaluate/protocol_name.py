@@ -16,7 +16,7 @@ def protocol_name(result: Mapping[str, Any]) -> str:
         words.append(f"dates at least {gap:g} days apart")
     chosen = result.get("chosen")
     for name, value in chosen.items() if isinstance(chosen, dict) else ():
-        words.append(name.replace("_", " ") + ("" if value is True else f" {value}"))
+        words.append(f"{name.replace('_', ' ')} {value}")
     if (share := _of(result, "settings", "train_fraction", 1)) != 1:
         words.append(f"{share} of the training images")
     return ", ".join(words)

@@ -5,7 +5,7 @@ import itertools
 import json
 import os
 from collections import Counter
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import numpy as np
 import pyarrow.parquet
@@ -19,10 +19,11 @@ from land_rectangles import LandRectangles
 from rasterio.warp import transform
 
 from seco.collect.choose import PlaceRejected
-from seco.collect.collector import Progress, collect, explain_rejections
+from seco.collect.collector import LOST, Progress, collect, explain_rejections
 from seco.collect.estimate import estimate
 from seco.collect.gate import RequestGate
 from seco.collect.geography import land
+from seco.collect.journal import Journal
 from seco.collect.places import PLACES_EACH, DrawnPlaces
 from seco.collect.sampling import AroundCities
 from seco.data import writer
@@ -188,11 +189,56 @@ def test_one_place_that_never_answers_does_not_stop_the_others(tmp_path, stub):
     with pytest.raises(SourceError):
         run(tmp_path / "store", stub, gate=quick_gate(tries=3), report=progress.append)
     assert progress[-1].accepted == 11
-    with pytest.raises(SourceError, match="locations left: 1; --skip-bad takes other places"):
+    with pytest.raises(SourceError, match="locations left for the next run, or for --skip-bad: 1; the last: earthengine"):
         run(tmp_path / "store", stub, gate=quick_gate(tries=3))
     ended = run(tmp_path / "store", stub, gate=quick_gate(tries=3), skip_bad=True)
     assert (ended.accepted, ended.rejected) == (12, {"unreadable": 1})
     assert ended.unreadable.startswith("earthengine: expected an answer, got none")
+
+
+def fail_for(stub, numbers):
+    """Never give pixels of the first places of some locations."""
+    corners = {LandRectangles(SIZE).candidate(7, number, 0).transform[0] for number in numbers}
+
+    def refuse(body, evaluate=stub.compute_pixels, **options):
+        if body["grid"]["affineTransform"]["translateX"] in corners:
+            raise ConnectionAbortedError
+        return evaluate(body, **options)
+
+    stub.compute_pixels = refuse
+
+
+def test_many_places_that_never_answer_may_be_skipped(tmp_path, stub):
+    fail_for(stub, range(4, 4 + LOST + 3))
+    with suppress(SourceError):  # ten in a row or not
+        run(tmp_path / "store", stub, gate=quick_gate(tries=2), locations=24)
+    ended = run(tmp_path / "store", stub, gate=quick_gate(tries=2), locations=24, skip_bad=True)
+    assert (ended.accepted, ended.rejected) == (24, {"unreadable": LOST + 3})
+
+
+def test_an_outage_skips_one_place_at_most(tmp_path, stub):
+    rejected = []
+    for _ in range(2):
+        stub.faults = lambda number, path: "drop" if path == "image:computePixels" else None
+        with pytest.raises(SourceError):
+            run(tmp_path / "other", stub, gate=quick_gate(tries=2), locations=24, skip_bad=True)
+        with closing(Journal(tmp_path / "other")) as journal:
+            rejected.append(len(journal.rejected()))
+    assert rejected == [1, 2]
+
+
+def test_one_place_spoils_no_list_of_others(tmp_path, stub):
+    place = LandRectangles(SIZE).candidate(7, 3, 0)
+    (corner,), _ = transform(f"EPSG:{place.epsg}", "EPSG:4326", [place.transform[0]], [place.transform[3]])
+
+    def refuse(body, evaluate=stub.compute_value):
+        if str(corner)[:10] in json.dumps(body):
+            raise BadRequestError("Computation timed out.")
+        return evaluate(body)
+
+    stub.compute_value = refuse
+    ended = run(tmp_path / "store", stub, gate=quick_gate(tries=2), skip_bad=True)
+    assert (ended.accepted, ended.rejected) == (12, {"unreadable": 1})
 
 
 def test_a_place_that_cannot_be_listed_is_a_rejection(tmp_path, stub):

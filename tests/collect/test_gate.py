@@ -1,5 +1,6 @@
 """How many requests go through at once, and when one is made again."""
 
+import itertools
 import threading
 import time
 from contextlib import suppress
@@ -51,6 +52,48 @@ def test_an_outage_is_waited_for():
     with pytest.raises(SourceError):
         RequestGate(backoff_s=0.001, tries=4, outage_s=0.1).call(request)
     assert calls[-1] - calls[0] >= 0.1
+
+
+def test_an_outage_while_many_are_at_it_costs_none_of_them():
+    gate, down = RequestGate(backoff_s=0.02, tries=4), threading.Event()
+    failed = []
+
+    def request():
+        time.sleep(0.002)
+        if down.is_set():
+            raise SourceError("down", retriable=True)
+
+    def call():
+        try:
+            for _ in range(50):
+                gate.call(request)
+        except SourceError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=call) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)
+    down.set()
+    time.sleep(1.5)
+    down.clear()
+    for thread in threads:
+        thread.join()
+    assert not failed
+
+
+def test_tries_in_an_outage_do_not_count_after_it():
+    gate, answers = RequestGate(backoff_s=0.0, tries=4), itertools.count()
+
+    def request():
+        number = next(answers)
+        if number > 20:
+            gate.call(lambda: None)  # the line is back
+        if number < 23:
+            raise SourceError("no", retriable=True)
+        return number
+
+    assert gate.call(request) == 23
 
 
 @pytest.mark.parametrize(("kind", "tries"), [("pixels", 4), ("listing", 10)])

@@ -28,13 +28,14 @@ def mean_over(values, group):
     return lambda counts: {"mean": float(np.average(values, weights=counts[group]))}
 
 
-def test_bootstrap_covers_the_truth_over_images():
+@pytest.mark.parametrize(("images", "accuracy"), [(80, 0.7), (100, 0.97)])
+def test_bootstrap_covers_the_truth_over_images(images, accuracy):
     random = np.random.default_rng(1)
     covered = 0
     for _ in range(TRIALS):
-        right = random.random(80) < 0.7
-        found = bootstrap_intervals(mean_over(right, np.arange(80)), 80, resamples=200)
-        covered += found["mean"][0] <= 0.7 <= found["mean"][1]
+        right = random.random(images) < accuracy
+        low, high = bootstrap_intervals(mean_over(right, np.arange(images)), images, resamples=200)["mean"]
+        covered += low <= accuracy <= high
     assert FEWEST <= covered <= MOST
 
 

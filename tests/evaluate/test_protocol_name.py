@@ -12,7 +12,7 @@ from seco.evaluate.protocol_name import protocol_name
         ({"recipe": {"name": "default"}, "split": {"tested_on": "test"}, "settings": {"train_fraction": 1.0}}, "linear"),
         ({"recipe": {"name": "seco2021"}, "split": {"tested_on": "validation"}}, "linear, seco2021, on validation"),
         ({"settings": {"train_fraction": 0.1}}, "linear, 0.1 of the training images"),
-        ({"chosen": {"epochs": 2, "train_encoder": True}}, "linear, epochs 2, train encoder"),
+        ({"chosen": {"epochs": 2, "batch_size": 8}}, "linear, epochs 2, batch size 8"),
         ({"min_gap_days": 90.0}, "linear, dates at least 90 days apart"),
         ({"recipe": None, "split": [], "settings": 3}, "linear"),
     ],

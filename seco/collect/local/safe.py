@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+from shapely.errors import ShapelyError
 from shapely.geometry import Polygon
 
 from seco.bands import LEVELS, Band
@@ -45,15 +46,15 @@ def read_product(metadata: Path) -> FoundScene:
             handle=_files(metadata.parent, LEVELS[level], _offset(root, texts)),
         )
         numbers = [float(word) for word in texts["EXT_POS_LIST"].split()]
-        outline = Polygon(zip(numbers[1::2], numbers[0::2], strict=True))  # the list has latitude first
+        footprint = cut_at_date_line(Polygon(zip(numbers[1::2], numbers[0::2], strict=True)))  # latitude comes first
     except DataError as error:
         raise DataError(f"{metadata.parent.name}: {error}") from None
-    except (ElementTree.ParseError, OSError, KeyError, ValueError) as error:
+    except (ElementTree.ParseError, OSError, KeyError, ValueError, ShapelyError) as error:
         reason = f"no {error.args[0]}" if isinstance(error, KeyError) else error
         raise DataError(
             f"{metadata}: expected the metadata of a SAFE product, got {reason}; fetch the product again"
         ) from None
-    return FoundScene(scene, level, LEVELS[level], cut_at_date_line(outline))
+    return FoundScene(scene, level, LEVELS[level], footprint)
 
 
 def _offset(root: ElementTree.Element, texts: dict[str, str]) -> float:

@@ -57,7 +57,8 @@ def scene_of(item: Item, bands: Sequence[Band]) -> Scene | None:
 
 def band_files(item: Item, bands: Sequence[Band]) -> dict[str, str]:
     """Links of those of the bands that an item has, by name."""
-    by_band = {canonical_name(key): asset["href"] for key, asset in item.get("assets", {}).items() if asset.get("href")}
+    assets = item.get("assets") or {}
+    by_band = {canonical_name(key): asset["href"] for key, asset in assets.items() if asset and asset.get("href")}
     found = {}
     for band in bands:
         keys = (band.name, f"{band.name}_{band.resolution_m}m", COMMON_NAMES[band.name])

@@ -76,13 +76,14 @@ class StacSource(RasterSource):
     def _read_window(self, file: str, location: Location, numbers: Sequence[int]) -> NDArray[np.uint16]:
         link = self._tokens.sign(file)
         try:
-            return super()._read_window(link, location, numbers)
+            try:
+                return super()._read_window(link, location, numbers)
+            except SceneError as error:
+                if error.retriable:  # GDAL does not tell a damaged file from a server that went away: ask the server
+                    ask_for_start(self._session, link)
+                raise
         except RefusedError:
             self._tokens.forget(link)
-            raise
-        except SceneError as error:
-            if error.retriable:  # GDAL does not tell a damaged file from a server that went away: ask the server
-                ask_for_start(self._session, link)
             raise
 
     def _check_items(self) -> None:
@@ -112,7 +113,7 @@ class StacSource(RasterSource):
 def _covers(item: Item, patch: Any) -> bool:  # noqa: ANN401 - a shapely polygon
     try:
         return bool(item["geometry"] and shape(item["geometry"]).buffer(0).contains(patch))  # buffer(0): some are invalid
-    except (TypeError, ValueError, KeyError, ShapelyError):  # no geometry at all
+    except (AttributeError, TypeError, ValueError, KeyError, ShapelyError):  # no geometry at all
         return False
 
 

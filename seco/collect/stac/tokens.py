@@ -65,5 +65,5 @@ class Tokens:
 
 def _container_of(link: str) -> str:
     """Account and container of a link into the storage; empty for others."""
-    account, stored, _ = (urlsplit(link).hostname or "").partition(STORAGE)
-    return f"{account}/{urlsplit(link).path.split('/')[1]}" if stored else ""
+    host, folders = urlsplit(link).hostname or "", urlsplit(link).path.split("/")
+    return f"{host.removesuffix(STORAGE)}/{folders[1]}" if host.endswith(STORAGE) and len(folders) > 1 else ""

@@ -22,20 +22,20 @@ TRAIN = {
 def find_oscd(folder: Path) -> RasterPairs | None:
     """The cities whose mask is there: images and labels in one tree, or in the three folders that are published."""
     masks = {file.parents[1].name: file for depth in ("*", "*/*") for file in folder.glob(f"{depth}/{_MASK}")}
-    pairs = []
-    for depth in ("*", "*/*"):
-        for before in folder.glob(f"{depth}/{_BEFORE}"):
-            city = before.parent
-            if city.name in masks:
-                files = (_bands(before), _bands(city / _AFTER))
-                pairs.append(PairFiles(city.name, *files, (masks[city.name],), _read_mask))
+    cities = [before.parent for depth in ("*", "*/*") for before in folder.glob(f"{depth}/{_BEFORE}")]
+    pairs = [
+        PairFiles(city.name, _bands(city / _BEFORE), _bands(city / _AFTER), (masks[city.name],), _read_mask)
+        for city in cities
+        if city.name in masks and (city / _AFTER).is_dir()
+    ]
     if len(pairs) < 2:
         return None
-    names, source = _listed(folder) or (TRAIN, "that of the publication")
-    cities = {file.parent.name for depth in ("*", "*/*") for file in folder.glob(f"{depth}/{_BEFORE}")} | names
-    lacking = sorted(cities - {pair.name for pair in pairs})
+    listed = _listed(folder)
+    asked = {city.name for city in cities} | masks.keys() | (listed[0] if listed else set())
+    lacking = sorted(asked - {pair.name for pair in pairs})
     left_out = {city: f"{city}: expected {_BEFORE}, {_AFTER} and {_MASK}; not all are there" for city in lacking}
-    return RasterPairs(folder, pairs, band_names=BANDS, reflectance=SENTINEL2, split=(names, source), left_out=left_out)
+    split = listed or (TRAIN, "that of the publication")
+    return RasterPairs(folder, pairs, band_names=BANDS, reflectance=SENTINEL2, split=split, left_out=left_out)
 
 
 def _bands(folder: Path) -> tuple[Path, ...]:

@@ -58,7 +58,7 @@ def _pair_of(folder: Path) -> _Pair | None:
 
 
 def _may_be_raster(file: Path) -> bool:
-    return file.is_file() and file.suffix.lower() not in _NO_RASTERS
+    return file.is_file() and file.name[0] != "." and file.suffix.lower() not in _NO_RASTERS
 
 
 def _read_mask(files: tuple[Path, ...]) -> np.ndarray:

@@ -140,7 +140,7 @@ class RasterPairs:
 
     def _read(self, files: tuple[Path, ...], bands: list[int]) -> np.ndarray:
         if len(files) > 1:  # a file a band, some of them coarser in data sets that were not resampled
-            shape = max(map(_shape_of, files))
+            shape = max(_shape_of(files[band]) for band in bands)
             return np.stack([self._read_raster(files[band], [1], shape)[0] for band in bands])
         return self._read_raster(files[0], [band + 1 for band in bands])
 

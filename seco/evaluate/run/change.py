@@ -71,7 +71,7 @@ def run_change(
     return {
         "protocol": "change",
         "recipe": asdict(recipe) | {"tile": encoder.size},
-        **chosen(epochs=epochs, lr=lr, batch_size=batch_size, train_encoder=train_encoder),
+        **chosen(asdict(recipe), asdict(change_recipe(protocol, train_encoder=False))),
         **summarise(
             evaluation,
             trials,

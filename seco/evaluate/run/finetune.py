@@ -62,7 +62,7 @@ def run_finetune(
     return {
         "protocol": "finetune",
         "recipe": asdict(recipe),
-        **chosen(epochs=epochs, lr=lr, batch_size=batch_size),
+        **chosen(asdict(recipe), asdict(finetune_recipe(protocol, multi_label=several))),
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

@@ -58,7 +58,7 @@ def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERAT
         "protocol": "knn",
         "k": k,
         "temperature": temperature,
-        **chosen(k=k if k != K else None, temperature=temperature if temperature != TEMPERATURE else None),
+        **chosen({"k": k, "temperature": temperature}, {"k": K, "temperature": TEMPERATURE}),
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

@@ -75,7 +75,7 @@ def run_linear(
     return {
         "protocol": "linear",
         "recipe": fit.description,
-        **chosen(epochs=epochs, lr=lr),
+        **fit.chosen,
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }
@@ -85,7 +85,7 @@ class _LogisticRegression:
     """The default: a convex problem, its penalty chosen on images that are neither fitted nor tested."""
 
     def __init__(self, evaluation: Evaluation, data: Data) -> None:
-        self._data, self._device = data, evaluation.torch_device
+        self._data, self._device, self.chosen = data, evaluation.torch_device, chosen({}, {})
         published = "validation" in data.images.splits
         self.held_out = data.split("validation") if published else np.empty(0, np.int64)
         self.luck = () if published else ("images that choose the penalty",)
@@ -122,6 +122,7 @@ class _Adam:
         self._evaluation, self._data = evaluation, data
         self._recipe = recipe_2021(multi_label=data.images.labels.ndim == 2, epochs=epochs, lr=lr)
         self.description = asdict(self._recipe)
+        self.chosen = chosen(self.description, asdict(recipe_2021(multi_label=data.images.labels.ndim == 2)))
 
     def __call__(self, features: Features, drawn: np.ndarray, seed: int) -> tuple[LinearClassifier, dict[str, Any]]:
         classifier, losses = fit_by_adam(

@@ -90,10 +90,10 @@ def summarise(
     }
 
 
-def chosen(**settings: float | bool | None) -> dict[str, Any]:
-    """Settings that were asked for instead of the protocol's own, for results of which there are to be told apart."""
-    given = {name: value for name, value in settings.items() if value}
-    return {"chosen": given} if given else {}
+def chosen(settings: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that are not the protocol's own, so that results with others are told apart."""
+    other = {name: value for name, value in settings.items() if value != usual[name]}
+    return {"chosen": other} if other else {}
 
 
 def circumstances(evaluation: Evaluation, subject: Subject, start: float) -> dict[str, Any]:
