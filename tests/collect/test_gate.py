@@ -149,7 +149,7 @@ class Load:
             self.peak = max(self.peak, self.now)
             full = self.now > self.capacity
             self.refused += full
-        time.sleep(0.001)
+        time.sleep(0.01)  # long beside what a busy machine takes to start a thread
         with self.lock:
             self.now -= 1
         if full:
