@@ -140,8 +140,8 @@ def _result(file: Path, weights_sha256: str) -> list[str]:
     try:
         result: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         data = Path(result["data"]["path"]).name
-        size = result["encoder"]["size"]
-        protocol = f"{protocol_name(result)} at {size} px"
+        size = result.get("encoder", {}).get("size")
+        protocol = protocol_name(result) + (f" at {size} px" if size else "")
         untrained = result.get("untrained", {}).get("metrics", {})
         rows = [
             f"| {protocol} | {data} | {name} | {value:.4f} | {f'{untrained[name]:.4f}' if name in untrained else ''} |"

@@ -220,7 +220,9 @@ def test_the_card_takes_results_of_the_checkpoint(words, make_checkpoint, make_s
     common = ("--data", store, "--checkpoint", checkpoint, "--bootstrap", 0, "--threads", 1)
     seco("evaluate", *words, *common, "--json", tmp_path / "result.json")
     export(checkpoint, "safetensors", tmp_path / "out", "--metrics", tmp_path / "result.json")
-    assert f"| {words[0]} | store |" in (tmp_path / "out" / "README.md").read_text()
+    asked = ", epochs 1, batch size 8" * (words[0] == "finetune")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert re.search(rf"^\| {words[0]}{asked} at \d+ px \| store \|", card, re.M)
 
 
 def test_the_card_refuses_results_of_other_weights(make_checkpoint, tmp_path):
