@@ -1,6 +1,7 @@
 """``seco evaluate linear``."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -84,8 +85,10 @@ def run_linear(
 class _LogisticRegression:
     """The default: a convex problem, its penalty chosen on images that are neither fitted nor tested."""
 
+    chosen: Mapping[str, Any] = {}  # it has no settings
+
     def __init__(self, evaluation: Evaluation, data: Data) -> None:
-        self._data, self._device, self.chosen = data, evaluation.torch_device, chosen({}, {})
+        self._data, self._device = data, evaluation.torch_device
         published = "validation" in data.images.splits
         self.held_out = data.split("validation") if published else np.empty(0, np.int64)
         self.luck = () if published else ("images that choose the penalty",)
