@@ -8,6 +8,7 @@ SOURCES := seco cli benchmarks tests
 SECO_CUDA ?= AUTO
 RECORDS ?= build/gpu-check
 BENCHMARKS := views decode loader step features scale growth collect
+BUILD_TOOLS := 'pip>=24' scikit-build-core pybind11 cmake ninja
 FUZZ_CC ?= clang
 FUZZ_CXX ?= clang++
 SECONDS ?= 1800
@@ -23,7 +24,8 @@ demo: $(VENV)/.ready
 	$(BIN)/python -m seco.cli.demo --out build/demo
 
 test: lint
-	$(BIN)/python -P -m pytest
+	# Two at once: much of the time goes by in processes that tests start one after the other.
+	$(BIN)/python -P -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff format --check $(SOURCES)
@@ -75,8 +77,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seco needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing packages and building the native module (a few minutes the first time) ..."
-	# DALI first: the module for it is built where it is installed.
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt nvidia-dali-cuda130
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+	# DALI first: the module for it is built where it is installed. Build tools too: the wheel that the tests build
+	# takes the objects of this build, where both are built with the same tools.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt nvidia-dali-cuda130 $(BUILD_TOOLS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]' \
 	  --config-settings=cmake.define.SECO_WERROR=ON --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA)
 	@touch $@

@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests shares."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+
+# A shell has what it starts in the background ignore Ctrl-C, and so would the processes of tests that send it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

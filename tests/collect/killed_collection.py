@@ -76,7 +76,6 @@ def run_and_die(kind, where, folder, line):
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it starts in the background
     for line in sys.stdin:
         process = os.fork()
         if process == 0:
