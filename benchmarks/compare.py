@@ -1,12 +1,11 @@
 """Two sets of records side by side: how much faster one is, and whether more than their spread lies between them."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
-from benchmarks.record import Record, Records
+from benchmarks.record import Record, Records, records_of
 
 
 class Comparison(NamedTuple):
@@ -78,8 +77,7 @@ def read_records(path: Path) -> Records:
     records: Records = []
     for file in files:
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            records += [record for record in content if record["median_s"] >= 0]
+            records += [record for record in records_of(file) if record["median_s"] >= 0]
         except (ValueError, TypeError, KeyError) as error:
             raise click.ClickException(f"{file}: expected a list of records, got another file: {error}") from error
     if not records:

@@ -82,7 +82,7 @@ def main() -> int:
     site = ROOT / "build" / "gpu-check-site"
     if arguments.wheels:
         gpu_wheels.install(arguments.wheels, site)
-    sys.path.append(str(site))
+    sys.path.insert(0, str(site))  # first, as in the steps: of folders called `nvidia` one may hide another
     missing = [name for name in NEEDED if not is_installed(name)]
     if missing:
         print(f"Error: {sys.executable} lacks {', '.join(missing)}: install them, or say make gpu-check PYTHON=...")
@@ -125,6 +125,12 @@ def _steps(records: Path) -> dict[str, Step]:
     profile = ["profile", "loader", "--data", str(STORE), "--device", "cuda", "--batch-size", "64", "--seconds", "5"]
     steps = {file: Step([*python, "pytest", *_pytest_options(), file]) for file in _gpu_tests()}
     steps["views"] = Step(benchmark("views"))
+    # Soon: they see what the emulation of the kernels cannot.
+    for tool, cases in {"racecheck": gpu_tools.CASES, "memcheck": gpu_tools.OUTSIDE}.items():
+        command = gpu_tools.sanitizer_command(tool, cases, _pytest_options())
+        steps[tool] = Step(command, tool="compute-sanitizer", proof=gpu_tools.NOTHING_FOUND)
+    counters = records / "views-counters.csv"
+    steps["counters"] = Step(gpu_tools.counters_command(counters), tool="ncu", proof="views_kernel", report=counters)
     if all(map(is_installed, WRITES_STORES)):
         steps["store"] = Step([*python, "seco.cli", *make_store])
         steps["store-packed"] = Step([*python, "seco.cli", *pack])
@@ -135,13 +141,8 @@ def _steps(records: Path) -> dict[str, Step]:
         steps["decode"] = Step(benchmark("decode"), ("nvidia.dali",))
     else:
         steps["step"] = Step(benchmark("step"), ("pyarrow", "timm", "lightning"))
-    steps["step-compiled"] = Step(benchmark("step", "--compile", out="step-compiled"), ("pyarrow", "timm", "lightning"))
-    # Last: they may take minutes.
-    for tool, cases in {"racecheck": gpu_tools.CASES, "memcheck": gpu_tools.OUTSIDE}.items():
-        command = gpu_tools.sanitizer_command(tool, cases, _pytest_options())
-        steps[tool] = Step(command, tool="compute-sanitizer", proof=gpu_tools.NOTHING_FOUND)
-    counters = records / "views-counters.csv"
-    steps["counters"] = Step(gpu_tools.counters_command(counters), tool="ncu", report=counters)
+    # Last: compiling takes minutes.
+    steps["compiled-step"] = Step(benchmark("step", "--compile", out="step-compiled"), ("pyarrow", "timm", "lightning"))
     return steps
 
 

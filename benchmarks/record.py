@@ -139,6 +139,11 @@ def commit() -> str:
     return described.stdout.strip() or "unknown"
 
 
+def records_of(file: Path) -> Records:
+    """Records of a file; profiles of loaders, which ``make gpu-check`` writes beside them, are none."""
+    return [entry for entry in json.loads(file.read_text(encoding="utf-8")) if "benchmark" in dict(entry)]
+
+
 def write_records(path: Path, records: list[Record]) -> None:
     """Write records as one JSON list."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,12 +1,11 @@
 """Tables of the README, made from the committed records: ``python -m benchmarks.tables`` writes them, a test compares."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.record import Record, Records
+from benchmarks.record import Record, Records, records_of
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -114,8 +113,7 @@ def with_tables(text: str) -> str:
 def read_records(*, device: str) -> Records:
     """All committed records that were made on ``device``."""
     files = sorted((ROOT / "benchmarks" / "records").glob("*/*.json"))
-    records = [record for file in files for record in json.loads(file.read_text(encoding="utf-8"))]
-    return [record for record in records if record["device"] == device]
+    return [record for file in files for record in records_of(file) if record["device"] == device]
 
 
 def cpu_table(records: Records) -> str:

@@ -41,8 +41,8 @@ def check(name: str, views: object, count: int) -> None:
     Raises:
         RuntimeError: If it does not.
     """
-    for view in views if isinstance(views, list | torch.Tensor) else np.asarray(views[0].as_tensor()):  # type: ignore[index]
-        values = np.asarray(view)
+    for view in views if isinstance(views, list | torch.Tensor) else np.asarray(views[0].as_cpu().as_tensor()):  # type: ignore[index]
+        values = view.numpy(force=True) if isinstance(view, torch.Tensor) else np.asarray(view)
         count -= 1
         if sorted(values.shape) != [3, SIZE, SIZE] or values.dtype != np.float32:
             raise RuntimeError(f"{name}: expected float32 views of {SIZE} px, got {values.dtype} {list(values.shape)}")
@@ -129,13 +129,14 @@ def dali(images: torch.Tensor) -> Views:
     from nvidia.dali import fn, pipeline_def
 
     batch = images.permute(0, 2, 3, 1).contiguous()
-    device = batch.device.type.replace("cuda", "gpu")
+    on_gpu = batch.is_cuda
+    # On a GPU the next batch is in the making while one is waited for, as everywhere.
+    settings = {"device_id": 0, "prefetch_queue_depth": 2} if on_gpu else {"device_id": None, "prefetch_queue_depth": 1}
 
-    @pipeline_def(batch_size=len(batch), num_threads=1, device_id=0 if device == "gpu" else None, prefetch_queue_depth=1)  # type: ignore[untyped-decorator]
+    @pipeline_def(batch_size=len(batch), num_threads=1, **settings)  # type: ignore[untyped-decorator]
     def chain() -> object:
-        x = fn.external_source(
-            source=lambda: [batch if images.is_cuda else batch.numpy()], num_outputs=1, device=device, batch=True
-        )[0]
+        source, device = (batch, "gpu") if on_gpu else (batch.numpy(), "cpu")
+        x = fn.external_source(source=lambda: [source], num_outputs=1, device=device, batch=True)[0]
         jitter = fn.random.coin_flip(probability=0.8)
 
         def factor(strength: float) -> object:
@@ -155,5 +156,5 @@ def dali(images: torch.Tensor) -> Views:
 
     pipeline = chain()
     pipeline.build()
-    run: Views = pipeline.run
-    return run
+    # Without a stream it would wait for the GPU.
+    return lambda: pipeline.run(torch.cuda.current_stream() if on_gpu else None)

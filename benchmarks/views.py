@@ -86,6 +86,7 @@ def _run_cuda(*, quick: bool) -> Iterator[Record]:
     for name, prepare in view_peers.on_cuda().items():
         try:
             peer = prepare(images)
+            view_peers.check(name, peer(), len(images))
             if name == "torchvision":  # one image after the other: seconds a run
                 seconds = time_runs(peer, runs=min(runs, 10), synchronise=torch.cuda.synchronize)
             else:

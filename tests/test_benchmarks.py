@@ -162,6 +162,8 @@ def test_compare_marks_what_lies_outside_the_spread(tmp_path):
     assert "faster" in result.stdout
     assert "1 records have no counterpart" in result.stderr
     (tmp_path / "records" / "machine").mkdir(parents=True)
+    profile = tmp_path / "records" / "machine" / "profile-native.json"  # as `make gpu-check` leaves it there
+    profile.write_text(json.dumps([{"loader": "native", "device": "cuda"}]))
     empty = CliRunner().invoke(main, ["compare", str(tmp_path / "before.json"), str(tmp_path / "records")])
     assert "records: expected records, got none; check the path" in empty.stderr
     (tmp_path / "before.json").rename(tmp_path / "records" / "machine" / "decode.json")

@@ -9,16 +9,13 @@
 #include <string>
 
 #include "common/error.hpp"
+#include "cuda/zstd_frame.hpp"
 
 #define SECO_TEXT_OF(macro) #macro
 #define SECO_TEXT(macro) SECO_TEXT_OF(macro)
 
 namespace seco::cuda {
 namespace {
-
-// Room in nvCOMP's tables grows by a block for so many bytes that it is told of, as its answers show (5.3).
-// Most frames have larger blocks; those of high levels may have many small ones.
-constexpr uint64_t kBytesToAZstdBlock = 64 << 10;
 
 static_assert(sizeof(nvcompStatus_t) == sizeof(int), "statuses are read as int");
 
@@ -79,7 +76,7 @@ size_t nvcomp_temporary_bytes(const Staging& staging, uint64_t zstd_blocks) {
     ask(kDeflateGroup, nvcomp.deflate_size, nvcompBatchedDeflateDecompressDefaultOpts,
         staging.total[kDeflateGroup]);
     ask(kZstdGroup, nvcomp.zstd_size, nvcompBatchedZstdDecompressDefaultOpts,
-        std::max(staging.total[kZstdGroup], zstd_blocks * kBytesToAZstdBlock));
+        zstd_bytes_told(staging.count(kZstdGroup), staging.total[kZstdGroup], zstd_blocks));
     return most;
 }
 

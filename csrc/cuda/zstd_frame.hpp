@@ -3,6 +3,7 @@
 // and 3.1.1.2.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace seco::cuda {
@@ -31,6 +32,15 @@ inline uint64_t zstd_blocks(const uint8_t* data, uint64_t size) {
         if (last) return at + trailer == size ? blocks : 0;
     }
     return 0;
+}
+
+// How many decompressed bytes nvCOMP is told of, so that its tables have room for all `blocks` of `frames`
+// that hold `bytes`. As its answers show (5.3), it has two blocks for a frame, or one for each 64 KiB of
+// what it is told if that is more. Frames of high levels may have many small ones.
+inline uint64_t zstd_bytes_told(uint64_t frames, uint64_t bytes, uint64_t blocks) {
+    constexpr uint64_t kBytesABlock = 64 << 10;
+    const uint64_t room = std::max(2 * frames, bytes / kBytesABlock);
+    return blocks > room ? blocks * kBytesABlock : bytes;
 }
 
 }  // namespace seco::cuda

@@ -14,8 +14,8 @@
 DALI_SCHEMA(seco__ReadRange)
     .DocStr(R"(Reads files, or parts of files, such as members of tar shards.
 
-Takes paths, uint8 [n], and ranges, int64 [2]: first byte and length, which is negative for the whole file. Gives uint8 [n];
-nothing where the file cannot be read or is too short.)")
+Takes paths, uint8 [n], which NUL may fill up, and ranges, int64 [2]: first byte and length, which is negative for the whole
+file. Gives uint8 [n]; nothing where the file cannot be read or is too short.)")
     .NumInput(2)
     .NumOutput(1)
     .AddOptionalArg("bands",
@@ -67,10 +67,9 @@ class ReadRange : public dali::Operator<CPUBackend> {
             if (ranges.tensor_shape(i).num_elements() != 2)
                 throw std::invalid_argument("ranges: expected [2], got another shape");
             const auto* range = ranges.tensor<int64_t>(i);
-            files_.push_back({{static_cast<const char*>(paths.raw_tensor(i)),
-                               static_cast<size_t>(paths.tensor_shape(i).num_elements())},
-                              range[0],
-                              range[1]});
+            const std::string path(static_cast<const char*>(paths.raw_tensor(i)),
+                                   static_cast<size_t>(paths.tensor_shape(i).num_elements()));
+            files_.push_back({path.substr(0, path.find('\0')), range[0], range[1]});
         }
         on_all(ws, [](File& file) {
             const auto source = open(file);

@@ -81,6 +81,10 @@ extern "C" uint64_t seco_zstd_blocks(const uint8_t* data, uint64_t size) {
     return seco::cuda::zstd_blocks(data, size);
 }
 
+extern "C" uint64_t seco_zstd_bytes_told(uint64_t frames, uint64_t bytes, uint64_t blocks) {
+    return seco::cuda::zstd_bytes_told(frames, bytes, blocks);
+}
+
 // Files of one shape to [files, bands, height, width] at `out`, and for each whether it is whole. Returns
 // null, or what went wrong; valid until the next call.
 extern "C" const char* seco_emulate_decode(const uint8_t* const* files, const uint64_t* sizes, int64_t count,

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 import seco.dali  # noqa: F401 - adds the operators
 from seco.data.loader import Batch, Loader, MadeBatch
 from seco.errors import ConfigError, StoreError
-from seco.ops.geotiff import FileSlice
 from seco.ops.random import VIEW_DTYPE
 from seco.ops.recipe import is_rgb
 
@@ -41,7 +40,7 @@ class DaliLoader(Loader):
             raise ConfigError("loader: expected no table of digital numbers for DALI, got one; take --loader native")
         if not self.store.has_checksums:
             raise StoreError(f"{self.store.path}: expected a store for DALI, got an archive read in place; import it first")
-        self.inputs: deque[list[Any]] = deque()
+        self.inputs: deque[list[NDArray[Any]]] = deque()
         self._pipeline = _build(self)
 
     def epoch(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
@@ -56,13 +55,13 @@ class DaliLoader(Loader):
         self._pipeline.reset()
         try:
             for step in range(start_step, self.steps_per_epoch):
+                start = time.perf_counter()  # naming files and feeding them to DALI keeps the consumer, too
                 for later in range(step + len(running), min(step + _AHEAD, self.steps_per_epoch)):
                     locations = self.locations_of(order, later)
                     self.inputs.append(self._name(epoch, locations))
                     running.append(locations)
                 while self.inputs:  # the first call takes several
                     self._pipeline.schedule_run()
-                start = time.perf_counter()
                 locations = running.popleft()
                 views, whole = self._pipeline.share_outputs()
                 try:
@@ -78,21 +77,19 @@ class DaliLoader(Loader):
         finally:
             self.inputs.clear()  # nothing of this epoch is left for the next
             for _ in running:
-                with suppress(RuntimeError):  # the first error is the one to tell
+                with suppress(RuntimeError, AttributeError):  # the first error is the one to tell; at exit DALI has gone
                     self._pipeline.share_outputs()
                     self._pipeline.release_outputs()
             if self._stream is not None:  # DALI takes its memory back, and does not know torch's streams
                 torch.cuda.current_stream(self.device).synchronize()
 
-    def _name(self, epoch: int, locations: NDArray[np.int64]) -> list[Any]:
+    def _name(self, epoch: int, locations: NDArray[np.int64]) -> list[NDArray[Any]]:
         """What the pipeline takes for a batch: parameters, then paths and ranges for each date."""
         params, rows = self.draw(epoch, locations)
-        inputs: list[Any] = [params.view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)]
-        for date in range(rows.shape[1]):
-            sources = self.store.sources_of_rows(rows[:, date])
-            slices = [s if isinstance(s, FileSlice) else FileSlice(s, 0, -1) for s in sources]
-            inputs.append([np.frombuffer(bytes(s.path), np.uint8) for s in slices])
-            inputs.append(np.array([(s.offset, s.length) for s in slices], np.int64))
+        inputs: list[NDArray[Any]] = [params.view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)]
+        for of_date in rows.T:
+            paths, ranges = self.store.ranges_of_rows(of_date)
+            inputs += [paths.view(np.uint8).reshape(len(paths), -1), ranges]
         return inputs
 
     def _as_torch(self, views: Any) -> torch.Tensor:  # noqa: ANN401 - a list of DALI's tensors
@@ -113,7 +110,7 @@ def _build(loader: DaliLoader) -> Any:  # noqa: ANN401 - a Pipeline
     shape = (loader.store.patch_size, loader.store.patch_size)
     inputs = loader.inputs  # not the loader, which holds the pipeline
 
-    def next_inputs() -> list[Any]:
+    def next_inputs() -> list[NDArray[Any]]:
         if not inputs:
             raise StopIteration
         return inputs.popleft()

@@ -1,6 +1,7 @@
 """Reads patch stores: which locations, dates and bands there are, and their pixels."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -134,11 +135,27 @@ class Store:
         Raises:
             ArrayError: If a row is none of the index.
         """
-        table = self._places.take(self._checked(rows))
-        columns = [column.to_pylist() for column in table.columns]
+        columns = self._places_of(rows)
         if len(columns) == 1:
             return [self.path / name for name in columns[0]]
         return [FileSlice(self.path / shard, offset, length) for shard, offset, length in zip(*columns, strict=True)]
+
+    def ranges_of_rows(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.bytes_], NDArray[np.int64]]:
+        """As :meth:`sources_of_rows`, without an object for each: it takes a quarter of the time.
+
+        Returns:
+            Paths as the system spells them, ``[n]``, and first byte and length, ``[n, 2]``: 0 and -1 for a whole file.
+
+        Raises:
+            ArrayError: If a row is none of the index.
+        """
+        files, *ranges = self._places_of(rows)
+        folder = os.fsencode(self.path) + b"/"
+        paths = np.array([folder + os.fsencode(name) for name in files], np.bytes_)
+        return paths, np.column_stack(ranges) if ranges else np.tile((0, -1), (len(paths), 1))
+
+    def _places_of(self, rows: NDArray[np.integer]) -> list[list[Any]]:
+        return [column.to_pylist() for column in self._places.take(self._checked(rows)).columns]
 
     def read(self, rows: np.ndarray, *, bands: Sequence[int] | None = None, threads: int | None = None) -> np.ndarray:
         """Pixels ``(n, C, H, W)`` of rows of the index.

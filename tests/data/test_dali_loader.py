@@ -21,7 +21,8 @@ BANDS = ("B04", "B03", "B02")
 @pytest.fixture(params=["loose", "packed"])
 def store(make_store, tmp_path, request):
     dates = tuple(f"2021-0{month}-01T10:00:00" for month in range(1, 6))
-    loose = make_store(locations=tuple(f"{i:02}" for i in range(11)), dates=dates)
+    names = tuple(f"{i:02}" + "-x" * (i % 3) for i in range(11))  # of any length
+    loose = make_store(locations=names, dates=dates)
     if request.param == "packed":
         pack_store(open_store(loose), tmp_path / "packed")
         return open_store(tmp_path / "packed")
@@ -116,15 +117,27 @@ def test_an_error_on_the_way_to_torch_is_the_one_that_is_told(store, monkeypatch
 def test_an_error_leaves_nothing_for_the_next_epoch(store, monkeypatch):
     loader, named = make(DaliLoader, store), []
 
-    def break_third(rows, really=store.sources_of_rows):
+    def break_third(rows, really=store.ranges_of_rows):
         named.append(rows)
         if len(named) == 7:  # three dates a batch: the first of the third
             raise StoreError("the shard is gone")
         return really(rows)
 
-    monkeypatch.setattr(store, "sources_of_rows", break_third)
+    monkeypatch.setattr(store, "ranges_of_rows", break_third)
     with pytest.raises(StoreError, match="the shard is gone"):
         batches(loader)
     for (views, places), (expected, there) in zip(batches(loader, 1), batches(make(Loader, store), 1), strict=True):
         np.testing.assert_array_equal(places, there)
         np.testing.assert_array_equal(views, expected)
+
+
+def test_the_time_that_naming_files_takes_is_waited(store, monkeypatch):
+    loader, seconds = make(DaliLoader, store), [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: seconds[0])
+
+    def slow(*of_batch, really=loader._name):
+        seconds[0] += 10
+        return really(*of_batch)
+
+    monkeypatch.setattr(loader, "_name", slow)
+    assert [batch.wait_s for batch in loader.epoch(0)] == [20, 10, 0], "three batches, two of them named before the first"

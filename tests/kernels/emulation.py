@@ -69,6 +69,8 @@ def _library() -> ctypes.CDLL:
     ]
     library.seco_emulate_decode.restype = ctypes.c_char_p
     library.seco_zstd_blocks.restype = ctypes.c_uint64
+    library.seco_zstd_bytes_told.restype = ctypes.c_uint64
+    library.seco_zstd_bytes_told.argtypes = [ctypes.c_uint64] * 3
     return library
 
 
@@ -144,6 +146,11 @@ def _decompress(group, data, size, out, room):
 def zstd_blocks(data):
     """Blocks of the ZSTD frame that ``data`` is; 0 if it is none."""
     return _library().seco_zstd_blocks(data, ctypes.c_uint64(len(data)))
+
+
+def zstd_bytes_told(frames, size, blocks):
+    """How many decompressed bytes nvCOMP is told of."""
+    return _library().seco_zstd_bytes_told(frames, size, blocks)
 
 
 def emulate_decode(files, *, bands, shape, dtype):

@@ -1,12 +1,14 @@
 """The GPU's GeoTIFF decoder without a GPU: what is staged, what is checked, and where each sample goes."""
 
+import ctypes
 import io
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pyarrow
 import pytest
-from kernels.emulation import emulate_decode, zstd_blocks
+from kernels.emulation import emulate_decode, zstd_blocks, zstd_bytes_told
 from ops.geotiff_files import encode, pixels_of
 
 imagecodecs = pytest.importorskip("imagecodecs", reason="imagecodecs is not installed")
@@ -101,6 +103,46 @@ def test_blocks_of_a_zstd_frame_are_counted_and_nothing_else_is_one(content, blo
     assert not any(zstd_blocks(frame[:cut]) for cut in cuts)
     assert zstd_blocks(frame + b"\0") == 0
     assert zstd_blocks(b"\1" + frame[1:]) == 0
+
+
+@pytest.fixture(scope="module")
+def nvcomp_memory():
+    """Bytes of memory that nvCOMP asks for, for ``frames`` of at most ``largest`` bytes, ``size`` in all."""
+    package = pytest.importorskip("nvidia.libnvcomp", reason="nvCOMP is not installed")
+    library = ctypes.CDLL(str(Path(next(iter(package.__path__)), "lib64", "libnvcomp.so.5")))
+
+    class Options(ctypes.Structure):
+        _fields_ = (("backend", ctypes.c_int), ("reserved", ctypes.c_char * 60))
+
+    def ask(frames, largest, size):
+        need = ctypes.c_size_t()
+        sizes = ctypes.c_size_t(frames), ctypes.c_size_t(largest)
+        call = library.nvcompBatchedZstdDecompressGetTempSizeAsync
+        assert call(*sizes, Options(), ctypes.byref(need), ctypes.c_size_t(size)) == 0
+        return need.value
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("frames", "largest", "blocks"),
+    [
+        (9216, 264 * 264 * 2, 2 * 9216),  # whole bands of a store
+        (9216, 264 * 264 * 2, 5 * 9216),  # at high levels
+        (202_752, 264 * 24, 202_752),  # rows of bands together
+        (1000, 512, 1000),
+        (1, 1 << 30, 1 << 13),
+    ],
+)
+def test_nvcomp_has_room_for_all_blocks_and_is_asked_for_no_more(nvcomp_memory, frames, largest, blocks):
+    def room(told):
+        bytes_a_byte, bytes_a_block = 3, 3468
+        return (nvcomp_memory(frames, largest, told) - bytes_a_byte * told) // bytes_a_block
+
+    size = frames * largest
+    told = zstd_bytes_told(frames, size, blocks)
+    assert room(told) >= blocks
+    assert (told == size) == (room(size) >= blocks)
 
 
 def test_a_strip_that_is_no_zstd_frame_never_reaches_the_gpu():

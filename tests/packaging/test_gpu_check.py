@@ -66,11 +66,11 @@ def test_what_needs_a_missing_package_is_left_out(monkeypatch):
         return {name for name, step in gpu_check._steps(Path("r")).items() if not set(step.needs) & set(missing)}
 
     whole = steps()
-    assert {"tests/kernels/test_views.py", "views", "store", "step", "step-compiled", "decode", "profile-dali"} <= whole
+    assert {"tests/kernels/test_views.py", "views", "store", "step", "compiled-step", "decode", "profile-dali"} <= whole
     assert whole - steps("nvidia.dali") == {"decode", "profile-dali"}
-    assert {"views", "step", "step-compiled"} <= steps("rasterio", "nvidia.dali")
+    assert {"views", "step", "compiled-step"} <= steps("rasterio", "nvidia.dali")
     assert not {"store", "decode", "profile-native"} & steps("rasterio")
-    assert not {"step", "step-compiled"} & steps("timm")
+    assert not {"step", "compiled-step"} & steps("timm")
 
 
 def test_tools_that_are_not_there_are_left_out(tmp_path, monkeypatch):
