@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from PIL import Image
 
+from benchmarks import ROOT
 from benchmarks.record import Records
-from benchmarks.tables import CPU_ROWS, ROOT, by_machine, read_records
+from benchmarks.tables import CPU_ROWS, by_machine, read_records
 
 FIGURES = ROOT / "docs" / "figures"
 SOURCE = "records-sha256"  # key of the picture's text

@@ -8,12 +8,11 @@ import json
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
+from benchmarks import ROOT
 from benchmarks.record import Record, make_record
 
-REPOSITORY = Path(__file__).parents[1]
-STUB = str(REPOSITORY / "tests/collect/earthengine_stub.py")
+STUB = str(ROOT / "tests/collect/earthengine_stub.py")
 IMPLEMENTATIONS = {"seco": "EarthEngineSource", "one-date-a-request": "OneDate", "client-and-writer-alone": "Alone"}
 COLLECT = """
 import json, resource, sys, time
@@ -112,7 +111,7 @@ def _collect(size: int, locations: int, kind: str) -> dict[str, float]:
         assert stub.stdout is not None
         url, project = stub.stdout.readline().split()
         ask = [sys.executable, "-c", COLLECT, url, project, f"{folder}/store", str(size), str(locations), kind]
-        done = subprocess.run(ask, check=True, capture_output=True, text=True, cwd=REPOSITORY)
+        done = subprocess.run(ask, check=True, capture_output=True, text=True, cwd=ROOT)
         requests, _ = stub.communicate()
     report: dict[str, float] = json.loads(done.stdout)
     return report | {"requests": int(requests)}

@@ -110,8 +110,7 @@ def _measure(files: list[Path], bands: list[int], *, case: str, origin: str, run
 
 def _rasterio(file: Path, bands: list[int]) -> NDArray[Any]:
     with rasterio.open(file) as raster:
-        pixels: NDArray[Any] = raster.read([band + 1 for band in bands])
-        return pixels
+        return raster.read([band + 1 for band in bands])
 
 
 def _dali(files: Sequence[Path], bands: list[int], threads: int, whose: str) -> Decoder:

@@ -175,8 +175,7 @@ def _probe(features: np.ndarray, labels: np.ndarray, *, device: str, runs: int) 
 
     def ours() -> np.ndarray:
         (fit,) = fit_logistic(features, labels, num_classes=CLASSES, l2=[L2], device=device)
-        classes: np.ndarray = fit.scores(features).argmax(axis=1)
-        return classes
+        return fit.scores(features).argmax(axis=1)
 
     works: Works = {"seco": ours, "scikit-learn": lambda: model.fit(scaled, labels).predict(scaled)}
     agreement = np.mean(np.asarray(works["seco"]()) == np.asarray(works["scikit-learn"]()))

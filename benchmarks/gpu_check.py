@@ -18,10 +18,9 @@ import time
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from benchmarks import gpu_tools, gpu_wheels
+from benchmarks import ROOT, gpu_tools, gpu_wheels
 from benchmarks.installed import is_installed
 
-ROOT = Path(__file__).resolve().parents[1]
 NEEDED = ("torch", "numpy", "pybind11", "scikit_build_core", "pytest", "click")
 OPTIONAL = {
     "rasterio": "reading foreign GeoTIFFs and writing stores",

@@ -13,7 +13,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks import ROOT
+
 PART_BYTES = 55 * 10**6
 MANIFEST = "parts.json"
 CODECS = ROOT / "build" / "codecs"  # sources that a build has fetched; it looks for them there first

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks import ROOT
 from seco.collect.synthetic.series import Request
 from seco.collect.synthetic.source import collect
 from seco.data.dated import import_dated
 from seco.data.store import Store, open_store
 from seco.device import cores
 
-ROOT = Path(__file__).resolve().parents[1]
 REAL = "boadella_s2"  # dated Sentinel-2 L2A rasters of 12 bands
 
 

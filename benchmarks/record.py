@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from benchmarks import ROOT
 from seco.device import cores
 from seco.environment import package_versions
 
@@ -54,9 +55,8 @@ PEAK_MB = 'int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) *
 def report_of(script: str, *words: object) -> dict[str, Any]:
     """What a Python script prints as JSON, in a process of its own at the root of the checkout."""
     command = [sys.executable, "-c", script, *map(str, words)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    return json.loads(done.stdout)
 
 
 def on_cores(count: int, work: Callable[[], object]) -> Callable[[], object]:
@@ -129,7 +129,7 @@ def commit() -> str:
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],
-            cwd=Path(__file__).parent,
+            cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,

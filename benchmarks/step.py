@@ -136,8 +136,7 @@ class Work:
 
     def make_views(self, dtype: torch.dtype) -> Tensor:
         """The batch's views ``[4, N, 3, size, size]``."""
-        views: Tensor = augment_views_op(*self.tensors, size=self.size, dtype=dtype, rgb=True, **self.extremes)
-        return views
+        return augment_views_op(*self.tensors, size=self.size, dtype=dtype, rgb=True, **self.extremes)
 
     def check(self) -> None:
         """Both steps see the same loss, or the timing would compare different work."""
@@ -162,8 +161,7 @@ class Work:
 
     def _forward(self, dtype: torch.dtype, views: Tensor, step: int, lap: Lap) -> ContrastOutput:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-            output: ContrastOutput = self.model(views, step, lap)
-            return output
+            return self.model(views, step, lap)
 
     def step_2021(self) -> None:
         """The step of the 2021 code, its views given; it trained in fp32."""

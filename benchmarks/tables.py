@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import ROOT
 from benchmarks.record import Record, Records, records_of
 
-ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 NOT_YET = "not yet measured"
 

@@ -68,8 +68,7 @@ def torchvision_crop(pixels: torch.Tensor, view: Any, size: int) -> torch.Tensor
     from torchvision.transforms.v2 import functional
 
     box = [int(view[f"crop_{name}"]) for name in ("top", "left", "height", "width")]
-    crop: torch.Tensor = functional.resized_crop(pixels, *box, size=[size, size], antialias=True)
-    return crop
+    return functional.resized_crop(pixels, *box, size=[size, size], antialias=True)
 
 
 def torchvision_pil(images: list[np.ndarray]) -> Views:

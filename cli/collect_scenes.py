@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from seco.errors import ConfigError
+from seco.environment import extra
 
 from .collected import common_settings, human_size, say_complete, saying_how_to_go_on
 from .progress import Counted
@@ -82,12 +82,8 @@ def _rejections(progress: "Progress") -> str:
 
 
 def _open_earthengine(**options: Any) -> "SceneSource":  # noqa: ANN401
-    try:
+    with extra("collect", "the package earthengine-api", "source"):
         from seco.collect.earthengine.source import DEFAULT_COLLECTION, EarthEngineSource
-    except ImportError as error:
-        raise ConfigError(
-            f"source: expected the package earthengine-api, got none ({error.name}); pip install 'seco-eo[collect]'"
-        ) from error
     return EarthEngineSource(
         collection=options["collection"] or DEFAULT_COLLECTION,
         patch_size=options["patch_size"],
@@ -99,12 +95,8 @@ def _open_earthengine(**options: Any) -> "SceneSource":  # noqa: ANN401
 
 
 def _open_stac(**options: Any) -> "SceneSource":  # noqa: ANN401
-    try:
+    with extra("collect", "the package pystac-client", "source"):
         from seco.collect.stac.source import DEFAULT_CATALOGUE, StacSource
-    except ImportError as error:
-        raise ConfigError(
-            f"source: expected the package pystac-client, got none ({error.name}); pip install 'seco-eo[collect]'"
-        ) from error
     return StacSource(
         catalogue=options["catalog"] or DEFAULT_CATALOGUE,
         collection=options["collection"],

@@ -43,8 +43,7 @@ class LazyGroup(click.Group):
         """Import the command, or None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f".{COMMANDS[cmd_name]}", __package__).command
-        return command
+        return import_module(f".{COMMANDS[cmd_name]}", __package__).command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command; an error that the user can mend becomes one line and exit code 1, Ctrl-C one and 130."""

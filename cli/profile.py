@@ -2,6 +2,8 @@
 
 import itertools
 import json
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +78,7 @@ def loader_command(
     ]
     _print(profiles)
     if json_file is not None:
-        json_file.write_text(json.dumps([profile.to_dict() for profile in profiles], indent=1) + "\n")
+        json_file.write_text(json.dumps([asdict(profile) for profile in profiles], indent=1) + "\n")
         click.echo(f"Wrote {json_file}", err=True)
     if figure is not None:
         from seco.report.loader_profile import draw_profiles
@@ -139,5 +141,7 @@ def _print(profiles: list[Any]) -> None:
         f"Fastest: {best.loader}, batch {best.batch_size}, threads {best.threads}, {best.locations_per_s:.0f} locations/s. "
         f"Its bottleneck is {advice}."
     )
+    for reason, number in sum((Counter(p.by_gdal) for p in profiles), Counter[str]()).items():
+        click.echo(f"{number} patches went through GDAL, which takes longer ({reason}).", err=True)
     if again := sum(p.decoded_again for p in profiles):
         click.echo(f"{again} patches failed a check on the GPU and were decoded on the CPU.", err=True)

@@ -50,9 +50,9 @@ RGB = ("B04", "B03", "B02")
 NAME_BANDS = "--band-names names those of a folder's rasters"  # which say band1, band2 and so on without it
 
 
-def finest_m(bands: Sequence[Band]) -> int:
-    """Native ground sampling distance of the finest band, metres."""
-    return min(band.resolution_m for band in bands)
+def finest(bands: Sequence[Band]) -> Band:
+    """The band of the smallest native pixels; of several the first."""
+    return min(bands, key=lambda band: band.resolution_m)
 
 
 def product_level(bands: Sequence[Band]) -> str:

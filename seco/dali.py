@@ -15,17 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from seco import _core
+from seco.environment import extra
 from seco.errors import ConfigError
 
 PLUGIN = Path(_core.__file__).with_name("_dali.so")
 
 
 def _load() -> None:
-    try:
+    with extra("gpu", "nvidia-dali-cuda130", "DALI"):
         from nvidia import dali
         from nvidia.dali import plugin_manager
-    except ImportError as error:
-        raise ConfigError("DALI: expected nvidia-dali-cuda130, got none; pip install 'seco-eo[gpu]'") from error
     if not _core.dali_version:
         raise ConfigError(
             "DALI: expected seco with its plugin, got one that was built where DALI or the CUDA headers were missing; "

@@ -1,11 +1,27 @@
 """Where something ran: versions and machine, for runs and results."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
+from seco.errors import ConfigError
+
 PACKAGES = ("seco-eo", "torch", "torchvision", "timm", "numpy", "lightning", "rasterio", "pyarrow")
+
+
+@contextmanager
+def extra(name: str, package: str, what: str) -> Iterator[None]:
+    """Import what only some users need.
+
+    Raises:
+        ConfigError: If it is not installed; the text begins with ``what`` and says which extra of seco brings it.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(f"{what}: expected {package}, got none ({error.name}); pip install 'seco-eo[{name}]'") from error
 
 
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:

@@ -58,5 +58,6 @@ class StoreError(DataError):
 
 
 def reason_of(error: BaseException) -> str:
-    """What an error says, without the number and path that the system's errors add to it."""
-    return getattr(error, "strerror", None) or str(error)
+    """What an error says, in one line, without the number and path that the system's errors add to it."""
+    text = (getattr(error, "strerror", None) or str(error)).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -156,7 +156,7 @@ class Collector:
             self._gate.stop()
             for outcome in self._workers.stop():
                 if outcome.patches:
-                    self._accept(outcome.candidates[0], outcome.patches)
+                    self._accept(outcome.patches)
         if self._aside:
             *_, (_, error) = self._aside
             raise SourceError(f"locations left for the next run, or for --skip-bad: {len(self._aside)}; the last: {error}")
@@ -239,7 +239,7 @@ class Collector:
         if outcome.patches or str(outcome.rejection) in WITH_PIXELS:
             self._failures[PIXELS], self._probing = 0, False
         if outcome.patches:
-            self._accept(outcome.candidates[0], outcome.patches)
+            self._accept(outcome.patches)
         elif outcome.rejection:
             self._reject_candidate(outcome.candidates[0], str(outcome.rejection), str(outcome.rejection.__cause__))
 
@@ -267,7 +267,7 @@ class Collector:
         if candidate.attempt + 1 == self._settings.max_attempts:
             self._give_up_in_vain()
 
-    def _accept(self, candidate: Candidate, patches: Patches) -> None:
+    def _accept(self, patches: Patches) -> None:
         self._ledger.accept(patches)
         self.progress.accepted += 1
         self.progress.bytes_read += patches.num_bytes

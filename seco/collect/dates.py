@@ -42,8 +42,7 @@ class Calendar:
     def first_day(self) -> np.datetime64:
         """No window begins earlier."""
         back = YEAR_DAYS + (self.dates - 1) * self.interval_days + self.window_days
-        day: np.datetime64 = self.until.astype("datetime64[D]") - back
-        return day
+        return self.until.astype("datetime64[D]") - back
 
     def windows(self, seed: int, location: int, attempt: int) -> list[Window]:
         """Windows of one candidate, earliest first: a pure function of its arguments."""

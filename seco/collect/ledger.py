@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from seco.bands import finest_m
+from seco.bands import finest
 from seco.collect.journal import Journal
 from seco.collect.patches import Patches
 from seco.collect.settings import Settings, claim_folder
@@ -115,7 +115,7 @@ class Ledger:
             quantification=SENTINEL2.quantification,
             offset=SENTINEL2.offset,
             patch_size=settings.patch_size,
-            resolution_m=finest_m(origin.bands),
+            resolution_m=finest(origin.bands).resolution_m,
             statistics=self._histogram.by_band([band.name for band in origin.bands]),
             seed=settings.seed,
             source=f"{settings.source}, {settings.collection}",

@@ -1,6 +1,7 @@
 """Scenes whose bands are rasters that can be read by window: what STAC and local scenes have in common."""
 
 import math
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class SceneFiles:
     classes: str | None = None
 
 
-class RasterSource:
+class RasterSource(ABC):
     """What a source does whose scenes have :class:`SceneFiles` as handles.
 
     Args:
@@ -47,6 +48,14 @@ class RasterSource:
         self._patch_size = patch_size
         self.product_level = product_level
         self.bands = bands or LEVELS[product_level]
+
+    def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
+        """Scenes that cover the patch of each location within its windows."""
+        return [self._list(*place) for place in zip(locations, windows, strict=True)]
+
+    @abstractmethod
+    def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
+        """Those of one location."""
 
     def cloud_fractions(self, location: Location, scenes: Sequence[Scene]) -> list[float]:
         """From the scene classification, of the pixels that have one; NaN where a scene has none."""

@@ -11,6 +11,8 @@ from seco.bands import Band
 from seco.collect.locations import Location
 from seco.errors import SceneError
 
+COPERNICUS = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"  # a licence
+
 Window = tuple[np.datetime64, np.datetime64]  # first and last day, datetime64[D], both included
 
 

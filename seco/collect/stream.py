@@ -33,8 +33,7 @@ class Stream:
     def uniforms(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> Array:
         """Numbers in [low, high), float64 of the given shape."""
         raw = self._raw(shape) >> np.uint64(11)
-        result: Array = low + (high - low) * (raw.astype(np.float64) * 2.0**-53)
-        return result
+        return low + (high - low) * (raw.astype(np.float64) * 2.0**-53)
 
     def bells(self, shape: tuple[int, ...]) -> Array:
         """Numbers of mean 0 and variance 1, near to normal, float64 of the given shape.
@@ -45,8 +44,7 @@ class Stream:
         words = self._raw((*shape, 1)).view(np.uint16).astype(np.int64)
         total = words[..., 0] + words[..., 1] + words[..., 2] + words[..., 3]
         # Mean 4 * (2**16 - 1) / 2; variance 4 * (2**32 - 1) / 12, hence a deviation of 2**16 / sqrt(3).
-        deviates: Array = (total.astype(np.float64) - 131070.0) / np.float64(37837.23)
-        return deviates
+        return (total.astype(np.float64) - 131070.0) / np.float64(37837.23)
 
     def index(self, weights: Array) -> int:
         """Index drawn with probability proportional to the weights."""
@@ -54,5 +52,4 @@ class Stream:
         return int(np.searchsorted(steps, self.uniform() * steps[-1], side="right"))
 
     def _raw(self, shape: tuple[int, ...]) -> NDArray[np.uint64]:
-        raw: NDArray[np.uint64] = self._bits.random_raw(int(np.prod(shape))).reshape(shape)
-        return raw
+        return self._bits.random_raw(int(np.prod(shape))).reshape(shape)

@@ -18,8 +18,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from seco.collect.locations import PIXEL_M, Location
-from seco.data.dated_rasters import read_unmasked, reason_of, to_digital_numbers
-from seco.errors import SceneError, SourceError
+from seco.data.dated_rasters import read_unmasked, to_digital_numbers
+from seco.errors import SceneError, SourceError, reason_of
 
 # Of GDAL.
 OPTIONS = {
@@ -129,8 +129,7 @@ def _warp(raster: Any, location: Location, patch_size: int, numbers: list[int]) 
     size = {"width": patch_size, "height": patch_size}
     # GDAL heeds the raster's mask by itself.
     with WarpedVRT(raster, **grid, **size, resampling=Resampling.nearest, src_nodata=nodata, nodata=nodata) as warped:
-        pixels: np.ndarray = warped.read(numbers)
-        return pixels
+        return warped.read(numbers)
 
 
 def _translate(file: str, error: RasterioError) -> SourceError:
@@ -139,7 +138,7 @@ def _translate(file: str, error: RasterioError) -> SourceError:
     status = re.search(r"HTTP (?:response code|error code)\D*(\d{3})", words)
     if "://" in file and (status or LINE in words) and (status is None or status[1] not in NOT_THERE):
         return unanswered(file, status and status[1])
-    got = f"HTTP {status[1]}" if status else "none" if "://" in file else reason_of(error)
+    got = f"HTTP {status[1]}" if status else "none" if "://" in file else reason_of(error.__cause__ or error)
     return SceneError(
         f"{_name_of(file)}: expected a raster that can be read, got {got}; check the catalogue",
         retriable="://" in file and status is None,

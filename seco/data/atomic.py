@@ -63,6 +63,21 @@ def clear_folder(folder: Path) -> None:
         shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
 
+@contextmanager
+def all_or_nothing(folder: Path) -> Iterator[None]:
+    """Fill a folder that is new or empty; an error leaves it, and those above it, as they were found."""
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:  # an interruption, too, would leave a folder that a second try is refused for
+        with suppress(OSError):
+            if folder.exists():
+                clear_folder(folder)
+            for path in made:
+                path.rmdir()
+        raise
+
+
 def take_back(folder: Path) -> None:
     """Remove a folder that was new or empty, as far as that can be done."""
     with suppress(OSError):

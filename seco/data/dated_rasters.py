@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import RasterioIOError
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name
 from seco.data.reflectance import Reflectance
-from seco.errors import DataError
+from seco.errors import DataError, reason_of
 
 # 2020-06-21, 2020_06_21 or 20200621, perhaps with a time as in 20200621T103629 or 20200621_103629; not inside a longer
 # number, but that of 14 digits.
@@ -212,11 +212,6 @@ def units_of(raster: Any) -> Reflectance:  # noqa: ANN401
     return Reflectance.of_gdal(scale, offset)
 
 
-def reason_of(error: RasterioError) -> str:
-    """The first line of what went wrong: of reading, rasterio itself says only that it did."""
-    return str(error.__cause__ or error).splitlines()[0]
-
-
 def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
     """Pixels of a raster, of any shape, as uint16; its nodata becomes 0.
 
@@ -224,8 +219,7 @@ def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
     """
     if nodata is not None:
         pixels = np.where(pixels == nodata, 0, pixels)
-    digital_numbers: np.ndarray = np.where(pixels < 0, nodata is not None, pixels).astype(np.uint16)
-    return digital_numbers
+    return np.where(pixels < 0, nodata is not None, pixels).astype(np.uint16)
 
 
 def date_in_name(name: str) -> np.datetime64 | None:
@@ -341,4 +335,6 @@ def _options(units: Reflectance, otherwise: Reflectance | None = None) -> str:
 
 
 def _unreadable(file: Path | str, error: RasterioIOError) -> DataError:
-    return DataError(f"{file}: expected a readable GeoTIFF, got {reason_of(error)}; fetch it again")
+    return DataError(
+        f"{file}: expected a readable GeoTIFF, got {reason_of(error.__cause__ or error)}; fetch it again"
+    )  # rasterio itself says only that reading failed

@@ -9,10 +9,12 @@ import rasterio
 from rasterio.errors import RasterioError
 from rasterio.warp import transform as transform_points
 
+from seco.bands import finest
+from seco.data.description import StoreDescription
 from seco.data.reflectance import without_offset
 from seco.data.scene_folders import ALL_BANDS, Archive, Scene, decode_scenes, describe, file_of, list_scenes
 from seco.data.writer import StoreWriter, check_new_folder
-from seco.errors import DataError, SecoError
+from seco.errors import DataError, SecoError, reason_of
 from seco.track import Track, untracked
 
 
@@ -69,7 +71,7 @@ def import_scenes(
     one_offset = [Scene(scene.location, scene.time, scene.name, None) for scene in scenes]
     description = describe(source, one_offset, archive)
     margin = _margin(description.patch_size, patch_size)
-    reader = SceneReader(source, description, margin, archive.default_epsg)
+    inside = slice(margin, description.patch_size - margin)
     writer = StoreWriter(
         store,
         bands=description.bands,
@@ -89,9 +91,10 @@ def import_scenes(
         for scene in track(scenes, "patches written"):
             added = offset if scene.offset is None else scene.offset
             try:
-                pixels, place = reader.read(scene)
+                pixels = np.ascontiguousarray(_read(source / scene.path, description)[:, inside, inside])
+                place = _place(source / scene.path, description, margin, archive.default_epsg)
             except SecoError as error:
-                left_out[f"{scene.location}/{scene.name}"] = str(error)
+                left_out[scene.path] = str(error)
                 continue
             writer.add(
                 scene.location,
@@ -108,53 +111,41 @@ def import_scenes(
     return SceneImportReport(len(written), patches, bands, description.product_level, moved, left_out)
 
 
-class SceneReader:
-    """Pixels and place of one scene after the other.
+def _read(folder: Path, description: StoreDescription) -> np.ndarray:
+    """Pixels ``(C, H, W)`` of a scene.
 
-    Args:
-        archive: Folder of the archive.
-        description: Of its scenes.
-        margin: Pixels to cut at every side.
-        default_epsg: Of files that name no CRS.
+    Raises:
+        GeoTiffError: If a band is missing, damaged or of another size.
     """
+    bands, side = len(description.bands), description.patch_size
+    pixels = np.empty((1, bands, side, side), description.dtype)
+    wrong = decode_scenes([folder], description, bands=range(bands), threads=None, out=pixels)
+    if wrong:
+        raise wrong[0]
+    return pixels[0]
 
-    def __init__(self, archive: Path, description: Any, margin: int, default_epsg: int | None) -> None:  # noqa: ANN401
-        self._folder, self._description, self._margin, self._default_epsg = archive, description, margin, default_epsg
-        self._inside = slice(margin, description.patch_size - margin)
 
-    def read(self, scene: Scene) -> tuple[np.ndarray, dict[str, Any]]:
-        """Pixels ``(C, H, W)``, and what :meth:`StoreWriter.add` wants to know of their place.
+def _place(folder: Path, description: StoreDescription, margin: int, default_epsg: int | None) -> dict[str, Any]:
+    """What :meth:`StoreWriter.add` wants to know of where a scene is, less ``margin`` px at every side.
 
-        Raises:
-            GeoTiffError: If a band is missing, damaged or of another size.
-            DataError: If its place cannot be told.
-        """
-        description = self._description
-        folder = self._folder / scene.location / scene.name
-        bands, side = len(description.bands), description.patch_size
-        pixels = np.empty((1, bands, side, side), description.dtype)
-        wrong = decode_scenes([folder], description, bands=range(bands), threads=None, out=pixels)
-        if wrong:
-            raise wrong[0]
-        return np.ascontiguousarray(pixels[0, :, self._inside, self._inside]), self._place(folder)
-
-    def _place(self, folder: Path) -> dict[str, Any]:
-        description = self._description
-        file = folder / ALL_BANDS
-        file = file if file.is_file() else file_of(folder, min(description.bands, key=lambda band: band.resolution_m))
-        try:
-            with rasterio.Env(), rasterio.open(file) as raster:
-                crs, (x0, dx, rx, y0, ry, dy) = raster.crs, raster.transform.to_gdal()
-        except RasterioError as error:
-            raise DataError(f"{file}: expected a readable raster, got {str(error).splitlines()[0]}") from error
-        epsg = (crs.to_epsg() if crs else None) or self._default_epsg
-        if epsg is None:
-            raise DataError(f"{file}: expected a CRS with an EPSG code, got {crs}; assign one")
-        left, top = x0 + self._margin * (dx + rx), y0 + self._margin * (ry + dy)
-        half = description.patch_size / 2 - self._margin
-        x, y = left + half * (dx + rx), top + half * (ry + dy)
-        (longitude,), (latitude,) = transform_points(f"EPSG:{epsg}", "EPSG:4326", [x], [y])
-        return {"epsg": epsg, "transform": (left, dx, rx, top, ry, dy), "longitude": longitude, "latitude": latitude}
+    Raises:
+        DataError: If that cannot be told.
+    """
+    file = folder / ALL_BANDS
+    file = file if file.is_file() else file_of(folder, finest(description.bands))
+    try:
+        with rasterio.Env(), rasterio.open(file) as raster:
+            crs, (x0, dx, rx, y0, ry, dy) = raster.crs, raster.transform.to_gdal()
+    except RasterioError as error:
+        raise DataError(f"{file}: expected a readable raster, got {reason_of(error)}") from error
+    epsg = (crs.to_epsg() if crs else None) or default_epsg
+    if epsg is None:
+        raise DataError(f"{file}: expected a CRS with an EPSG code, got {crs}; assign one")
+    left, top = x0 + margin * (dx + rx), y0 + margin * (ry + dy)
+    half = description.patch_size / 2 - margin
+    x, y = left + half * (dx + rx), top + half * (ry + dy)
+    (longitude,), (latitude,) = transform_points(f"EPSG:{epsg}", "EPSG:4326", [x], [y])
+    return {"epsg": epsg, "transform": (left, dx, rx, top, ry, dy), "longitude": longitude, "latitude": latitude}
 
 
 def _margin(whole: int, wanted: int | None) -> int:

@@ -277,8 +277,7 @@ class Loader:
         # This thread's own: its views are made before it reads again.
         if getattr(self._buffers, "pixels", None) is None or self._buffers.pixels.shape != shape:
             self._buffers.pixels = torch.empty(shape, dtype=dtype)
-        pixels: torch.Tensor = self._buffers.pixels
-        return pixels
+        return self._buffers.pixels
 
     def _decode(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], pixels: NDArray[Any]) -> NDArray[np.int64]:
         """Decode ``rows`` ``[n, T]`` to ``pixels[numbers]``; the numbers with a patch that cannot be read."""

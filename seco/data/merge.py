@@ -24,7 +24,7 @@ from seco.data.description import (
 from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import MEND_PATCH, Store
 from seco.data.tables import read_labels, read_rejected, write_parquet
-from seco.data.writer import all_or_nothing, check_new_folder, commit_store
+from seco.data.writer import check_new_folder, commit_store, written_whole
 from seco.errors import StoreError
 from seco.track import Track, untracked
 
@@ -55,7 +55,7 @@ def merge_stores(
     histogram = DigitalNumberHistogram(len(description.bands), np.dtype(description.dtype))
     for store in stores:
         _add_histogram(histogram, store)
-    with all_or_nothing(out):
+    with written_whole(out):
         out.mkdir(parents=True, exist_ok=True)
         patches = [(store.path, file) for store in stores for file in store.sources_of_rows(np.arange(len(store.times)))]
         for folder, file in track(patches, "patches linked"):

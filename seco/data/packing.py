@@ -26,7 +26,7 @@ from seco.data.description import (
 )
 from seco.data.store import Store
 from seco.data.tables import write_parquet
-from seco.data.writer import all_or_nothing, check_new_folder
+from seco.data.writer import check_new_folder, written_whole
 from seco.errors import ConfigError, StoreError
 from seco.track import Track, untracked
 
@@ -66,7 +66,7 @@ def pack_store(
     check_new_folder(out)
     if not store.has_checksums:
         raise StoreError(f"{store.path}: expected a patch store to pack, got an archive read in place; import it first")
-    with all_or_nothing(out):
+    with written_whole(out):
         (out / SHARD_FOLDER).mkdir(parents=True)
         index = _place(store, _write_shards(store, out, shard_size, track))
         for name in BESIDE_PATCHES:

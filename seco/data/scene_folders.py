@@ -26,7 +26,7 @@ import pyarrow
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, finest_m, product_level
+from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, finest, product_level
 from seco.data.atomic import write_atomic
 from seco.data.dated_rasters import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
@@ -87,6 +87,11 @@ class Scene:
     time: np.datetime64
     name: str
     offset: float | None
+
+    @property
+    def path(self) -> str:
+        """Of its folder, in the archive."""
+        return f"{self.location}/{self.name}"
 
 
 class SceneFolders(Store):
@@ -176,7 +181,7 @@ def describe(folder: Path, scenes: Sequence[Scene], archive: Archive | None = No
         quantification=archive.quantification,
         offset=offsets.pop(),
         patch_size=side,
-        resolution_m=finest_m(bands),
+        resolution_m=finest(bands).resolution_m,
         statistics={},
         seed=None,
         source=archive.source,
@@ -194,7 +199,7 @@ def decode_scenes(
         return decode_readable(files, bands=bands, total_bands=len(description.bands), threads=threads, out=out)
     wrong: dict[int, GeoTiffError] = {}
     for i, band in enumerate(bands):
-        repeats = description.bands[band].resolution_m // finest_m(description.bands)
+        repeats = description.bands[band].resolution_m // finest(description.bands).resolution_m
         side = description.patch_size // repeats
         pixels = np.empty((len(scenes), 1, side, side), out.dtype)
         files = [file_of(scene, description.bands[band]) for scene in scenes]
@@ -245,7 +250,7 @@ def _usual_form(folder: Path, scenes: Sequence[Scene]) -> tuple[tuple[Band, ...]
     forms: Counter[tuple[tuple[Band, ...], str, int]] = Counter()
     for i in spread_evenly(len(scenes), _SAMPLED_SCENES):
         with suppress(GeoTiffError, ValueError, KeyError):
-            forms[_form_of(folder / scenes[i].location / scenes[i].name)] += 1
+            forms[_form_of(folder / scenes[i].path)] += 1
     if not forms:
         raise DataError(f"{folder}: expected a scene whose files can be read, got none; check the archive")
     return forms.most_common(1)[0][0]
@@ -257,7 +262,7 @@ def _form_of(scene: Path) -> tuple[tuple[Band, ...], str, int]:
         return BANDS_BY_COUNT[info.bands], info.dtype, info.height
     names = {canonical_name(file.stem) for file in scene.glob("B*.tif")}
     bands = tuple(band for band in SENTINEL2_L1C if band.name in names)
-    info = read_info(file_of(scene, min(bands, key=lambda band: band.resolution_m)))
+    info = read_info(file_of(scene, finest(bands)))
     return bands, info.dtype, info.height
 
 
@@ -266,7 +271,7 @@ def _statistics(folder: Path, scenes: Sequence[Scene], description: StoreDescrip
     side, every = description.patch_size, list(range(len(description.bands)))
     pixels = np.empty((1, len(every), side, side), description.dtype)
     for i in spread_evenly(len(scenes), _SAMPLED_SCENES):
-        source = folder / scenes[i].location / scenes[i].name
+        source = folder / scenes[i].path
         if not decode_scenes([source], description, bands=every, threads=None, out=pixels):
             histogram.add(pixels[0])
     return histogram.by_band([band.name for band in description.bands])
@@ -300,7 +305,7 @@ def _write_catalog(catalog: Path, scenes: Sequence[Scene], description: StoreDes
             "time": np.array([scene.time for scene in scenes]),
             "scene_id": [scene.name for scene in scenes],
             "cloud_fraction": np.full(len(scenes), np.nan, dtype=np.float32),
-            "path": [f"{scene.location}/{scene.name}" for scene in scenes],
+            "path": [scene.path for scene in scenes],
             "bytes": pyarrow.nulls(len(scenes), pyarrow.int64()),  # a look at every file would take long
         }
     )

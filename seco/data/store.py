@@ -238,8 +238,7 @@ class Store:
 
     @cached_property
     def _columns(self) -> list[str]:
-        names: list[str] = pyarrow.parquet.read_schema(self._catalog / INDEX_FILE).names
-        return names
+        return pyarrow.parquet.read_schema(self._catalog / INDEX_FILE).names
 
     def labels(self) -> tuple[list[str], np.ndarray]:
         """Class names, sorted, and the class number of each location: int64 ``(N,)``, -1 where there is none.

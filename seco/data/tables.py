@@ -7,7 +7,7 @@ from typing import Any
 
 from seco.data.atomic import write_atomic
 from seco.data.description import LABEL_COLUMNS, LABELS_FILE, REJECTED_COLUMNS, REJECTED_FILE
-from seco.errors import StoreError
+from seco.errors import StoreError, reason_of
 
 
 def read_parquet(file: Path, columns: Sequence[str], *, advice: str = "write the store again") -> Any:  # noqa: ANN401 - pyarrow publishes no types
@@ -22,9 +22,8 @@ def read_parquet(file: Path, columns: Sequence[str], *, advice: str = "write the
         # One thread: several take more memory, and no less time for so few columns.
         return pyarrow.parquet.ParquetFile(file).read(columns=columns, use_threads=False).select(columns)
     except (pyarrow.ArrowException, KeyError, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(
-            f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason}; {advice}"
+            f"{file}: expected a readable Parquet file with {', '.join(columns)}, got {reason_of(error)}; {advice}"
         ) from error
 
 

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from seco.bands import Band, finest_m
-from seco.data.atomic import is_in_use, sync, take_back, write_atomic
+from seco.bands import Band, finest
+from seco.data.atomic import all_or_nothing, is_in_use, sync, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
@@ -79,13 +79,14 @@ class StoreWriter:
             "seed": seed,
             "source": source,
             "licence": licence,
-            "resolution_m": finest_m(bands) if resolution_m is None else resolution_m,
+            "resolution_m": finest(bands).resolution_m if resolution_m is None else resolution_m,
         }
         self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype)
         self._rows: list[Row] = []
         self._keys: set[tuple[str, np.datetime64]] = set()
         self._labels: dict[str, str] = {}
-        make_new_folder(self.path)
+        check_new_folder(self.path)
+        make_folder(self.path)
 
     def __enter__(self) -> Self:
         return self
@@ -292,18 +293,16 @@ def check_new_folder(path: Path) -> None:
 
 
 @contextmanager
-def all_or_nothing(out: Path) -> Iterator[None]:
-    """Fill ``out``, which is new or empty; an error takes back what is in it.
+def written_whole(out: Path) -> Iterator[None]:
+    """Fill ``out`` as :func:`seco.data.atomic.all_or_nothing` says.
 
     Raises:
         StoreError: If the system does not let it be filled.
     """
     try:
-        yield
-    except BaseException as error:
-        take_back(out)
-        if not isinstance(error, OSError):
-            raise
+        with all_or_nothing(out):
+            yield
+    except OSError as error:
         raise StoreError(
             f"{out}: expected a place to write to, got {reason_of(error)}; choose another or free some space"
         ) from error
@@ -319,16 +318,6 @@ def check_units(quantification: float, offset: float) -> None:
         raise ConfigError(f"quantification: expected a positive number, got {quantification}; see the product")
     if not math.isfinite(offset):
         raise ConfigError(f"offset: expected a number, got {offset}; see the product")
-
-
-def make_new_folder(path: Path) -> None:
-    """Make the folder of a store that is to be written.
-
-    Raises:
-        StoreError: If it is there and not empty, or cannot be made.
-    """
-    check_new_folder(path)
-    make_folder(path)
 
 
 def make_folder(path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from seco.environment import extra
 from seco.errors import ConfigError, DataError
 from seco.evaluate.features import normalized_input, prefetched
 from seco.evaluate.training import Recipe, parameter_groups, random_symmetries, seeded, shuffled_batches, train
@@ -84,33 +85,20 @@ class SiameseUNet(nn.Module):
 
 
 def _unet_decoder(channels: Sequence[int], widths: Sequence[int]) -> nn.Module:
-    try:
+    with extra("evaluate", "segmentation_models_pytorch for the decoder", "change"):
         from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
-    except ImportError as error:
-        raise ConfigError(
-            "change: expected segmentation_models_pytorch for the decoder, got none; pip install 'seco-eo[evaluate]'"
-        ) from error
-    decoder: nn.Module = UnetDecoder(encoder_channels=channels, decoder_channels=widths, n_blocks=len(widths))
-    return decoder
+    return UnetDecoder(encoder_channels=channels, decoder_channels=widths, n_blocks=len(widths))
 
 
-def change_recipe(
-    protocol: str,
-    *,
-    train_encoder: bool,
-    epochs: int | None = None,
-    lr: float | None = None,
-    batch_size: int | None = None,
-) -> Recipe:
-    """The recipe of 2021, which is the default's too, with what is given put in its place."""
-    rate = 1e-3 if lr is None else lr
+def change_recipe(protocol: str, *, train_encoder: bool) -> Recipe:
+    """The recipe of 2021, which is the default's too."""
     return Recipe(
         name=protocol,
-        epochs=100 if epochs is None else epochs,
-        lr=rate,
-        head_lr=rate,
+        epochs=100,
+        lr=1e-3,
+        head_lr=1e-3,
         encoder="trained" if train_encoder else "frozen",
-        batch_size=batch_size or 32,
+        batch_size=32,
         dropout=0.3,
         weight_decay=1e-4,
         augmentation="flips in both directions, quarter turns",

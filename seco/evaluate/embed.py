@@ -117,8 +117,7 @@ def describe_rows(images: StorePatches | ClassFolder | BigEarthNet) -> Callable[
 def _on_map(images: StorePatches | ClassFolder | BigEarthNet) -> np.ndarray:
     """Of a store every k-th location with all its dates, else every k-th image: bool ``(N,)``."""
     every = -(-len(images) // MAP_POINTS)
-    shown: np.ndarray = images.groups % every == 0
-    return shown
+    return images.groups % every == 0
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from seco.bands import NAME_BANDS
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
 from seco.ops.augment import augment_views
-from seco.ops.random import VIEW_DTYPE
+from seco.ops.random import neutral_views
 from seco.pretrain.checkpoint import Encoder
 from seco.pretrain.encoder import try_input
 from seco.track import Track, untracked
@@ -73,17 +73,16 @@ def feature_batches(
     encoder: Encoder,
     images: Images,
     *,
-    rows: np.ndarray | None = None,
-    batch_size: int = 256,
-    threads: int | None = None,
-    device: str | torch.device = "cpu",
-    track: Track = untracked,
+    rows: np.ndarray,
+    batch_size: int,
+    threads: int | None,
+    device: str | torch.device,
+    track: Track,
 ) -> Iterator[np.ndarray]:
     """What :func:`extract_features` gives, batch by batch: float32 ``(n, d)`` each."""
     if batch_size < 1:
         raise ConfigError(f"batch_size: expected at least 1, got {batch_size}; raise it")
     check_bands(encoder, images.band_names)
-    rows = np.arange(len(images)) if rows is None else rows
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
     try_input(backbone, len(encoder.normalization.bands), encoder.size)
@@ -142,16 +141,6 @@ def empty_array(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
-def whole_patches(count: int, height: int, width: int) -> np.ndarray:
-    """Parameters of one view a patch that shows all of it unchanged: structured ``(count, 1)``."""
-    params = np.zeros((count, 1), dtype=VIEW_DTYPE)
-    params["crop_height"], params["crop_width"] = height, width
-    params["order"] = np.arange(4)
-    for factor in ("brightness", "contrast", "saturation"):
-        params[factor] = 1.0
-    return params
-
-
 def read_batches(
     encoder: Encoder, images: Images, chunks: Iterable[np.ndarray], threads: int | None
 ) -> Iterator[torch.Tensor]:
@@ -182,7 +171,7 @@ def normalized_input(encoder: Encoder, pixels: np.ndarray, threads: int | None =
     normalization = encoder.normalization
     views = augment_views(
         np.ascontiguousarray(pixels[:, None]),
-        whole_patches(count, height, width),
+        neutral_views(count, 1, height, width),
         size=encoder.size,
         scale=normalization.scale,
         offset=normalization.offset,

@@ -51,44 +51,28 @@ class Classifier(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Scores ``[N, classes]``."""
-        scores: torch.Tensor = self.head(self.dropout(self.backbone(images)))
-        return scores
+        return self.head(self.dropout(self.backbone(images)))
 
 
-def finetune_recipe(
-    protocol: str,
-    *,
-    multi_label: bool,
-    epochs: int | None = None,
-    lr: float | None = None,
-    batch_size: int | None = None,
-) -> Recipe:
-    """The recipe of ``default`` or ``seco2021``, with what is given put in its place.
-
-    Raises:
-        ConfigError: If the default is to train on one image at a time.
-    """
+def finetune_recipe(protocol: str, *, multi_label: bool) -> Recipe:
+    """The recipe of ``default`` or ``seco2021``."""
     if protocol == "seco2021":
-        rate = 1e-5 if lr is None else lr
         return Recipe(
             name=protocol,
-            epochs=100 if epochs is None else epochs,
-            lr=rate,
-            head_lr=rate,
+            epochs=100,
+            lr=1e-5,
+            head_lr=1e-5,
             encoder="trained in eval mode",
-            batch_size=batch_size or (1024 if multi_label else 32),
+            batch_size=1024 if multi_label else 32,
             dropout=0.2 if multi_label else 0.0,
         )
-    if batch_size == 1:
-        raise ConfigError("batch_size: expected at least 2, for batch norm learns from a batch, got 1; raise it")
-    rate = 1e-4 if lr is None else lr
     return Recipe(
         name=protocol,
-        epochs=30 if epochs is None else epochs,
-        lr=rate,
-        head_lr=10 * rate,
+        epochs=30,
+        lr=1e-4,
+        head_lr=1e-3,
         encoder="trained",
-        batch_size=batch_size or 64,
+        batch_size=64,
         augmentation="flips in both directions",
     )
 
@@ -120,10 +104,13 @@ def fine_tune(
         An encoder whose features are the scores of the classes, and the mean loss of each epoch.
 
     Raises:
+        ConfigError: If the recipe trains batch norm on one image at a time.
         DataError: If the images lack a band or are too few, or the loss is not finite.
     """
     check_bands(encoder, images.band_names)
     least = 2 if recipe.encoder == "trained" else 1  # of one image batch norm can learn nothing
+    if recipe.batch_size < least:
+        raise ConfigError(f"batch_size: expected at least {least}, for batch norm learns from a batch, got 1; raise it")
     if len(rows) < least:
         raise DataError(f"{images.path}: expected at least {least} images to train on, got {len(rows)}; label more")
     truth = torch.from_numpy(images.labels).to(device)

@@ -10,6 +10,8 @@ from seco.evaluate.similarity import row_blocks, unit_vectors
 # a block again for every block of the other side costs a small part of the 2048 products that each then serves.
 _BLOCK_ROWS = 2048
 
+K, TEMPERATURE = 20, 0.07  # unless others are asked for
+
 
 def neighbour_votes(
     queries: np.ndarray,
@@ -17,8 +19,8 @@ def neighbour_votes(
     labels: np.ndarray,
     *,
     num_classes: int,
-    k: int = 20,
-    temperature: float = 0.07,
+    k: int = K,
+    temperature: float = TEMPERATURE,
     query_groups: np.ndarray | None = None,
     reference_groups: np.ndarray | None = None,
     block_rows: int = _BLOCK_ROWS,

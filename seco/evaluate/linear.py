@@ -134,13 +134,13 @@ def choose_l2(
     return max((merit(fit.scores(held_out)), fit.l2) for fit in fits)[1]
 
 
-def recipe_2021(*, multi_label: bool, epochs: int | None = None, lr: float | None = None) -> Recipe:
+def recipe_2021(*, multi_label: bool) -> Recipe:
     """The linear probe of 2021: EuroSAT's for one class an image, BigEarthNet's for several."""
     return Recipe(
         name="seco2021",
-        epochs=100 if epochs is None else epochs,
-        lr=1e-3 if lr is None else lr,
-        head_lr=1e-3 if lr is None else lr,
+        epochs=100,
+        lr=1e-3,
+        head_lr=1e-3,
         encoder="frozen",
         batch_size=1024 if multi_label else 32,
         dropout=0.2 if multi_label else 0.0,

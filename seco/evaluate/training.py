@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -58,6 +58,16 @@ class Recipe:
                 "epochs, batch size, lr: expected positive numbers, got "
                 f"{self.epochs}, {self.batch_size}, {self.lr}; leave them out for those of the protocol"
             )
+
+    def changed(self, *, epochs: int | None = None, lr: float | None = None, batch_size: int | None = None) -> "Recipe":
+        """This recipe with what is given in its place; the two learning rates keep their ratio."""
+        return replace(
+            self,
+            epochs=self.epochs if epochs is None else epochs,
+            lr=self.lr if lr is None else lr,
+            head_lr=self.head_lr if lr is None else lr * (self.head_lr / self.lr),
+            batch_size=self.batch_size if batch_size is None else batch_size,
+        )
 
 
 def classification_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from seco.data.normalization import Normalization
-from seco.errors import ConfigError
+from seco.environment import extra
+from seco.errors import ConfigError, reason_of
 from seco.export.subject import Subject
 from seco.export.weights import check_features
 
@@ -30,8 +31,7 @@ class NormalizedEncoder(nn.Module):
         """Normalise and encode: digital numbers ``[N, C, H, W]`` → features ``[N, d]``."""
         n = self.numbers
         unit = (digital_numbers * n["scale"] + n["offset"]).clamp(0.0, 1.0)
-        features: Tensor = self.backbone((unit - n["mean"]) / n["std"])
-        return features
+        return self.backbone((unit - n["mean"]) / n["std"])
 
 
 def export_onnx(subject: Subject) -> dict[str, bytes]:
@@ -40,11 +40,9 @@ def export_onnx(subject: Subject) -> dict[str, bytes]:
     Raises:
         ConfigError: If the packages for it are missing, or torch cannot export the backbone.
     """
-    try:
+    with extra("export", "onnx and onnxscript", "format"):
         import onnx
         import onnxscript  # noqa: F401 - torch's exporter needs it
-    except ImportError as error:
-        raise ConfigError(f"format: expected the package {error.name} for onnx; pip install 'seco-eo[export]'") from error
     encoder = subject.encoder
     model = NormalizedEncoder(encoder.backbone, encoder.normalization).eval()
     shape = (2, len(encoder.normalization.bands), encoder.size, encoder.size)
@@ -62,8 +60,8 @@ def export_onnx(subject: Subject) -> dict[str, bytes]:
                 verbose=False,
             )
         except torch.onnx.errors.OnnxExporterError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise ConfigError(f"format: expected a backbone that torch exports, got {encoder.name}: {reason}") from error
+            said = f"{encoder.name}: {reason_of(error)}"
+            raise ConfigError(f"format: expected a backbone that torch exports, got {said}") from error
         assert program is not None
         proto = program.model_proto
     for key, value in subject.describe_in_words().items():

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import nn
 
-from seco.errors import ConfigError, DataError
+from seco.errors import ConfigError, DataError, reason_of
 from seco.export.subject import Subject
 
 # torchgeo's residual networks are timm's, of these names; torchvision's have timm's names of weights.
@@ -132,9 +132,8 @@ def _safetensors(model: nn.Module, metadata: Mapping[str, str] | None = None) ->
     try:
         return save(tensors, metadata=dict(metadata) if metadata else None)
     except (SafetensorError, RuntimeError) as error:  # such as of tensors that share their memory
-        reason = str(error).strip().splitlines()[0]
         raise ConfigError(
-            f"format: expected weights that safetensors can hold, got: {reason}; take --format onnx"
+            f"format: expected weights that safetensors can hold, got: {reason_of(error)}; take --format onnx"
         ) from error
 
 

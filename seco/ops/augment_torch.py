@@ -141,7 +141,7 @@ def augment_on_cuda(
     """
     if pixels.device.type != "cuda":
         raise DeviceError(f"pixels: expected a tensor on CPU or CUDA, got one on {pixels.device}; move it")
-    views: torch.Tensor = augment_views_op(
+    return augment_views_op(
         pixels,
         params_tensor(params, pixels.device),
         coefficients_tensor(per_band, pixels.device),
@@ -151,7 +151,6 @@ def augment_on_cuda(
         rgb=rgb,
         **view_extremes(params),
     )
-    return views
 
 
 def view_extremes(params: NDArray[np.void]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seco import _core
-from seco.errors import GeoTiffError
+from seco.errors import GeoTiffError, reason_of
 
 if TYPE_CHECKING:
     from seco.ops.geotiff import FileSlice, Source
@@ -37,8 +37,7 @@ def read_pixels(source: "Source", reason: str) -> NDArray[Any]:
     """
     with _open(source, reason) as dataset:
         _check_size(dataset, source)
-        pixels: NDArray[Any] = dataset.read()
-        return pixels
+        return dataset.read()
 
 
 def open_quietly(open_raster: Callable[..., Any], *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - rasterio's
@@ -85,8 +84,7 @@ def _open(source: "Source", reason: str) -> Iterator[Any]:
                 with open_quietly(rasterio.open, _gdal_name(source), driver="GTiff") as dataset:
                     yield dataset
     except RasterioError as error:
-        text = str(error).splitlines()[0]
-        raise GeoTiffError(f"{name}: expected a readable raster ({reason}), got: {text}") from error
+        raise GeoTiffError(f"{name}: expected a readable raster ({reason}), got: {reason_of(error)}") from error
 
 
 def _gdal_name(source: "str | Path | FileSlice") -> str | Path:

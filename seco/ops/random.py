@@ -4,6 +4,8 @@ Every number is Philox4x32-10 of (epoch, sample, view, draw) under the key ``see
 of threads, workers or ranks, the device or the point of resumption.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -49,8 +51,7 @@ def permutation(n: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
     """A shuffle of ``0 … n - 1`` that is a pure function of seed and epoch: int64 ``[n]``."""
     words = _blocks(seed, epoch, np.arange(n), _SHUFFLE, 0)
     keys = words[:, 0].astype(np.uint64) << np.uint64(32) | words[:, 1]
-    order: NDArray[np.int64] = np.argsort(keys, kind="stable")
-    return order
+    return np.argsort(keys, kind="stable")
 
 
 def substitute(n: int, *, seed: int, epoch: int, sample: int, attempt: int) -> int:
@@ -94,13 +95,25 @@ def sample_view_params(
     epoch = whole_number("epoch", epoch, bits=32, remedy="count passes from 0")
     height = whole_number("height", height, low=1, bits=31, remedy="give that of the patches, pixels")
     width = whole_number("width", width, low=1, bits=31, remedy="give that of the patches, pixels")
-    params = np.zeros((len(ids), chosen.num_views), dtype=VIEW_DTYPE)
-    params["date"] = _draw_dates(chosen, ids, epoch, seed, dates)
+    params = neutral_views(len(ids), chosen.num_views, height, width)
+    params["date"] = _draw_dates(chosen, _Draws(seed, epoch, ids, _DATES), dates)
     for view, augmented in enumerate(chosen.augmented):
-        _draw_colour(params[:, view], chosen, ids, epoch, seed, view, augmented=augmented)
-        if augmented and (chosen.band_gain or chosen.band_offset or chosen.band_drop_probability):
-            _draw_bands(params[:, view], chosen, ids, epoch, seed, view)
-        _draw_crop(params[:, view], chosen, ids, epoch, seed, view, height, width)
+        draws = _Draws(seed, epoch, ids, view)
+        if augmented:
+            _draw_colour(params[:, view], chosen, draws)
+            if chosen.band_gain or chosen.band_offset or chosen.band_drop_probability:
+                _draw_bands(params[:, view], chosen, draws)
+        _draw_crop(params[:, view], chosen, draws, height, width)
+    return params
+
+
+def neutral_views(locations: int, views: int, height: int, width: int) -> NDArray[np.void]:
+    """Parameters ``[locations, views]`` of views of date 0 that show all of a patch (pixels), unchanged."""
+    params = np.zeros((locations, views), dtype=VIEW_DTYPE)
+    params["crop_height"], params["crop_width"] = height, width
+    params["order"] = np.arange(4)
+    for factor in ("brightness", "contrast", "saturation"):
+        params[factor] = 1
     return params
 
 
@@ -124,15 +137,23 @@ def _blocks(seed: int, epoch: int, ids: NDArray[np.int64], view: int, draw: int)
     return philox(counters, seed)
 
 
-def _uniform(seed: int, epoch: int, ids: NDArray[np.int64], view: int, draw: int) -> NDArray[np.float64]:
-    """``[4, N]`` numbers in [0, 1): the upper 24 bits of each word, exact in float32 too."""
-    words = _blocks(seed, epoch, ids, view, draw) >> 8
-    return words.T.astype(np.float64) * 2.0**-24
+class _Draws(NamedTuple):
+    """Numbers of some locations ``[N]`` in one view of an epoch."""
+
+    seed: int
+    epoch: int
+    ids: NDArray[np.int64]
+    view: int
+
+    def uniform(self, draw: int) -> NDArray[np.float64]:
+        """``[4, N]`` numbers in [0, 1): the upper 24 bits of each word, exact in float32 too."""
+        words = _blocks(self.seed, self.epoch, self.ids, self.view, draw) >> 8
+        return words.T.astype(np.float64) * 2.0**-24
 
 
-def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: int, dates: ArrayLike) -> NDArray[np.int64]:
+def _draw_dates(recipe: ViewRecipe, draws: _Draws, dates: ArrayLike) -> NDArray[np.int64]:
     """``[N, V]`` date of every view; the recipe's dates are distinct unless it says otherwise."""
-    given = np.asarray(dates)
+    given, ids = np.asarray(dates), draws.ids
     if not np.issubdtype(given.dtype, np.integer) or given.shape not in {(), ids.shape}:
         raise ArrayError(
             f"dates: expected one integer or [{len(ids)}], got {given.dtype} {list(given.shape)}; give each location's"
@@ -148,7 +169,7 @@ def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: in
         )
     if len(ids) and available.max() >= 1 << 31:
         raise ArrayError(f"dates: expected at most 2**31 - 1, got {available.max()}; give the number of dates")
-    uniform = _uniform(seed, epoch, ids, _DATES, 0)
+    uniform = draws.uniform(0)
     drawn = np.empty((wanted, len(ids)), dtype=np.int64)
     for k in range(wanted):
         if not recipe.distinct_dates:
@@ -159,29 +180,14 @@ def _draw_dates(recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: in
         for earlier in np.sort(drawn[:k], axis=0):
             pick += pick >= earlier
         drawn[k] = pick
-    of_views: NDArray[np.int64] = drawn[np.array(recipe.dates)].T
-    return of_views
+    return drawn[np.array(recipe.dates)].T
 
 
-def _draw_colour(  # noqa: PLR0917 - the words of a counter
-    views: NDArray[np.void],
-    recipe: ViewRecipe,
-    ids: NDArray[np.int64],
-    epoch: int,
-    seed: int,
-    view: int,
-    *,
-    augmented: bool,
-) -> None:
-    """Fill the fields before the crop; a view that is not augmented gets the values that do nothing."""
-    views["order"] = np.arange(4)
-    for name in ("brightness", "contrast", "saturation"):
-        views[name] = 1
-    if not augmented:
-        return
-    apply, brightness, contrast, saturation = _uniform(seed, epoch, ids, view, _JITTER)
-    hue, grey, blur, sigma = _uniform(seed, epoch, ids, view, _BLUR)
-    order, flip, _, _ = _uniform(seed, epoch, ids, view, _ORDER)
+def _draw_colour(views: NDArray[np.void], recipe: ViewRecipe, draws: _Draws) -> None:
+    """Fill the fields before the crop."""
+    apply, brightness, contrast, saturation = draws.uniform(_JITTER)
+    hue, grey, blur, sigma = draws.uniform(_BLUR)
+    order, flip, _, _ = draws.uniform(_ORDER)
     jittered = apply < recipe.jitter_probability
     for name, u in (("brightness", brightness), ("contrast", contrast), ("saturation", saturation)):
         strength = getattr(recipe, name)
@@ -194,38 +200,27 @@ def _draw_colour(  # noqa: PLR0917 - the words of a counter
     views["flip"] = flip < recipe.flip_probability
 
 
-def _draw_bands(  # noqa: PLR0917 - the words of a counter
-    views: NDArray[np.void], recipe: ViewRecipe, ids: NDArray[np.int64], epoch: int, seed: int, view: int
-) -> None:
+def _draw_bands(views: NDArray[np.void], recipe: ViewRecipe, draws: _Draws) -> None:
     """Fill gain and offset of every band that a patch could have; a dropped band has gain -1 and offset 0."""
     for band in range(MAX_BANDS):
-        gain, offset, drop, _ = _uniform(seed, epoch, ids, view, _FIRST_BAND + band)
+        gain, offset, drop, _ = draws.uniform(_FIRST_BAND + band)
         dropped = drop < recipe.band_drop_probability
         views["band_gain"][:, band] = np.where(dropped, -1, recipe.band_gain * (2 * gain - 1))
         views["band_offset"][:, band] = np.where(dropped, 0, recipe.band_offset * (2 * offset - 1))
 
 
-def _draw_crop(  # noqa: PLR0917 - the words of a counter
-    views: NDArray[np.void],
-    recipe: ViewRecipe,
-    ids: NDArray[np.int64],
-    epoch: int,
-    seed: int,
-    view: int,
-    height: int,
-    width: int,
-) -> None:
+def _draw_crop(views: NDArray[np.void], recipe: ViewRecipe, draws: _Draws, height: int, width: int) -> None:
     """Random resized crop: the first of ten tries that fits, else the largest centred crop of a legal ratio."""
     low, high = recipe.crop_ratio
     ratio = min(max(width / height, low), high)
     crop_width, crop_height = min(width, round(height * ratio)), min(height, round(width / ratio))
     views["crop_height"], views["crop_width"] = crop_height, crop_width
     views["crop_top"], views["crop_left"] = (height - crop_height) // 2, (width - crop_width) // 2
-    pending = np.arange(len(ids))
+    pending = np.arange(len(draws.ids))
     for attempt in range(_CROP_TRIES):
         if not len(pending):
             return
-        area, shape, top, left = _uniform(seed, epoch, ids[pending], view, _FIRST_CROP + attempt)
+        area, shape, top, left = draws._replace(ids=draws.ids[pending]).uniform(_FIRST_CROP + attempt)
         target = height * width * (recipe.crop_scale[0] + (recipe.crop_scale[1] - recipe.crop_scale[0]) * area)
         aspect = np.exp(np.log(low) + (np.log(high) - np.log(low)) * shape)
         tall, wide = np.rint(np.sqrt(target / aspect)), np.rint(np.sqrt(target * aspect))

@@ -29,8 +29,7 @@ def empty(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if size < _LARGE:
         return np.empty(shape, dtype)
-    array: NDArray[Any] = np.asarray(_Loan(_take(size))).view(dtype).reshape(shape)
-    return array
+    return np.asarray(_Loan(_take(size))).view(dtype).reshape(shape)
 
 
 def _take(size: int) -> NDArray[np.uint8]:

@@ -28,8 +28,7 @@ def build_backbone(name: str, in_channels: int) -> nn.Module:
         near = ", ".join(difflib.get_close_matches(name, timm.list_models(), n=3))
         hint = f"near it: {near}" if near else "timm.list_models() names them all"
         raise ConfigError(f"backbone: expected a timm model, got {name!r}; {hint}")
-    backbone: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
-    return backbone
+    return timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
 
 
 def count_features(backbone: nn.Module) -> int:

@@ -208,10 +208,11 @@ class _Trainer:
                     self._warn(watcher)
                     if ranks.any_of(bool(signals)):
                         stopped_by = signals[0] if signals else signal.SIGTERM
-                    self._record(epoch, watcher, events, stops=stopped_by is not None or self.step == self.last_step)
+                    stops = stopped_by is not None or self.step == self.last_step
+                    self._record(epoch, watcher, events, stops=stops)
                     self._report_probes(watcher, events)
                     self.lap(REST)
-                    if stopped_by is not None or self.step == self.last_step:
+                    if stops:
                         break
             if self.probe is not None and self.probe.busy:
                 if stopped_by is None:
@@ -342,8 +343,7 @@ class _Trainer:
 
     def _mean(self, values: torch.Tensor) -> torch.Tensor:
         """Over the ranks."""
-        mean: torch.Tensor = self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="mean")
-        return mean
+        return self.fabric.all_reduce(values.to(self.fabric.device), reduce_op="mean")
 
     def _end_epoch(self) -> None:
         steps = self.loader.steps_per_epoch

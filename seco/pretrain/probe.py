@@ -119,8 +119,7 @@ class Probe:
                 worker.stdin.write(f"{self._file.absolute()}\n")
                 worker.stdin.flush()
                 answer = worker.stdout.readline()
-        parsed: dict[str, Any] = json.loads(answer) if answer else {"error": self._stop()}
-        return parsed
+        return json.loads(answer) if answer else {"error": self._stop()}
 
     def _start(self) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed in _stop

@@ -23,7 +23,7 @@ def main() -> None:
     os.dup2(2, 1)
     import torch
 
-    from seco.errors import SecoError
+    from seco.errors import SecoError, reason_of
     from seco.evaluate.run import Evaluation, run_knn, run_retrieval
 
     torch.set_num_threads(int(threads))
@@ -34,7 +34,7 @@ def main() -> None:
             result = runs[protocol](Evaluation(checkpoint=Path(line.rstrip("\n")), **settings))  # type: ignore[arg-type]
             answer = {"protocol": protocol} | {name: result[name] for name in ("metrics", "chance", "seconds")}
         except Exception as error:  # whatever it is, training goes on and tells it
-            text = next(iter(str(error).strip().splitlines()), "")
+            text = reason_of(error)
             answer = {"error": text if isinstance(error, SecoError) else f"{type(error).__name__}: {text}"}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()

@@ -73,10 +73,14 @@ def count() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def own() -> int:
+    """Number of this rank, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
 def own_share(samples: int) -> slice:
     """Where this rank's ``samples`` are among those of all ranks."""
-    rank = dist.get_rank() if dist.is_initialized() else 0
-    return slice(rank * samples, (rank + 1) * samples)
+    return slice(own() * samples, (own() + 1) * samples)
 
 
 def gather(tensor: Tensor) -> Tensor:
@@ -100,8 +104,7 @@ def shuffle(samples: int, *, seed: int, step: int, device: torch.device) -> tupl
 
 def seed_step(seed: int, step: int) -> None:
     """Have what a backbone draws by itself, such as dropout, depend on seed, step and rank alone."""
-    rank = dist.get_rank() if dist.is_initialized() else 0
-    torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
+    torch.manual_seed(int(np.random.SeedSequence((seed, step, own())).generate_state(1, np.uint64)[0]))
 
 
 def union(names: Iterable[str]) -> set[str]:

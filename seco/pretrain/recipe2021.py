@@ -47,8 +47,7 @@ def stretched(store: StoreDescription, bands: Sequence[str]) -> NDArray[np.gener
     # First the products, so that an 8-bit number stays what it is.
     archived = np.floor(np.clip((numbers + store.offset) * 255 / store.quantification, 0, 255))
     rows = [(archived - low) / (high - low) * 255 for low, high in (QUANTILES[band] for band in bands)]
-    table: NDArray[np.generic] = np.floor(np.clip(rows, 0, 255)).astype(store.dtype)
-    return table
+    return np.floor(np.clip(rows, 0, 255)).astype(store.dtype)
 
 
 def normalization(units: Reflectance, bands: Sequence[str]) -> Normalization:

@@ -1,1 +1,1 @@
-"""Where the time of loading goes."""
+"""Where the time of loading and of training goes."""

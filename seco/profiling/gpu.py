@@ -1,8 +1,7 @@
 """Time of a GPU's stages, as torch's profiler sees the kernels of all libraries: seco's, nvCOMP's and DALI's."""
 
-from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -30,31 +29,17 @@ def sum_stages(events: Iterable[tuple[str, float]]) -> dict[str, float]:
     return seconds
 
 
-class GpuWatch:
-    """Within its with-block, what runs on the GPU is recorded; nothing where ``device`` is no GPU.
+@contextmanager
+def gpu_stages(device: str) -> Iterator[dict[str, float]]:
+    """Seconds of the GPU by stage of what runs in the with-block, filled in at its end; empty where ``device`` is no GPU.
 
-    Attributes:
-        stages_s: Seconds of the GPU by stage, after the block; empty without a GPU. Stages may run side by side.
+    Stages may run side by side.
     """
-
-    def __init__(self, device: str) -> None:
-        self.stages_s: dict[str, float] = {}
-        self._profiler: Any = None
-        if device == "cuda":
-            self._profiler = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True)
-
-    def __enter__(self) -> Self:
-        if self._profiler is not None:
-            self._profiler.__enter__()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._profiler is None:
-            return
-        if kind is not None:
-            self._profiler.__exit__(kind, error, trace)
-            return
+    stages: dict[str, float] = {}
+    if device != "cuda":
+        yield stages
+        return
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA], acc_events=True) as profiler:
+        yield stages
         torch.cuda.synchronize()
-        self._profiler.__exit__(None, None, None)
-        averages = self._profiler.key_averages()
-        self.stages_s = sum_stages((event.key, event.self_device_time_total) for event in averages)
+    stages |= sum_stages((event.key, event.self_device_time_total) for event in profiler.key_averages())

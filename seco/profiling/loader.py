@@ -2,8 +2,9 @@
 
 import ctypes
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
@@ -14,8 +15,9 @@ from seco.data.loader import Loader, loader_class
 from seco.data.normalization import Normalization
 from seco.data.store import Store
 from seco.device import cores
+from seco.ops.geotiff import fallback_count
 from seco.ops.recipe import ViewRecipe
-from seco.profiling.gpu import GpuWatch
+from seco.profiling.gpu import gpu_stages
 
 STAGES = ("read", "decompress", "unpredict", "views")
 _WARM_UP = 2  # batches
@@ -62,6 +64,7 @@ class LoaderProfile:
         gpu_stages_s: Seconds of the GPU in each stage, by name; empty on the CPU.
         gpu_use: Share of the time in which the GPU worked, its stages one after the other.
         decoded_again: Patches that failed a check on the GPU and were decoded on the CPU.
+        by_gdal: Patches that GDAL had to decode, by reason.
         bottleneck: The longest stage, or ``idle`` where threads wait.
         advice: What to change.
     """
@@ -82,12 +85,9 @@ class LoaderProfile:
     gpu_stages_s: dict[str, float]
     gpu_use: float
     decoded_again: int
+    by_gdal: dict[str, int]
     bottleneck: str
     advice: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
-        return asdict(self)
 
 
 def profile_loader(
@@ -123,7 +123,8 @@ def profile_loader(
     batches, totals = _endless(made), totals_of(loader)
     for _ in range(_WARM_UP):
         next(batches)
-    with GpuWatch(device) as gpu:
+    foreign = Counter(fallback_count())
+    with gpu_stages(device) as on_gpu:
         before, cpu, start = totals(), time.process_time(), time.perf_counter()
         done, waited = 0, 0.0
         while done < _LEAST or time.perf_counter() - start < seconds:
@@ -137,8 +138,8 @@ def profile_loader(
     stages = seconds_of_stages(counted)
     stages["rest"] = max(0.0, cpu - sum(counted[: len(STAGES)]) / 1e9)
     cpu_use = min(1.0, cpu / (spent * min(threads, cores())))
-    gpu_use = min(1.0, sum(gpu.stages_s.values()) / spent)
-    bottleneck = _bottleneck(stages, cpu_use, gpu.stages_s, gpu_use)
+    gpu_use = min(1.0, sum(on_gpu.values()) / spent)
+    bottleneck = _bottleneck(stages, cpu_use, on_gpu, gpu_use)
     return LoaderProfile(
         loader=loader,
         device=device,
@@ -153,9 +154,10 @@ def profile_loader(
         stages_s=stages,
         cpu_use=cpu_use,
         wait_s=waited,
-        gpu_stages_s=gpu.stages_s,
+        gpu_stages_s=on_gpu,
         gpu_use=gpu_use,
         decoded_again=counted[len(STAGES) + 2],
+        by_gdal=dict(Counter(fallback_count()) - foreign),
         bottleneck=bottleneck,
         advice=advise(bottleneck, more_threads=threads < cores()),
     )

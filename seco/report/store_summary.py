@@ -63,8 +63,7 @@ def gaps_days(store: Store) -> np.ndarray:
 def cloud_fractions(store: Store) -> np.ndarray:
     """Shares of the patches under cloud, where they are known: float32 ``[patches]`` at most."""
     fractions = store.read_index(["cloud_fraction"])["cloud_fraction"].to_numpy()
-    known: np.ndarray = fractions[np.isfinite(fractions)]
-    return known
+    return fractions[np.isfinite(fractions)]
 
 
 def _spread(values: np.ndarray) -> dict[str, float] | None:

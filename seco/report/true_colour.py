@@ -22,5 +22,4 @@ def stretch(pixels: np.ndarray, statistics: Sequence[BandStatistics]) -> np.ndar
     low = np.array([each.q02 for each in statistics], dtype=np.float32)
     high = np.array([each.q98 for each in statistics], dtype=np.float32)
     stretched = (np.moveaxis(pixels, 0, -1) - low) / np.maximum(high - low, 1)
-    clipped: np.ndarray = stretched.clip(0, 1)
-    return clipped
+    return stretched.clip(0, 1)

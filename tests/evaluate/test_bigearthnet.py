@@ -81,7 +81,7 @@ def test_lists_beside_the_patches(four):
     described = images.describe()
     assert described["left_out"] == {"without any of the 19 labels": 1, "patches_with_seasonal_snow.csv": 1}
     assert described["labels"]["Mixed forest"] == 1
-    np.testing.assert_array_equal(images.read(slice(1, 2), ("B8A",))[0, 0, ::2, ::2], pixels(2, "B8A")[0])
+    np.testing.assert_array_equal(images.read(np.arange(1, 2), ("B8A",))[0, 0, ::2, ::2], pixels(2, "B8A")[0])
 
 
 def test_without_lists_the_names_decide(four):
@@ -141,7 +141,7 @@ def test_what_is_wrong_is_named(four, tmp_path):
     (four / "S2A_a_1_1" / "S2A_a_1_1_B03.tif").unlink()
     images = open_images(four)
     with pytest.raises(DataError, match=r"S2A_a_1_1_B03\.tif"):
-        images.read(slice(0, 2), ("B03",))
+        images.read(np.arange(0, 2), ("B03",))
     (four / "train.csv").write_text("another\n")
     (four / "test.csv").write_text("another\n")
     with pytest.raises(DataError, match=r"train\.csv: expected names of images that are there, got another; fetch it"):

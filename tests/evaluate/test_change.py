@@ -38,7 +38,7 @@ def encoder(name="test_resnet", size=TILE):
 
 
 def fit(pairs, start=None, *, seed=0, train_encoder=False, **settings):
-    recipe = change_recipe("default", train_encoder=train_encoder, **{"epochs": 10, "batch_size": 8} | settings)
+    recipe = change_recipe("default", train_encoder=train_encoder).changed(**{"epochs": 10, "batch_size": 8} | settings)
     return fit_change(start or encoder(), pairs, recipe=recipe, seed=seed, device=CPU)
 
 

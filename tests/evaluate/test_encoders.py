@@ -64,7 +64,7 @@ def test_eight_bit_pictures_are_not_read_as_digital_numbers_of_a_product(store, 
     trained, used = Normalization.from_store(store, RGB), subject.encoder.normalization
     assert (used.mean, used.std) == (trained.mean, trained.std)
     # 2 % and 98 % of the training half become 0 and 1.
-    values = pictures.read(slice(0, 8), ("B04",))[pictures.splits["train"]]
+    values = pictures.read(np.arange(0, 8), ("B04",))[pictures.splits["train"]]
     low, high = np.quantile(values, [0.02, 0.98], method="inverted_cdf")
     assert low * used.scale[0] + used.offset[0] == pytest.approx(0, abs=1e-12)
     assert high * used.scale[0] + used.offset[0] == pytest.approx(1, rel=1e-12)

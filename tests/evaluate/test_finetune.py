@@ -70,7 +70,7 @@ def test_learns_and_leaves_the_encoder_given_alone():
     start, images = encoder(), Stripes(97)
     before = numbers_of(start.backbone)
     tuned, losses = tune(
-        images, finetune_recipe("default", multi_label=False, epochs=8, lr=1e-3, batch_size=16), start=start
+        images, finetune_recipe("default", multi_label=False).changed(epochs=8, lr=1e-3, batch_size=16), start=start
     )
     assert changed(before, start.backbone.state_dict()) == set()
     assert "layer1.0.conv1.weight" in changed(before, tuned.backbone.backbone.state_dict())
@@ -84,14 +84,14 @@ def test_learns_and_leaves_the_encoder_given_alone():
 @pytest.mark.parametrize(("protocol", "learned"), [("default", True), ("seco2021", False)])
 def test_batch_statistics_are_those_of_the_protocol(protocol, learned):
     start = encoder()
-    tuned, _ = tune(Stripes(20), finetune_recipe(protocol, multi_label=False, epochs=1), start=start)
+    tuned, _ = tune(Stripes(20), finetune_recipe(protocol, multi_label=False).changed(epochs=1), start=start)
     moved = changed(numbers_of(start.backbone), tuned.backbone.backbone.state_dict())
     assert any("running_mean" in name for name in moved) == learned
     assert any(name.endswith("weight") for name in moved)
 
 
 def test_a_seed_decides_everything():
-    recipe = finetune_recipe("default", multi_label=False, epochs=1, batch_size=8)
+    recipe = finetune_recipe("default", multi_label=False).changed(epochs=1, batch_size=8)
     torch.manual_seed(123)
     state = torch.random.get_rng_state()
     first, again, other = (numbers_of(tune(Stripes(24), recipe, seed)[0].backbone) for seed in (1, 1, 2))
@@ -104,7 +104,7 @@ def test_a_seed_decides_everything():
 def test_several_labels_an_image():
     images = Stripes(40)
     images.labels = np.stack([images.labels == 0, images.labels == 1], axis=1)
-    recipe = finetune_recipe("seco2021", multi_label=True, epochs=2)
+    recipe = finetune_recipe("seco2021", multi_label=True).changed(epochs=2)
     assert (recipe.batch_size, recipe.dropout, recipe.lr) == (1024, 0.2, 1e-5)
     tuned, losses = tune(images, recipe)
     assert extract_features(tuned, images).shape == (40, 2)
@@ -136,7 +136,7 @@ def test_settings_and_data_that_cannot_be():
     with pytest.raises(ConfigError, match="protocol: expected default or seco2021"):
         finetune_recipe("seco2022", multi_label=False)
     with pytest.raises(ConfigError, match="epochs, batch size, lr: expected positive"):
-        finetune_recipe("default", multi_label=False, epochs=0)
+        finetune_recipe("default", multi_label=False).changed(epochs=0)
     with pytest.raises(DataError, match="none named VV"):
         tune(Stripes(4), finetune_recipe("default", multi_label=False), start=encoder(("B04", "VV")))
     wild = Recipe(name="default", epochs=5, lr=1e30, head_lr=1e30, encoder="trained", batch_size=4)
@@ -146,9 +146,11 @@ def test_settings_and_data_that_cannot_be():
 
 def test_one_image_at_a_time_is_too_few_for_batch_norm():
     with pytest.raises(ConfigError, match="batch_size: expected at least 2"):
-        finetune_recipe("default", multi_label=False, batch_size=1)
-    assert finetune_recipe("seco2021", multi_label=False, batch_size=1).batch_size == 1  # which leaves its statistics alone
-    _, losses = tune(Stripes(3), finetune_recipe("default", multi_label=False, batch_size=2, epochs=1))
+        tune(Stripes(3), finetune_recipe("default", multi_label=False).changed(batch_size=1))
+    tune(
+        Stripes(3), finetune_recipe("seco2021", multi_label=False).changed(batch_size=1, epochs=1)
+    )  # no statistics are learned
+    _, losses = tune(Stripes(3), finetune_recipe("default", multi_label=False).changed(batch_size=2, epochs=1))
     assert np.isfinite(losses).all()
     with pytest.raises(DataError, match="at least 2 images to train on, got 1"):
         tune(Stripes(1), finetune_recipe("default", multi_label=False))

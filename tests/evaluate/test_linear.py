@@ -103,7 +103,7 @@ def test_the_layer_of_2021_learns_and_follows_its_seed(several):
     features, labels = clusters(8, 203)
     features = StandardScaler().fit_transform(features).astype(np.float32)
     given = np.eye(5, dtype=bool)[labels] if several else labels
-    recipe = recipe_2021(multi_label=several, epochs=60, lr=0.03)
+    recipe = recipe_2021(multi_label=several).changed(epochs=60, lr=0.03)
     assert (recipe.batch_size, recipe.dropout) == ((1024, 0.2) if several else (32, 0.0))
     fits = [fit_by_adam(features, given, num_classes=5, recipe=recipe, seed=seed, device=CPU) for seed in (0, 0, 1)]
     first, again, other = (model.scores(features) for model, _ in fits)

@@ -8,9 +8,12 @@ from click.testing import CliRunner
 
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("rich", reason="rich is not installed")
+pytest.importorskip("rasterio", reason="rasterio is not installed")
+import rasterio
 from seco.cli.main import main
 
 from benchmarks.installed import is_installed
+from seco.data.store import open_store
 from seco.device import cores
 from seco.profiling.gpu import sum_stages
 from seco.profiling.loader import ADVICE, STAGES, _bottleneck, advise
@@ -71,6 +74,20 @@ def test_bytes_are_counted(store, tmp_path):
     decoded = profile["decoded_mb_per_s"] * profile["seconds"] * 1e6
     assert decoded >= 1
     assert decoded % 384 == pytest.approx(0, abs=1e-3) or decoded % 384 == pytest.approx(384, abs=1e-3)
+
+
+def test_patches_that_gdal_decodes_are_said(store, tmp_path):
+    for location in range(8):
+        for file in open_store(store).sources(location):
+            with rasterio.open(file) as raster:
+                profile, pixels = raster.profile | {"compress": "packbits"}, raster.read()
+            with rasterio.open(file, "w", **profile) as raster:
+                raster.write(pixels)
+    told = run("--data", store, "--size", 8, "--batch-size", 2, "--threads", 1, "--json", tmp_path / "p.json").stderr
+    (profile,) = json.loads((tmp_path / "p.json").read_text())
+    ((reason, number),) = profile["by_gdal"].items()
+    assert number >= 8 * 2 * 3, "patches of three dates of eight batches"
+    assert f"{number} patches went through GDAL, which takes longer ({reason})." in told
 
 
 def test_bad_input_is_one_line(store):

@@ -17,7 +17,7 @@ from seco.collect.earthengine.pixels import parse_pixels
 from seco.collect.earthengine.transport import CONNECT_S, Transport
 from seco.collect.gate import MOST_IN_FLIGHT
 from seco.collect.locations import Location
-from seco.collect.source import Scene, Window
+from seco.collect.source import COPERNICUS, Scene, Window
 from seco.errors import ConfigError, SceneError
 
 COLLECTIONS = {"COPERNICUS/S2_SR_HARMONIZED": ("L2A", SENTINEL2_L2A), "COPERNICUS/S2_HARMONIZED": ("L1C", SENTINEL2_L1C)}
@@ -47,7 +47,7 @@ class EarthEngineSource:
 
     name = "earthengine"
     sensor = "Sentinel-2"
-    licence = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
+    licence = COPERNICUS
     listing_size = 25
 
     def __init__(

@@ -59,10 +59,6 @@ class LocalSource(RasterSource):
                 "smaller ones"
             )
 
-    def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
-        """Of the scenes found when the source was opened."""
-        return [self._list(*place) for place in zip(locations, windows, strict=True)]
-
     def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
         patch = footprint_of(location, self._patch_size)
         covering = [self._found[i].scene for i in sorted(self._tree.query(patch, predicate="covered_by"))]

@@ -22,7 +22,7 @@ from shapely.strtree import STRtree
 from seco.collect.gate import MOST_IN_FLIGHT, seconds_of
 from seco.collect.stac.items import Item
 from seco.collect.window import REFUSED, unanswered
-from seco.errors import ConfigError, SceneError, SourceError
+from seco.errors import ConfigError, SceneError, SourceError, reason_of
 
 Box = tuple[float, float, float, float]  # west, south, east, north, degrees
 
@@ -114,8 +114,9 @@ class Files:
                 raise _unknown(collection, sorted({item.collection_id for item in items if item.collection_id}))
             self._items = [_absolute(item) for item in found]
         except (pystac.STACError, OSError, json.JSONDecodeError, KeyError) as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigError(f"catalog: expected a STAC catalogue, got {path} ({reason}); check the path") from None
+            raise ConfigError(
+                f"catalog: expected a STAC catalogue, got {path} ({reason_of(error)}); check the path"
+            ) from None
         self._outlines = [shape(item["geometry"]) for item in self._items]
         self._tree = STRtree(self._outlines)
         self.name = ", ".join(dict.fromkeys((root.id, collection or root.id)))

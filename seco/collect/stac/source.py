@@ -14,7 +14,7 @@ from shapely.geometry import shape
 
 from seco.collect.locations import Location, footprint_of
 from seco.collect.scene_files import RasterSource, in_windows
-from seco.collect.source import Scene, Window
+from seco.collect.source import COPERNICUS, Scene, Window
 from seco.collect.stac.catalogue import Api, Catalogue, Files, anonymous, ask_for_start
 from seco.collect.stac.items import BASELINES, Item, band_files, baseline_of, is_offset_applied, scene_of
 from seco.collect.stac.tokens import Tokens
@@ -45,7 +45,7 @@ class StacSource(RasterSource):
 
     name = "stac"
     sensor = "Sentinel-2"
-    licence = "Copernicus Sentinel data: free, full and open (legal notice of the European Union)"
+    licence = COPERNICUS
     listing_size = 1  # a search has one box
 
     def __init__(
@@ -59,10 +59,6 @@ class StacSource(RasterSource):
         self._session = anonymous(requests.Session())
         self._tokens = Tokens(self._session)
         self._check_items()
-
-    def list_scenes(self, locations: Sequence[Location], windows: Sequence[Sequence[Window]]) -> list[list[Scene]]:
-        """One search a location, over all of its windows."""
-        return [self._list(*place) for place in zip(locations, windows, strict=True)]
 
     def _list(self, location: Location, windows: Sequence[Window]) -> list[Scene]:
         patch = footprint_of(location, self._patch_size)

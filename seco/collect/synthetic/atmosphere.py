@@ -54,8 +54,7 @@ def shading(relief: Array, sun: Sun) -> Array:
     to_south, to_east = np.gradient(relief, PIXEL_M)
     norm = np.sqrt(1.0 + to_south * to_south + to_east * to_east)
     light = (sun.up - to_east * sun.east + to_south * sun.north) / (norm * sun.up)
-    result: Array = np.clip(1.0 + 0.6 * (light - 1.0), 0.45, 1.5)
-    return result
+    return np.clip(1.0 + 0.6 * (light - 1.0), 0.45, 1.5)
 
 
 def draw_clouds(stream: Stream, size: int, patch_size: int, sun: Sun, limit: float) -> Clouds:
@@ -98,5 +97,4 @@ def look_through(ground: Array, stream: Stream, clouds: Clouds) -> Array:
     dark = np.array(HAZE)[:, None, None] * 0.012 + ground * 0.35
     shaded = ground + clouds.shadow * (dark - ground)
     hazy = shaded * (1.0 - 1.5 * haze) + np.array(HAZE)[:, None, None] * haze
-    result: Array = hazy + clouds.opacity * (np.array(CLOUD)[:, None, None] - hazy)
-    return result
+    return hazy + clouds.opacity * (np.array(CLOUD)[:, None, None] - hazy)

@@ -62,7 +62,7 @@ def draw_landscape(stream: Stream, size: int, latitude: float) -> Landscape:
     fields = parcel_grid(stream, size, *_field_size(stream))
     classes = _sow(stream, classes, fields)
     classes = _rivers(stream, classes, relief)
-    classes, roof, asphalt = _build(stream, classes, fields)
+    classes, roof, asphalt = _build(stream, classes)
     shift, tone, vigour = _grow(stream, classes, fields, scale)
     texture = 0.45 * stream.uniforms((size, size), -1.0, 1.0) + fractal_noise(stream, size, 7.0, octaves=2)
     cover = np.clip(table("cover")[classes] + 0.1 * fractal_noise(stream, size, 12.0), 0.0, 1.0)
@@ -116,7 +116,7 @@ def _rivers(stream: Stream, classes: ClassMap, relief: Array) -> ClassMap:
     return classes
 
 
-def _build(stream: Stream, classes: ClassMap, fields: Grid) -> tuple[ClassMap, Array, Array]:
+def _build(stream: Stream, classes: ClassMap) -> tuple[ClassMap, Array, Array]:
     """Streets, houses and parks of built-up land, and a road across the country: classes, roof, asphalt."""
     size = classes.shape[0]
     blocks = parcel_grid(stream, size, (5.0, stream.uniform(7.0, 14.0)), (0.8, 2.2))

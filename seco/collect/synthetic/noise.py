@@ -9,8 +9,7 @@ from seco.collect.stream import Array, Stream
 def smoothstep(x: Array) -> Array:
     """0 below 0, 1 above 1, and ``3 x**2 - 2 x**3`` between."""
     t = np.minimum(np.maximum(x, 0.0), 1.0)
-    result: Array = t * t * (3.0 - 2.0 * t)
-    return result
+    return t * t * (3.0 - 2.0 * t)
 
 
 def value_noise(stream: Stream, size: int, cell: float) -> Array:
@@ -30,8 +29,7 @@ def value_noise(stream: Stream, size: int, cell: float) -> Array:
     columns, column_weight = _positions(size, cell, stream.uniform())
     strip = lattice[rows] + row_weight[:, None] * (lattice[rows + 1] - lattice[rows])
     left = strip[:, columns]
-    result: Array = left + column_weight * (strip[:, columns + 1] - left)
-    return result
+    return left + column_weight * (strip[:, columns + 1] - left)
 
 
 def fractal_noise(stream: Stream, size: int, cell: float, octaves: int = 4, gain: float = 0.55) -> Array:

@@ -29,8 +29,7 @@ class Grid:
 
     def spread(self, values: Array) -> Array:
         """Values of cells, shape ``shape``, as values of pixels, shape [size, size]."""
-        result: Array = values[self.row, self.column]
-        return result
+        return values[self.row, self.column]
 
 
 def rotated(stream: Stream, size: int) -> tuple[Array, Array]:
@@ -80,5 +79,4 @@ def meander(stream: Stream, size: int, bend: float) -> Array:
     offset = offset + 0.3 * bend * value_noise(stream, length, max(size / 9.0, 4.0))[0]
     start = stream.uniform(-0.3, 0.3) * size
     index = np.clip((along + 0.75 * size).astype(np.int64), 0, length - 1)
-    result: Array = np.abs(across - start - offset[index])
-    return result
+    return np.abs(across - start - offset[index])

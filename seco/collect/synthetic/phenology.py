@@ -24,8 +24,7 @@ class Vegetation:
 
 def sigmoid(x: Array) -> Array:
     """From 0 to 1 with slope 1/2 at 0: like a logistic curve, but of square roots only (see the package)."""
-    result: Array = 0.5 + 0.5 * x / np.sqrt(1.0 + x * x)
-    return result
+    return 0.5 + 0.5 * x / np.sqrt(1.0 + x * x)
 
 
 def growing_season(day: Array, half_length: Array, ramp: float) -> Array:
@@ -93,5 +92,4 @@ def snow(place: Landscape, *, temperature: float, fall: float) -> Array:
     # 0.65 °C per 100 m of height; the rest is wind and warm ground, which thin the snow parcel by parcel.
     local = temperature - 0.0065 * place.relief + 3.0 * (place.tone - 1.0) + 1.2 * place.texture
     depth = smoothstep((-2.0 - local) / 12.0) * min(max(2.0 * fall - 0.7, 0.0), 1.0)
-    result: Array = depth * table("snow_seen")[place.classes]
-    return result
+    return depth * table("snow_seen")[place.classes]

@@ -136,5 +136,4 @@ def _crowns(land: Landscape, sun_up: float) -> Array:
     """Light among crowns, houses and clods, [size, size]: rougher in forests and under a low sun."""
     rough = np.where(np.isin(land.classes, (DECIDUOUS, EVERGREEN)), 0.16, 0.06)
     rough = np.where(land.classes == WATER, 0.02, rough)
-    result: Array = 1.0 + land.texture * rough * (0.6 + 0.3 / sun_up)
-    return result
+    return 1.0 + land.texture * rough * (0.6 + 0.3 / sun_up)

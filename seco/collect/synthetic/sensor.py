@@ -50,5 +50,4 @@ def _blur(image: Array) -> Array:
     """The optics' point spread: weights 1/8, 3/4, 1/8 along both axes, shape kept."""
     padded = np.pad(image, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = 0.75 * padded[:, 1:-1] + 0.125 * (padded[:, :-2] + padded[:, 2:])
-    result: Array = 0.75 * rows[:, :, 1:-1] + 0.125 * (rows[:, :, :-2] + rows[:, :, 2:])
-    return result
+    return 0.75 * rows[:, :, 1:-1] + 0.125 * (rows[:, :, :-2] + rows[:, :, 2:])

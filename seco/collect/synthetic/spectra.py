@@ -36,5 +36,4 @@ def mixture(spectra: tuple[tuple[float, ...], ...], weights: Array) -> Array:
     total = np.zeros(len(spectra[0]))
     for spectrum, weight in zip(spectra, weights, strict=True):
         total = total + weight * np.array(spectrum)
-    result: Array = total / np.cumsum(weights)[-1]
-    return result
+    return total / np.cumsum(weights)[-1]

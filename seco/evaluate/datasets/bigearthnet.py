@@ -17,7 +17,6 @@ from seco.data.statistics import BandStatistics
 from seco.errors import DataError, reason_of
 from seco.ops.geotiff import decode_geotiff
 
-from .images import Rows
 from .raster_header import centres_of
 from .split import AUTO, Split, SplitChoice, make_split
 from .statistics import statistics_of
@@ -100,13 +99,13 @@ class BigEarthNet:
         """Statistics of each band over the training images, in digital numbers."""
         return statistics_of(self, self.splits["train"])
 
-    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+    def read(self, rows: np.ndarray, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
         """Pixels ``(n, C, 120, 120)`` of some patches.
 
         Raises:
             DataError: If a file is missing or damaged; the text names it.
         """
-        folders = [self._folders[row] for row in np.arange(len(self))[rows]]
+        folders = [self._folders[row] for row in rows]
         out = np.empty((len(folders), len(bands), SIDE, SIDE), self.dtype)
         for k, band in enumerate(bands):
             files = [folder / f"{folder.name}_{band}.tif" for folder in folders]

@@ -11,7 +11,7 @@ import numpy as np
 from seco.bands import RGB
 from seco.data.reflectance import NODATA
 from seco.data.spread import spread_evenly
-from seco.errors import DataError, UnreadableError
+from seco.errors import DataError, UnreadableError, reason_of
 from seco.ops.geotiff import decode_geotiff, decode_readable
 
 from .raster_header import Said, open_raster
@@ -162,5 +162,4 @@ def _read_picture(file: Path) -> np.ndarray:
                 raise DataError(f"{file}: expected an RGB picture of 8 bits, got mode {image.mode}; convert or drop it")
             return np.asarray(image).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UnreadableError(f"{file}: expected a readable picture, got {reason}; fetch it again") from error
+        raise UnreadableError(f"{file}: expected a readable picture, got {reason_of(error)}; fetch it again") from error

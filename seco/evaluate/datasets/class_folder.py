@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from seco.bands import SENTINEL2_L1C
-from seco.data.reflectance import SENTINEL2, Reflectance
+from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
 
 from .class_files import Kind, check_kinds, kind_of, list_classes, read_images
-from .images import Rows
 from .published import fingerprint
 from .raster_header import centres_of, given_band_names
 from .split import AUTO, SplitChoice, make_split
@@ -42,6 +41,11 @@ class ClassFolder:
             ``band1``, ``band2`` and so on.
 
     Attributes:
+        path: The folder.
+        band_names: Names of the bands, in the order of the files.
+        dtype: Type of the pixels.
+        patch_size: Height of the images, pixels.
+        reflectance: What scale and offset of GeoTIFFs say, of EuroSAT without them those of level 1C; of pictures None.
         names: ``class/file`` of each image, perhaps with ``train/`` and the like before.
         class_names: Sorted.
         labels: Class of each image, int64 ``(N,)``.
@@ -55,7 +59,7 @@ class ClassFolder:
     """
 
     def __init__(self, path: str | Path, *, split: SplitChoice = AUTO, band_names: str | None = None) -> None:
-        self._path = Path(path)
+        self.path = Path(path)
         root, parts = list_classes(self.path)
         self._files = [file for files in parts.values() for file in files]
         self.class_names = sorted({file.parent.name for file in self._files})
@@ -64,8 +68,11 @@ class ClassFolder:
         self.names = [file.relative_to(root).as_posix() for file in self._files]
         self.groups = np.arange(len(self._files))
         self._kind = self._first_readable()
+        self.dtype, self.patch_size = self._kind.said.dtype, self._kind.shape[1]
         self._is_eurosat = self._kind.shape[0] == len(EUROSAT_BANDS) and set(self.class_names) <= EUROSAT_CLASSES
-        self._band_names = self._name_bands(band_names)
+        self.band_names = self._name_bands(band_names)
+        said = self._kind.said.reflectance
+        self.reflectance = SENTINEL2 if said is None and self._is_eurosat else said
         if not self._kind.pictures:
             check_kinds(self._files, self._kind, names=band_names is None, units=not self._is_eurosat)
         made = make_split(
@@ -82,44 +89,18 @@ class ClassFolder:
     def __len__(self) -> int:
         return len(self._files)
 
-    @property
-    def path(self) -> Path:
-        """The folder."""
-        return self._path
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the bands, in the order of the files."""
-        return self._band_names
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the pixels."""
-        return self._kind.said.dtype
-
-    @property
-    def patch_size(self) -> int:
-        """Height of the images, pixels."""
-        return self._kind.shape[1]
-
-    @property
-    def reflectance(self) -> Reflectance | None:
-        """What the scale and offset of GeoTIFFs say, of EuroSAT without them those of level 1C; pictures have none."""
-        said = self._kind.said.reflectance
-        return SENTINEL2 if said is None and self._is_eurosat else said
-
     @cached_property
     def statistics(self) -> dict[str, BandStatistics]:
         """Statistics of each band over the training images, in digital numbers."""
         return statistics_of(self, self.splits["train"])
 
-    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+    def read(self, rows: np.ndarray, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
         """Pixels ``(n, C, H, W)`` of some images.
 
         Raises:
             DataError: If an image is damaged, or of another size, mode or number of bands than the first.
         """
-        files = [self._files[row] for row in np.arange(len(self))[rows]]
+        files = [self._files[row] for row in rows]
         return read_images(files, self._kind, [self.band_names.index(name) for name in bands], threads)
 
     def describe(self) -> dict[str, Any]:

@@ -9,8 +9,6 @@ import numpy as np
 from seco.data.reflectance import Reflectance
 from seco.data.statistics import BandStatistics
 
-Rows = slice | np.ndarray  # of images: a run of them, or int64 numbers
-
 
 class DataSet(Protocol):
     """Pixels of one list of bands."""
@@ -48,8 +46,8 @@ class Images(DataSet, Protocol):
 
     def __len__(self) -> int: ...
 
-    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
-        """Pixels ``(n, C, H, W)`` of some images in the order of ``rows``, with ``bands`` in the order given.
+    def read(self, rows: np.ndarray, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+        """Pixels ``(n, C, H, W)`` of the images ``rows``, int64 ``(n,)``, in their order, with ``bands`` in the order given.
 
         Raises:
             DataError: If an image cannot be read; the text names it.

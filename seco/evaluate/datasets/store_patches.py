@@ -2,17 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seco.data.reflectance import Reflectance
-from seco.data.statistics import BandStatistics
 from seco.data.store import Store
 from seco.errors import DataError
 
-from .images import Rows
 from .split import AUTO, Split, SplitChoice, make_split
 
 
@@ -24,47 +20,20 @@ class StorePatches:
         split: Of its locations; by default half of each class, by hash.
 
     Attributes:
-        store: The store.
+        store: The store; its path, bands, type, size, units and statistics are those of the patches.
         locations: Number of the location of each patch, int64 ``(N,)``.
+        groups: The same.
     """
 
     def __init__(self, store: Store, split: SplitChoice = AUTO) -> None:
         self.store = store
         self._choice = split
-        self.locations = np.repeat(np.arange(len(store)), store.locations["num_dates"])
+        self.path, self.band_names, self.dtype, self.patch_size = store.path, store.band_names, store.dtype, store.patch_size
+        self.reflectance, self.statistics = store.description.reflectance, store.statistics
+        self.locations = self.groups = np.repeat(np.arange(len(store)), store.locations["num_dates"])
 
     def __len__(self) -> int:
         return len(self.locations)
-
-    @property
-    def path(self) -> Path:
-        """Folder of the store."""
-        return self.store.path
-
-    @property
-    def band_names(self) -> tuple[str, ...]:
-        """Names of the store's bands."""
-        return self.store.band_names
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the pixels."""
-        return self.store.dtype
-
-    @property
-    def patch_size(self) -> int:
-        """Height and width, pixels."""
-        return self.store.patch_size
-
-    @property
-    def reflectance(self) -> Reflectance:
-        """What the digital numbers mean."""
-        return self.store.description.reflectance
-
-    @property
-    def statistics(self) -> dict[str, BandStatistics]:
-        """Statistics of the store's bands."""
-        return self.store.statistics
 
     @cached_property
     def class_names(self) -> Sequence[str]:
@@ -79,11 +48,6 @@ class StorePatches:
     def labels(self) -> np.ndarray:
         """Class of the location of each patch, int64 ``(N,)``; -1: none."""
         return self._labelled[1]
-
-    @property
-    def groups(self) -> np.ndarray:
-        """Location of each patch, int64 ``(N,)``."""
-        return self.locations
 
     @property
     def splits(self) -> Mapping[str, np.ndarray]:
@@ -118,10 +82,10 @@ class StorePatches:
             raise DataError(f"{self.path}: expected labels of at least two classes, got fewer; label more")
         return names, labels
 
-    def read(self, rows: Rows, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
+    def read(self, rows: np.ndarray, bands: Sequence[str], threads: int | None = None) -> np.ndarray:
         """Pixels ``(n, C, H, W)`` of some patches."""
         indices = [self.band_names.index(name) for name in bands]
-        return self.store.read(np.arange(len(self))[rows], bands=indices, threads=threads)
+        return self.store.read(rows, bands=indices, threads=threads)
 
     def describe(self) -> dict[str, Any]:
         """Path, size and fingerprint of the store."""

@@ -54,15 +54,16 @@ def run_change(
         SecoError: If data or encoder cannot be used.
     """
     start = time.perf_counter()
-    recipe = change_recipe(protocol, train_encoder=train_encoder, epochs=epochs, lr=lr, batch_size=batch_size)
-    evaluation = replace(evaluation, batch_size=recipe.batch_size)
+    usual = change_recipe(protocol, train_encoder=False)
+    recipe = change_recipe(protocol, train_encoder=train_encoder).changed(epochs=epochs, lr=lr, batch_size=batch_size)
+    evaluation = replace(evaluation, batch_size=recipe.batch_size, size=evaluation.size or TILE)
     verified = {"verified": verify(evaluation.data)} if evaluation.verify else {}
     data = open_change_pairs(evaluation.data, band_names=evaluation.band_names)
     unreadable = find_unreadable_pairs(data, track=evaluation.track) if evaluation.skip_bad else {}
     data = leave_pairs_out(data, list(unreadable))
     luck = evaluation.luck("initial weights of the decoder", "order and augmentation of training")
     # An encoder asks a data set for its bands, their type, meaning and statistics only, and is told its size.
-    subjects = list(evaluation.subjects(cast(Images, data), luck, size=evaluation.size or TILE))
+    subjects = list(evaluation.subjects(cast(Images, data), luck))
     encoder = subjects[0][1].encoder
     check_bands(encoder, data.band_names)
     pairs = _Pairs.read(data, encoder.normalization.bands, evaluation)
@@ -71,7 +72,7 @@ def run_change(
     return {
         "protocol": "change",
         "recipe": asdict(recipe) | {"tile": encoder.size},
-        **chosen(asdict(recipe), asdict(change_recipe(protocol, train_encoder=False))),
+        **chosen(asdict(recipe), asdict(usual)),
         **summarise(
             evaluation,
             trials,
@@ -112,8 +113,7 @@ class _Pairs:
         if fraction == 1:
             return self.training
         one_class = np.zeros(len(self.training), np.int64)
-        drawn: np.ndarray = self.training[draw_fraction(np.arange(len(self.training)), one_class, fraction, seed)]
-        return drawn
+        return self.training[draw_fraction(np.arange(len(self.training)), one_class, fraction, seed)]
 
 
 def _trial(evaluation: Evaluation, recipe: Recipe, data: _Pairs, subject: Subject, seed: int) -> Trial:

@@ -83,7 +83,7 @@ class Evaluation:
         encoder = ["untrained encoder"] if self.random is not None else []
         return [*of_protocol, *encoder, *(["training images drawn"] if self.train_fraction < 1 else [])]
 
-    def subjects(self, images: Images, luck: list[str], *, size: int | None = None) -> Iterator[tuple[int, Subject]]:
+    def subjects(self, images: Images, luck: list[str]) -> Iterator[tuple[int, Subject]]:
         """Each seed and its encoder; one seed where nothing is left to it.
 
         An untrained encoder is another one for each seed, any other the same object.
@@ -91,7 +91,7 @@ class Evaluation:
         subject = None
         for seed in range(self.seed, self.seed + (self.seeds if luck else 1)):
             if subject is None or self.random is not None:
-                subject = self._subject(images, seed, size or self.size)
+                subject = self._subject(images, seed)
             yield seed, subject
 
     def encoded(self, images: Images, rows: np.ndarray, luck: list[str]) -> Iterator[tuple[int, Subject, Features]]:
@@ -112,11 +112,11 @@ class Evaluation:
                 encoder, features = subject, Features(rows, found)
             yield seed, subject, features
 
-    def _subject(self, images: Images, seed: int, size: int | None) -> Subject:
+    def _subject(self, images: Images, seed: int) -> Subject:
         if self.checkpoint is not None:
-            return from_checkpoint(self.checkpoint, images, size=size)
+            return from_checkpoint(self.checkpoint, images, size=self.size)
         if self.timm is not None:
-            return from_timm(self.timm, images, bands=self.bands, size=size)
+            return from_timm(self.timm, images, bands=self.bands, size=self.size)
         if self.torchvision is not None:
-            return from_torchvision(self.torchvision, images, bands=self.bands, size=size)
-        return untrained(str(self.random), images, bands=self.bands, size=size, seed=seed)
+            return from_torchvision(self.torchvision, images, bands=self.bands, size=self.size)
+        return untrained(str(self.random), images, bands=self.bands, size=self.size, seed=seed)

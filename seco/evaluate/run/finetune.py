@@ -40,8 +40,8 @@ def run_finetune(
     start = time.perf_counter()
     data = Data.open(evaluation)
     images, training = data.images, data.split("train")
-    several = images.labels.ndim == 2
-    recipe = finetune_recipe(protocol, multi_label=several, epochs=epochs, lr=lr, batch_size=batch_size)
+    usual = finetune_recipe(protocol, multi_label=images.labels.ndim == 2)
+    recipe = usual.changed(epochs=epochs, lr=lr, batch_size=batch_size)
     evaluation, tested_on = replace(evaluation, batch_size=recipe.batch_size), "test"
     if protocol == "seco2021":
         evaluation = replace(evaluation, size=evaluation.size or images.patch_size)
@@ -62,7 +62,7 @@ def run_finetune(
     return {
         "protocol": "finetune",
         "recipe": asdict(recipe),
-        **chosen(asdict(recipe), asdict(finetune_recipe(protocol, multi_label=several))),
+        **chosen(asdict(recipe), asdict(usual)),
         **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
         **circumstances(evaluation, trials[0].subject, start),
     }

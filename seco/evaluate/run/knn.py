@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 
 from seco.errors import ConfigError
-from seco.evaluate.knn import neighbour_votes
+from seco.evaluate.knn import TEMPERATURE, K, neighbour_votes
 
 from .data import Data
 from .evaluation import Evaluation
 from .result import chosen, circumstances
-
-K, TEMPERATURE = 20, 0.07  # unless others are asked for
 
 
 def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERATURE) -> dict[str, Any]:

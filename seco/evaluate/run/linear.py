@@ -123,9 +123,10 @@ class _Adam:
 
     def __init__(self, evaluation: Evaluation, data: Data, epochs: int | None, lr: float | None) -> None:
         self._evaluation, self._data = evaluation, data
-        self._recipe = recipe_2021(multi_label=data.images.labels.ndim == 2, epochs=epochs, lr=lr)
+        usual = recipe_2021(multi_label=data.images.labels.ndim == 2)
+        self._recipe = usual.changed(epochs=epochs, lr=lr)
         self.description = asdict(self._recipe)
-        self.chosen = chosen(self.description, asdict(recipe_2021(multi_label=data.images.labels.ndim == 2)))
+        self.chosen = chosen(self.description, asdict(usual))
 
     def __call__(self, features: Features, drawn: np.ndarray, seed: int) -> tuple[LinearClassifier, dict[str, Any]]:
         classifier, losses = fit_by_adam(

@@ -124,5 +124,4 @@ def _data(rows: Sequence[Row]) -> alt.InlineData:
 
 
 def _spec(chart: Any, height: int) -> Row:  # noqa: ANN401 - Altair's kinds of charts share no type
-    spec: Row = chart.properties(width="container", height=height).to_dict()
-    return spec
+    return chart.properties(width="container", height=height).to_dict()

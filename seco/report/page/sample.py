@@ -92,5 +92,4 @@ def _vectors(file: Path, changed_ns: int, path: Path, fingerprint: str) -> NDArr
     if len(rows) < 3:
         raise DataError(f"{path}: expected at least 3 patches to compare, got {len(rows)}")
     features = extract_features(encoder, images, rows=rows, batch_size=64)
-    vectors: NDArray[np.float64] = unit_vectors(features).numpy()
-    return vectors
+    return unit_vectors(features).numpy()

@@ -28,27 +28,24 @@ def similar_sections(runs: Sequence[RecordedRun]) -> list[Section]:
     neighbours: list[Block] = []
     maps: list[Block] = []
     images: dict[str, str] = {}
+
+    def note(text: str, *, warns: bool = False) -> None:
+        for section in (neighbours, maps):
+            section.append(Note(text, warns=warns))
+
     for run in runs:
         if not run.names_data:
-            unseen = Note(f"{run.name}: an imported encoder has no data set of its own; --data STORE shows it one")
-            neighbours.append(unseen)
-            maps.append(unseen)
+            note(f"{run.name}: an imported encoder has no data set of its own; --data STORE shows it one")
             continue
         try:
             sample, vectors = encode_sample(run)
             if sample.unreadable:
-                left_out = Note(
-                    f"{run.name}: patches of the sample left out, for they cannot be read: {sample.unreadable}", warns=True
-                )
-                neighbours.append(left_out)
-                maps.append(left_out)
+                note(f"{run.name}: patches of the sample left out, for they cannot be read: {sample.unreadable}", warns=True)
             neighbours.append(_gallery(run, sample, vectors))
             maps += _charts(run, sample, vectors)
             images |= {_image(run, row): picture for row, picture in zip(sample.rows, sample.pictures, strict=True)}
         except SecoError as error:
-            missing = Note(f"{run.name}: its encoder cannot be shown: {error}", warns=True)
-            neighbours.append(missing)
-            maps.append(missing)
+            note(f"{run.name}: its encoder cannot be shown: {error}", warns=True)
     return sections_of(neighbours, maps, images)
 
 
