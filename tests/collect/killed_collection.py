@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import ee.deprecation
-from conftest import SIZE, quick_gate, settings_of, source_of
 from land_rectangles import LandRectangles
 from scenes import points
+from small_collections import SIZE, quick_gate, settings_of, source_of
 
 from seco.collect.collector import collect
 from seco.collect.local.source import LocalSource

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 import shapely
-from conftest import SIZE, files_of, quick_gate, run, settings_of, source_of
 from earthengine_catalogue import BANDS, pixels
 from earthengine_graph import BadRequestError
 from earthengine_stub import FAULTS, random_faults
 from land_rectangles import LandRectangles
 from rasterio.warp import transform
+from small_collections import SIZE, files_of, quick_gate, run, settings_of, source_of
 
 from seco.collect.choose import PlaceRejected
 from seco.collect.collector import LOST, Progress, collect, explain_rejections

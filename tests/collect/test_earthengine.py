@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from conftest import SIZE, quick_gate, source_of
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from earthengine_catalogue import BANDS, pixels
 from earthengine_graph import BadRequestError
 from earthengine_stub import PROJECT, EarthEngineStub, random_faults
+from small_collections import SIZE, quick_gate, source_of
 
 from seco.collect.dates import Calendar
 from seco.collect.earthengine.credentials import load_credentials, project_of

@@ -7,9 +7,9 @@ import re
 import pytest
 from click.testing import CliRunner
 from commands import error_line
-from conftest import SIZE, files_of
 from earthengine_stub import PROJECT, random_faults
 from seco.cli.main import main
+from small_collections import SIZE, files_of
 
 from seco.data.store import open_store
 

@@ -3,8 +3,8 @@
 import os
 
 import pytest
-from conftest import quick_gate, settings_of
 from land_rectangles import LandRectangles
+from small_collections import quick_gate, settings_of
 
 from seco.collect.collector import collect
 from seco.collect.earthengine.source import EarthEngineSource

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pyarrow.parquet
 import pytest
-from conftest import files_of, quick_gate, run
+from small_collections import files_of, quick_gate, run
 
 from seco.data.store import open_store
 from seco.errors import SourceError, StoreError

@@ -9,18 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import files_of
 from earthengine_stub import EarthEngineStub
 from killed_collection import LOCATIONS, run, watch_steps
 from scenes import make_items, write_place
+from small_collections import POOR, files_of
 from stac_stub import stub_apart
 
 from seco.data.store import open_store
 from seco.errors import SourceError
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-# Most candidates are rejected: few scenes are clear, and of those many have a cloud over the patch.
-POOR = {"clear": 0.35, "hazy": 0.4}
 KINDS = ("earthengine", "stac", "local")
 
 

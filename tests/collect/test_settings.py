@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import settings_of
+from small_collections import settings_of
 
 from seco.collect.settings import claim_folder
 from seco.errors import ConfigError, StoreError

@@ -11,7 +11,6 @@ import rasterio
 import requests
 from click.testing import CliRunner
 from commands import error_line
-from conftest import quick_gate
 from scenes import (
     CLOUDY,
     DAYS,
@@ -27,6 +26,7 @@ from scenes import (
 )
 from seco.cli.main import main
 from shapely.geometry import box, mapping
+from small_collections import quick_gate
 from stac_stub import CONFORMS, StacStub, stub_apart
 
 from seco.bands import LEVELS, SENTINEL2_L2A

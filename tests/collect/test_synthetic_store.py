@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from conftest import files_of
+from small_collections import files_of
 from waiting import is_running, until
 
 from seco.bands import SENTINEL2_L2A
