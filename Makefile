@@ -23,8 +23,8 @@ demo: $(VENV)/.ready
 	rm -rf build/demo
 	$(BIN)/python -m seco.cli.demo --out build/demo
 
+# Two at once: much of the time goes by in processes that tests start one after the other.
 test: lint
-	# Two at once: much of the time goes by in processes that tests start one after the other.
 	$(BIN)/python -P -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.ready
@@ -52,7 +52,7 @@ bench: $(VENV)/.ready
 wheel: export PATH := $(abspath $(BIN)):$(PATH)
 wheel: $(VENV)/.ready
 	rm -rf build/wheel
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir build/wheel --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
 	$(BIN)/auditwheel --quiet repair --plat auto --exclude 'libdali*.so' --wheel-dir dist build/wheel/*.whl
 	@ls dist/*.whl
 
@@ -72,13 +72,12 @@ fuzz: $(VENV)/.ready
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .pytest_cache .ruff_cache
 
-# One stamp for the environment: rebuilt when the packages or the native sources change.
+# One stamp for the environment: rebuilt when the packages or the native sources change. DALI comes first, for its module
+# is built where it is installed, and so do the build tools: all builds with the same ones share their objects.
 $(VENV)/.ready: pyproject.toml constraints.txt $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "seco needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing packages and building the native module (a few minutes the first time) ..."
-	# DALI first: the module for it is built where it is installed. Build tools too: the wheel that the tests build
-	# takes the objects of this build, where both are built with the same tools.
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt nvidia-dali-cuda130 $(BUILD_TOOLS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-build-isolation --editable '.[dev]' \
 	  --config-settings=cmake.define.SECO_WERROR=ON --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA)

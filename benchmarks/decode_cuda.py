@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.record import Record, make_record, time_runs
 from seco.device import cores
+from seco.errors import reason_of
 from seco.ops.geotiff import decode_geotiff, read_info
 
 _AHEAD = 2  # batches in the making, as in training
@@ -38,7 +39,7 @@ def _measure(name: str, files: list[Path], bands: list[int], *, case: str, origi
     except (RuntimeError, AssertionError) as error:
         if name == "seco":
             raise
-        print(f"{name} does not read {case}: {str(error).strip().splitlines()[0]}", file=sys.stderr)
+        print(f"{name} does not read {case}: {reason_of(error)}", file=sys.stderr)
         return
     yield make_record(
         benchmark="decode",

@@ -3,6 +3,9 @@
 set(SECO_WITH_CUDA OFF)
 if(NOT SECO_CUDA STREQUAL "OFF")
   include(CheckLanguage)
+  if(NOT CMAKE_CUDA_COMPILER)  # remembered from when there was no nvcc
+    unset(CMAKE_CUDA_COMPILER CACHE)
+  endif()
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
     set(CMAKE_CUDA_ARCHITECTURES "${SECO_CUDA_ARCHITECTURES}")

@@ -23,16 +23,16 @@ PLUGIN = Path(_core.__file__).with_name("_dali.so")
 
 def _load() -> None:
     with extra("gpu", "nvidia-dali-cuda130", "DALI"):
-        from nvidia import dali
+        from nvidia.dali import __version__ as installed
         from nvidia.dali import plugin_manager
     if not _core.dali_version:
         raise ConfigError(
             "DALI: expected seco with its plugin, got one that was built where DALI or the CUDA headers were missing; "
             "install nvidia-dali-cuda130, then seco from source"
         )
-    if dali.__version__ != _core.dali_version:
+    if installed != _core.dali_version:
         raise ConfigError(
-            f"DALI: expected {_core.dali_version}, for which seco's plugin is built, got {dali.__version__}; "
+            f"DALI: expected {_core.dali_version}, for which seco's plugin is built, got {installed}; "
             f"pip install nvidia-dali-cuda130=={_core.dali_version}"
         )
     if _core.built_with_cuda:

@@ -1,4 +1,4 @@
-"""Where something ran: versions and machine, for runs and results."""
+"""What is installed, and where something ran: for runs and results."""
 
 import platform
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
-from seco.errors import ConfigError
+from seco.errors import ConfigError, reason_of
 
 PACKAGES = ("seco-eo", "torch", "torchvision", "timm", "numpy", "lightning", "rasterio", "pyarrow")
 
@@ -16,12 +16,13 @@ def extra(name: str, package: str, what: str) -> Iterator[None]:
     """Import what only some users need.
 
     Raises:
-        ConfigError: If it is not installed; the text begins with ``what`` and says which extra of seco brings it.
+        ConfigError: If it cannot be imported; the text begins with ``what`` and says which extra of seco brings it.
     """
     try:
         yield
     except ImportError as error:
-        raise ConfigError(f"{what}: expected {package}, got none ({error.name}); pip install 'seco-eo[{name}]'") from error
+        got = f"none ({error.name})" if isinstance(error, ModuleNotFoundError) else f"one that fails: {reason_of(error)}"
+        raise ConfigError(f"{what}: expected {package}, got {got}; pip install 'seco-eo[{name}]'") from error
 
 
 def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:

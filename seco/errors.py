@@ -59,5 +59,5 @@ class StoreError(DataError):
 
 def reason_of(error: BaseException) -> str:
     """What an error says, in one line, without the number and path that the system's errors add to it."""
-    text = (getattr(error, "strerror", None) or str(error)).strip()
+    text = str(getattr(error, "strerror", None) or error).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -66,14 +66,15 @@ def clear_folder(folder: Path) -> None:
 @contextmanager
 def all_or_nothing(folder: Path) -> Iterator[None]:
     """Fill a folder that is new or empty; an error leaves it, and those above it, as they were found."""
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    empty, made = not is_in_use(folder), [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     except BaseException:  # an interruption, too, would leave a folder that a second try is refused for
         with suppress(OSError):
-            if folder.exists():
+            if empty:  # else somebody has put something there since it was looked at
                 clear_folder(folder)
-            for path in made:
+        for path in made:
+            with suppress(OSError):
                 path.rmdir()
         raise
 

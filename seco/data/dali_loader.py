@@ -77,7 +77,7 @@ class DaliLoader(Loader):
         finally:
             self.inputs.clear()  # nothing of this epoch is left for the next
             for _ in running:
-                with suppress(RuntimeError, AttributeError):  # the first error is the one to tell; at exit DALI has gone
+                with suppress(RuntimeError):  # the first error is the one to tell
                     self._pipeline.share_outputs()
                     self._pipeline.release_outputs()
             if self._stream is not None:  # DALI takes its memory back, and does not know torch's streams

@@ -152,7 +152,7 @@ class Store:
         files, *ranges = self._places_of(rows)
         folder = os.fsencode(self.path) + b"/"
         paths = np.array([folder + os.fsencode(name) for name in files], np.bytes_)
-        return paths, np.column_stack(ranges) if ranges else np.tile((0, -1), (len(paths), 1))
+        return paths, np.array(ranges, np.int64).T.copy() if ranges else np.tile((0, -1), (len(paths), 1))
 
     def _places_of(self, rows: NDArray[np.integer]) -> list[list[Any]]:
         return [column.to_pylist() for column in self._places.take(self._checked(rows)).columns]
@@ -244,15 +244,20 @@ class Store:
         """Class names, sorted, and the class number of each location: int64 ``(N,)``, -1 where there is none.
 
         Raises:
-            StoreError: If the store has no labels, or the file is damaged.
+            StoreError: If the store has no labels, or the file is damaged or labels none of the locations.
         """
         if not self.has_labels:
             raise StoreError(f"{self.path}: expected labels, got a store without {LABELS_FILE}; use another store")
         labels = read_labels(self.path)
-        names = sorted(set(labels.values()))
+        of_places = [labels.get(place) for place in self.locations["id"].tolist()]
+        names = sorted({label for label in of_places if label is not None})
+        if labels and not names:
+            raise StoreError(
+                f"{self.path / LABELS_FILE}: expected labels of locations such as {self.locations['id'][0]}, got those of "
+                f"others such as {next(iter(labels))}; write the names of the index"
+            )
         number = {name: i for i, name in enumerate(names)}
-        classes = [number[labels[place]] if place in labels else -1 for place in self.locations["id"].tolist()]
-        return names, np.array(classes, dtype=np.int64)
+        return names, np.array([-1 if label is None else number[label] for label in of_places], np.int64)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -9,7 +9,7 @@ import torch
 
 from seco.bands import RGB, select_bands
 from seco.data.normalization import Normalization
-from seco.errors import ConfigError, DataError, reason_of
+from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
 from seco.pretrain.checkpoint import Encoder, load_encoder, weights_fingerprint
 from seco.pretrain.encoder import build_backbone
@@ -97,7 +97,7 @@ def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None
         backbone = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError) as error:
         # The hub's advice after the first sentence is about its own environment variables.
-        reason = reason_of(error).split(". ")[0].removeprefix("Got: ")
+        reason = next(iter(str(error).splitlines()), type(error).__name__).split(". ")[0].removeprefix("Got: ")
         raise DataError(
             f"timm: expected the weights of {name} in the cache or on line, got {reason}; fetch them once with a network"
         ) from error

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from traceback import format_exception_only
 from typing import Any
 
 _LEAST_PRIORITY = 19
@@ -34,8 +35,8 @@ def main() -> None:
             result = runs[protocol](Evaluation(checkpoint=Path(line.rstrip("\n")), **settings))  # type: ignore[arg-type]
             answer = {"protocol": protocol} | {name: result[name] for name in ("metrics", "chance", "seconds")}
         except Exception as error:  # whatever it is, training goes on and tells it
-            text = reason_of(error)
-            answer = {"error": text if isinstance(error, SecoError) else f"{type(error).__name__}: {text}"}
+            told = reason_of(error) if isinstance(error, SecoError) else format_exception_only(error)[-1].splitlines()[0]
+            answer = {"error": told}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 

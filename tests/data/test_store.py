@@ -126,6 +126,16 @@ def test_labels_are_numbered_by_sorted_name(make_store):
     assert classes.tolist() == [1, -1, 0]
 
 
+def test_labels_of_other_locations_are_no_classes(make_store):
+    store = open_store(make_store(labels={"a": "wood"}))
+    table = {"location_id": ["a", "elsewhere"], "label": ["wood", "sea"]}
+    pyarrow.parquet.write_table(pyarrow.table(table), store.path / "labels.parquet")
+    assert store.labels()[0] == ["wood"]
+    pyarrow.parquet.write_table(pyarrow.table(table).slice(1), store.path / "labels.parquet")
+    with pytest.raises(StoreError, match="locations such as a, got those of others such as elsewhere; write the names"):
+        store.labels()
+
+
 def test_store_without_labels_says_so(make_store):
     with pytest.raises(StoreError, match="expected labels, got"):
         open_store(make_store()).labels()
