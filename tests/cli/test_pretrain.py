@@ -1,20 +1,24 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import numpy as np
 import pytest
 import torch
+from seco.cli.pretrain import command
 from small_runs import SMALL, metrics, run
 
 from seco.data.store import open_store
 from seco.errors import DataError, RunError
 from seco.pretrain import loop
 from seco.pretrain.checkpoint import load_encoder, read_checkpoint
+from seco.pretrain.config import PretrainConfig
 
 
 @pytest.fixture
@@ -339,3 +343,12 @@ def test_weights_that_are_no_numbers_are_not_saved(store, tmp_path):
     said = run(*train, "--steps", 1, "--lr", 1e38, code=1).stderr
     assert "weights: expected numbers, got others after step 1; try a smaller --lr" in said
     assert not list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_the_defaults_that_help_shows_are_those_of_the_settings():
+    told = {option.name: re.search(r"\[([^:]+).*\]$", getattr(option, "help", None) or "") for option in command.params}
+    shown = {name: found[1].rstrip("]") for name, found in told.items() if found}
+    assert (shown.pop("threads"), shown.pop("probe_data")) == ("one a core", "--data")  # what 0 and no text stand for
+    settings = {field.name: field.default for field in fields(PretrainConfig) if field.name in shown}
+    assert {name: type(settings[name])(text) for name, text in shown.items()} == settings
+    assert {"lr", "backbone", "max_bad_fraction"} <= set(shown)
