@@ -281,24 +281,24 @@ class Loader:
 
     def _decode(self, numbers: NDArray[np.int64], rows: NDArray[np.int64], pixels: NDArray[Any]) -> NDArray[np.int64]:
         """Decode ``rows`` ``[n, T]`` to ``pixels[numbers]``; the numbers with a patch that cannot be read."""
-        sources: list[Any] = list(self.store.sources_of_rows(rows.ravel()))
-        names = [str(source) for source in sources]
+        sources = self.store.sources_of_rows(rows.ravel())
+        encoded: list[Any] = list(sources)
         wrong: dict[int, DataError] = {}
         if self.verify:
             for i, row in enumerate(rows.ravel()):
                 try:
-                    sources[i] = self.store.read_bytes(int(row))
+                    encoded[i] = self.store.read_bytes(int(row))
                 except DataError as error:
                     wrong[i] = error
         whole = len(numbers) == len(pixels)
         out = pixels if whole else np.empty((len(numbers), *pixels.shape[1:]), pixels.dtype)
         patches = out.reshape(-1, *out.shape[2:])
-        wrong = self.store.decode(sources, bands=self.band_numbers, threads=self.threads, out=patches) | wrong
+        wrong = self.store.decode(encoded, bands=self.band_numbers, threads=self.threads, out=patches) | wrong
         if not whole:
             pixels[numbers] = out
         if not wrong:
             return numbers[:0]
-        self._judge({names[i]: str(error) for i, error in sorted(wrong.items())})
+        self._judge({str(sources[i]): str(error) for i, error in sorted(wrong.items())})
         return numbers[sorted({i // rows.shape[1] for i in wrong})]
 
     def _judge(self, bad: dict[str, str]) -> None:
