@@ -74,6 +74,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
     """
     from seco.data.clouds import CloudRule
     from seco.data.dated import import_dated
+    from seco.data.reflectance import Reflectance
 
     rule = CloudRule(max_fraction=cloud / 100, excess=cloud_excess) if cloud < 100 else None
     report = import_dated(
@@ -90,7 +91,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
         track=track,
     )
     _print_dates(report, rule)
-    click.echo(f"Units: reflectance = (DN + {offset:g}) / {report.quantification:g} (--offset, --quantification).")
+    click.echo(f"Units: reflectance = {Reflectance(report.quantification, offset)} (--offset, --quantification).")
     _print_summary(report, store)
 
 

@@ -20,7 +20,8 @@ class Reflectance:
     offset: float
 
     def __str__(self) -> str:
-        return f"reflectance = (DN {self.offset:+g}) / {self.quantification:g}"
+        moved = f"(DN {'-' if self.offset < 0 else '+'} {abs(self.offset):g})" if self.offset else "DN"
+        return f"{moved} / {self.quantification:g}"
 
     @classmethod
     def of_gdal(cls, scale: float, offset: float) -> "Reflectance":

@@ -70,12 +70,9 @@ def _in_units_of(images: Images, normalization: Normalization) -> tuple[Normaliz
     if ours is None:
         raise ConfigError(
             f"{images.path}: expected pictures, for the checkpoint does not say what its digital numbers mean, got "
-            f"reflectance = (DN + {theirs.offset:g}) / {theirs.quantification:g}; evaluate it on pictures, or train again"
+            f"reflectance = {theirs}; evaluate it on pictures, or train again"
         )
-    return normalization.for_reflectance(theirs), (
-        f"checkpoint, from reflectance = (DN + {ours.offset:g}) / {ours.quantification:g} "
-        f"to (DN + {theirs.offset:g}) / {theirs.quantification:g}"
-    )
+    return normalization.for_reflectance(theirs), f"checkpoint, from reflectance = {ours} to {theirs}"
 
 
 def from_timm(name: str, images: Images, *, bands: str = "rgb", size: int | None = None) -> Subject:

@@ -116,7 +116,7 @@ def _data(subject: Subject) -> str:
     return (
         f"Data: {said.sensor} {said.product_level}, {len(store):,} locations, {len(store.times):,} patches of "
         f"{said.patch_size} × {said.patch_size} px at {said.resolution_m:g} m; {said.source}; licence: {said.licence}. "
-        f"Reflectance = (DN + {said.offset:g}) / {said.quantification:g}."
+        f"Reflectance = {said.reflectance}."
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from seco.data.reflectance import Reflectance
 from seco.report.store_summary import MONTHS
 
 
@@ -14,7 +15,7 @@ def describe_store(summary: dict[str, Any]) -> dict[str, str]:
         "licence": summary["licence"],
         "locations": f"{summary['locations']:,}",
         "patches": f"{summary['patches']:,} of {size} x {size} px at {metres:g} m, {summary['dtype']}",
-        "reflectance": f"(DN + {summary['offset']:g}) / {summary['quantification']:g}",
+        "reflectance": str(Reflectance(summary["quantification"], summary["offset"])),
         "dates per location": _spread(summary["dates_per_location"], ".3g"),
         "first, last date": f"{summary['first_date'][:10]}, {summary['last_date'][:10]}",
         "days between dates": _spread(summary["gap_days"], ".0f"),

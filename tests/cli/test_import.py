@@ -20,7 +20,7 @@ def test_boadella_loses_its_two_clouded_dates_by_the_rule(shared_data, tmp_path)
     rejected = [line.split()[1] for line in result.stdout.splitlines() if "rejected" in line and "│" in line]
     assert rejected == ["2020-01-18", "2020-01-23"]
     assert "by more than 0.1 reflectance" in result.stdout.replace("\n", " ")
-    assert "reflectance = (DN + 0) / 10000" in result.stdout
+    assert "reflectance = DN / 10000" in result.stdout
     assert "25 locations, 250 patches of 10 dates, 12 bands" in result.stdout
     store = open_store(tmp_path / "store")
     assert (len(store), store.patch_size) == (25, 64)

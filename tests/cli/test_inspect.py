@@ -22,7 +22,7 @@ def test_tables_name_what_is_there(make_store):
     assert result.exit_code == 0
     for text in (
         "Sentinel-2 L2A",
-        "(DN + -1000) / 10000",
+        "(DN - 1000) / 10000",
         "min 3, median 3, max 3",
         "2020-01-15, 2021-07-01",
     ):

@@ -189,7 +189,7 @@ def test_what_is_wrong_is_named(tmp_path):
     ("changes", "said"),
     [
         ({"names": ("B04", "B03", "B02")}, "expected bands B02,B03,B04 like"),
-        ({"scale": (1e-4, -0.1)}, "expected units reflectance = .DN .0. / 10000 like"),
+        ({"scale": (1e-4, -0.1)}, "expected units DN / 10000 like"),
         ({"dtype": np.uint8}, "expected type uint16 like"),
         ({"dtype": np.float32}, "expected type uint16 like"),
         ({"names": ()}, None),  # says nothing of the order

@@ -9,6 +9,7 @@ from PIL import Image
 
 from seco.bands import SENTINEL2_L2A
 from seco.data.normalization import Normalization
+from seco.data.reflectance import Reflectance
 from seco.data.store import open_store
 from seco.data.writer import StoreWriter
 from seco.errors import ConfigError, DataError
@@ -107,7 +108,7 @@ def test_units_of_the_data_decide_nothing(tmp_path):
         store = write_scenes(tmp_path / name, quantification=quantification, offset=offset)
         subject = from_checkpoint(file, StorePatches(store))
         np.testing.assert_allclose(features(store, subject), expected, rtol=0, atol=1e-5 * scale)
-        assert f"to (DN + {offset}) / {quantification}" in subject.describe()["normalization"]["source"]
+        assert f"to {Reflectance(quantification, offset)}" in subject.describe()["normalization"]["source"]
         # Numbers taken for those of the training data, which is what this guards against, are far off.
         wrong = features(store, from_checkpoint(file, StorePatches(trained)))
         assert np.abs(wrong - expected).max() > 0.05 * scale
@@ -118,7 +119,7 @@ def test_units_that_nobody_knows_are_refused(store, checkpoint):
     content["normalization"]["reflectance"] = None
     save_checkpoint(checkpoint[0], content)
     with pytest.raises(
-        ConfigError, match=r"does not say what its digital numbers mean, got reflectance = \(DN \+ -1000\) / 10000"
+        ConfigError, match=r"does not say what its digital numbers mean, got reflectance = \(DN - 1000\) / 10000"
     ):
         from_checkpoint(checkpoint[0], StorePatches(store))
 

@@ -186,7 +186,7 @@ def test_the_card_says_what_a_user_has_to_know(make_checkpoint, tmp_path):
     result = write_result(tmp_path / "result.json", weights_sha256=weights_of(checkpoint))
     export(checkpoint, "timm", folder, "--metrics", result)
     card = (folder / "README.md").read_text()
-    for text in ("B04", "CC0-1.0", "Reflectance = (DN + -1000) / 10000", "| retrieval | places | recall@1 | 0.5123 |"):
+    for text in ("B04", "CC0-1.0", "Reflectance = (DN - 1000) / 10000", "| retrieval | places | recall@1 | 0.5123 |"):
         assert text in card
     assert "7 steps" in card
     said = json.loads((folder / "seco.json").read_text())

@@ -95,7 +95,7 @@ def test_an_imported_encoder_is_one_everywhere(tmp_path, make_store):
     seco("import-checkpoint", tmp_path / "plain.pth", "--out", run, "--size", 32)
     seco("evaluate", "retrieval", "--data", store, "--checkpoint", run, "--json", tmp_path / "r.json")
     result = json.loads((tmp_path / "r.json").read_text())
-    assert "from reflectance = (DN + 0) / 255 to (DN + -1000) / 10000" in result["encoder"]["normalization"]["source"]
+    assert "from reflectance = DN / 255 to (DN - 1000) / 10000" in result["encoder"]["normalization"]["source"]
     # A reflectance of 129 / 255 is white for red, whatever the units.
     images = StorePatches(open_store(store))
     n = from_checkpoint(run, images).encoder.normalization
