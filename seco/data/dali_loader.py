@@ -1,5 +1,6 @@
 """The loader on NVIDIA DALI: the same batches as the native one, bit for bit, through DALI's operators and threads."""
 
+import sys
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ class DaliLoader(Loader):
                 yield Batch(made.views, made.locations, waited)
         finally:
             self.inputs.clear()  # nothing of this epoch is left for the next
-            for _ in running:
+            for _ in () if sys.is_finalizing() else running:  # when Python ends, DALI has gone before
                 with suppress(RuntimeError):  # the first error is the one to tell
                     self._pipeline.share_outputs()
                     self._pipeline.release_outputs()

@@ -1,5 +1,9 @@
 """DALI's loader is the native one, through other hands: the same batches."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -141,3 +145,17 @@ def test_the_time_that_naming_files_takes_is_waited(store, monkeypatch):
 
     monkeypatch.setattr(loader, "_name", slow)
     assert [batch.wait_s for batch in loader.epoch(0)] == [20, 10, 0], "three batches, two of them named before the first"
+
+
+LEFT = """
+import sys
+from test_dali_loader import DaliLoader, make, open_store
+batches = make(DaliLoader, open_store(sys.argv[1])).epoch(0)
+next(batches)
+"""
+
+
+def test_python_ends_in_silence_in_the_middle_of_an_epoch(store):
+    words = [sys.executable, "-c", LEFT, str(store.path)]
+    done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
