@@ -88,9 +88,9 @@ class DaliLoader(Loader):
         """What the pipeline takes for a batch: parameters, then paths and ranges for each date."""
         params, rows = self.draw(epoch, locations)
         inputs: list[NDArray[Any]] = [params.view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)]
-        for of_date in rows.T:
-            paths, ranges = self.store.ranges_of_rows(of_date)
-            inputs += [paths.view(np.uint8).reshape(len(paths), -1), ranges]
+        paths, ranges = self.store.ranges_of_rows(rows.T.ravel())
+        for of_date, within in zip(paths.reshape(rows.T.shape), ranges.reshape(*rows.T.shape, 2), strict=True):
+            inputs += [of_date.view(np.uint8).reshape(len(locations), -1), within]
         return inputs
 
     def _as_torch(self, views: Any) -> torch.Tensor:  # noqa: ANN401 - a list of DALI's tensors

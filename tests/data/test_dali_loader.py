@@ -123,7 +123,7 @@ def test_an_error_leaves_nothing_for_the_next_epoch(store, monkeypatch):
 
     def break_third(rows, really=store.ranges_of_rows):
         named.append(rows)
-        if len(named) == 7:  # three dates a batch: the first of the third
+        if len(named) == 3:
             raise StoreError("the shard is gone")
         return really(rows)
 

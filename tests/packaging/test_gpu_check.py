@@ -33,8 +33,11 @@ def test_ends_are_told_apart_and_logged(run, capsys):
     assert "-- tests: skipped in" in capsys.readouterr().out
 
 
-def test_a_tool_that_watched_nothing_has_not_passed(run, capsys):
+def test_a_tool_that_watched_nothing_has_not_passed(run, tmp_path, capsys):
     ends, _ = run
+    counters = gpu_check._steps(tmp_path)["counters"]
+    assert ends("print('No kernels were profiled.')", tool=counters.tool, proof=counters.proof) == "failed"
+    assert ends('print(\'"1","views_kernel"\')', tool=counters.tool, proof=counters.proof) == "passed"
     proof = gpu_tools.NOTHING_FOUND
     assert ends("print('== ERROR SUMMARY: 0 errors')", proof=proof) == "passed"
     assert ends("print('== RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)')", proof=proof) == "passed"
