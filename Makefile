@@ -53,7 +53,7 @@ wheel: export PATH := $(abspath $(BIN)):$(PATH)
 wheel: $(VENV)/.ready
 	rm -rf build/wheel
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheel --config-settings=cmake.define.SECO_CUDA=$(SECO_CUDA) .
-	$(BIN)/auditwheel --quiet repair --plat auto --exclude 'libdali*.so' --wheel-dir dist build/wheel/*.whl
+	$(BIN)/auditwheel repair --plat auto --exclude 'libdali*.so' --wheel-dir dist build/wheel/*.whl 2>build/wheel/log || { cat build/wheel/log >&2; exit 1; }
 	@ls dist/*.whl
 
 # WHEELS: a folder of `python -m benchmarks.gpu_wheels collect`, for a machine without a package index.
