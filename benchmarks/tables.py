@@ -74,9 +74,9 @@ CPU_ROWS = (
     Row("the same, 64 locations a step", "step", "resnet18-64px-batch-64", 2, STEP_2021, _rate),
     Row("the same in bfloat16", "step", "resnet18-64px-batch-64-bf16", 2, {}, _rate),
     Row("features of JPEGs of 64 px, ResNet-18, two cores", "features", "resnet18-64px-jpeg", 2, IMAGE_FOLDER, _rate),
-    Row("20 nearest neighbours among 10,000", "features", "knn-10000-of-10000x512", 2, SKLEARN, _rate),
-    Row("retrieval, 5,000 among one another", "features", "retrieval-5000x512", 2, SKLEARN, _rate),
-    Row("logistic regression on 20,000 features", "features", "logistic-20000x512x10", 2, SKLEARN, _rate),
+    Row("20 nearest neighbours among 10,000, two cores", "features", "knn-10000-of-10000x512", 2, SKLEARN, _rate),
+    Row("retrieval, 5,000 among one another, two cores", "features", "retrieval-5000x512", 2, SKLEARN, _rate),
+    Row("logistic regression on 20,000 features, two cores", "features", "logistic-20000x512x10", 2, SKLEARN, _rate),
     Row("opening 200,000 locations × 5 dates", "scale", "open-200000x5", 1, {"geopandas": "geopandas"}, _opening),
 )
 # Rows of the GPU's table: what it is, benchmark, case, peers by the name in the record.

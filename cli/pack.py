@@ -21,7 +21,13 @@ def parse_bytes(context: click.Context, parameter: click.Parameter, value: str) 
 @click.command()
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the packed store.")
-@click.option("--shard-size", callback=parse_bytes, default="1GiB", show_default=True, help="Most bytes of a shard.")
+@click.option(
+    "--shard-size",
+    callback=parse_bytes,
+    default="1GiB",
+    show_default=True,
+    help="Most bytes of a shard, but for up to 10 kB that end a tar.",
+)
 def command(store: Path, out: Path, shard_size: int) -> None:
     """Copy a store into tar shards: few, large files.
 

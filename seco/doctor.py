@@ -34,7 +34,10 @@ PACKAGES = {
     "altair": ("no report", _REINSTALL),
     "vl-convert-python": ("no report", _REINSTALL),
     "tensorboard": ("no event files of training", _REINSTALL),
-    "nvidia-dali-cuda130": ("no --loader dali; the native loader works", _GPU),
+    "nvidia-dali-cuda130": (
+        "no --loader dali; the native loader works",
+        "pip install nvidia-dali-cuda130, then seco from source",
+    ),
     "nvidia-libnvcomp-cu13": ("GeoTIFFs are decompressed on the CPU only", _GPU),
     "earthengine-api": ("no collect --source earthengine", _COLLECT),
     "pystac-client": ("no collect --source stac", _COLLECT),

@@ -167,7 +167,7 @@ class Store:
 
         Raises:
             GeoTiffError: If a patch cannot be read; the text names it.
-            ArrayError: If a row or a band does not exist.
+            ArrayError: If a row or a band does not exist, or ``threads`` is not positive.
         """
         chosen = list(range(len(self.bands))) if bands is None else list(bands)
         out = np.empty((len(rows), len(chosen), self.patch_size, self.patch_size), self.dtype)

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,7 +23,13 @@ from seco.data.tables import write_parquet
 from seco.errors import ConfigError, DataError, StoreError, reason_of
 
 Row = dict[str, Any]  # of the index, by column
-INDEX_DTYPES = {"epsg": "int32", "cloud_fraction": "float32", "scene_cloud": "float32", "baseline": "float32"}
+INDEX_DTYPES = {
+    "time": "datetime64[s]",  # pandas 2 makes nanoseconds of some
+    "epsg": "int32",
+    "cloud_fraction": "float32",
+    "scene_cloud": "float32",
+    "baseline": "float32",
+}
 
 
 class StoreWriter:
@@ -92,10 +98,11 @@ class StoreWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if kind is None:
-            self.close()
-        else:
-            shutil.rmtree(self.path / PATCH_FOLDER, ignore_errors=True)  # so that a second try finds it empty
+        with ExitStack() as undone:
+            undone.callback(shutil.rmtree, self.path / PATCH_FOLDER, ignore_errors=True)  # a second try finds it empty
+            if kind is None:
+                self.close()
+                undone.pop_all()
 
     def add(
         self,

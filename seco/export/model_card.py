@@ -25,7 +25,7 @@ model.load_state_dict(torch.load("weights.pth", weights_only=True), strict=True)
     "timm": """\
 import timm
 
-model = timm.create_model("local-dir:.", pretrained=True)  # this folder""",
+model = timm.create_model("local-dir:.", pretrained=True)  # this folder; timm 1.0.26 or newer""",
     "safetensors": """\
 import safetensors.torch, timm
 

@@ -1,6 +1,7 @@
 """Weights that stock torchvision, timm and torchgeo load with ``strict=True``, and safetensors for anyone."""
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from torch import nn
 
 from seco.errors import ConfigError, DataError, reason_of
 from seco.export.subject import Subject
+from seco.pretrain.encoder import count_features
 
 # torchgeo's residual networks are timm's, of these names; torchvision's have timm's names of weights.
 _TORCHGEO = ("resnet18", "resnet50", "resnet152")
@@ -59,30 +61,38 @@ def export_timm(subject: Subject) -> dict[str, bytes]:
     Raises:
         ConfigError: If safetensors cannot hold the weights.
     """
-    from timm.models._hub import save_config_for_hf  # of what timm publishes, all writes the weights, too
+    import safetensors.torch
+    import timm
 
     encoder = subject.encoder
     normalization = encoder.normalization
-    # timm's mean and std are of pictures in [0, 1]: here, of the numbers after scale and offset, which seco.json has.
-    preprocessing = {
-        "input_size": (len(normalization.bands), encoder.size, encoder.size),
-        "mean": normalization.mean,
-        "std": normalization.std,
-        "interpolation": "bilinear",
-        "crop_pct": 1.0,
+    bands = len(normalization.bands)
+    config = {
+        "architecture": encoder.name,
+        "num_classes": 0,
+        "num_features": count_features(encoder.backbone),
+        "model_args": {"in_chans": bands, "num_classes": 0},
+        # timm's mean and std are of pictures in [0, 1]: here, of the numbers after scale and offset, which seco.json has.
+        # No first_conv: timm before 1.0.31 takes what it names for weights of three bands, and else draws them at random.
+        "pretrained_cfg": {
+            "tag": "seco",
+            "num_classes": 0,
+            "input_size": (bands, encoder.size, encoder.size),
+            "mean": normalization.mean,
+            "std": normalization.std,
+            "interpolation": "bilinear",
+            "crop_pct": 1.0,
+            "license": "other",
+            "paper_ids": "arXiv:2103.16607",
+        },
     }
-    said = {"tag": "seco", "license": "other", "origin_url": "", "paper_ids": "arXiv:2103.16607"}
-    arguments = {"in_chans": len(normalization.bands), "num_classes": 0}
+    contents = {"model.safetensors": _safetensors(encoder.backbone), "config.json": json.dumps(config, indent=2).encode()}
     with TemporaryDirectory() as folder:
-        file = Path(folder) / "config.json"
-        save_config_for_hf(
-            encoder.backbone,
-            file,
-            model_config={"pretrained_cfg": said},
-            model_args=arguments,
-            data_config=preprocessing,
-        )
-        return {"model.safetensors": _safetensors(encoder.backbone), "config.json": file.read_bytes()}
+        (Path(folder) / "config.json").write_bytes(contents["config.json"])
+        model = timm.create_model(f"local-dir:{folder}")
+    model.load_state_dict(safetensors.torch.load(contents["model.safetensors"]), strict=True)
+    _compare(subject, model, "timm")
+    return contents
 
 
 def export_safetensors(subject: Subject) -> dict[str, bytes]:
@@ -110,17 +120,22 @@ def check_features(found: torch.Tensor, expected: torch.Tensor, what: str) -> No
 
 def _save(subject: Subject, model: nn.Module, what: str) -> dict[str, bytes]:
     """Load the weights into a stock model, compare its features, and give ``weights.pth`` of what it calls its own."""
-    batch = subject.probe()
     try:
         model.load_state_dict(subject.encoder.backbone.state_dict(), strict=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ConfigError(f"format: expected weights that fit {what}, got: {reason}; take --format timm") from error
-    with torch.inference_mode():
-        check_features(model.eval()(batch), subject.features(batch), what)
+    _compare(subject, model, what)
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
     return {"weights.pth": buffer.getvalue()}
+
+
+def _compare(subject: Subject, model: nn.Module, what: str) -> None:
+    """Have another library's network encode what the checkpoint's encodes."""
+    batch = subject.probe()
+    with torch.inference_mode():
+        check_features(model.eval()(batch), subject.features(batch), what)
 
 
 def _safetensors(model: nn.Module, metadata: Mapping[str, str] | None = None) -> bytes:

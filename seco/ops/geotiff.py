@@ -99,7 +99,7 @@ def decode_geotiff(
     Raises:
         GeoTiffError: If a file is missing, damaged, unlike the first, or declares more than its bytes can hold or more
             than 1 GiB; the text names it.
-        ArrayError: If ``sources`` is empty, a band does not exist, or ``out`` does not fit.
+        ArrayError: If ``sources`` is empty, a band does not exist, ``out`` does not fit, or ``threads`` is not positive.
     """
     if isinstance(sources, (str, Path, bytes)) or not len(sources):
         raise ArrayError("sources: expected a list of at least one GeoTIFF, got none or a single one; give a list")

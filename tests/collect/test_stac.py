@@ -404,7 +404,8 @@ def test_what_a_user_can_cause_is_one_line(tmp_path, stub, catalogue, capfd):
     assert "collection: expected one of s2, got x;" in error_line(collect(catalogue, store, "--collection", "x"))
     assert "catalog: expected earth-search, planetary-computer, a URL" in error_line(collect(tmp_path / "none", store))
     assert "expected a STAC catalogue, got" in error_line(collect(tmp_path, store))
-    assert "in STAC's words" in error_line(collect(f"{stub.url}/files/account/container", store))
+    (stub.folder / "other.json").write_text('{"token": "sig=1"}')
+    assert "in STAC's words" in error_line(collect(f"{stub.url}/files/other.json", store))
     stub.conforms = CONFORMS
     assert "expected a STAC API with item search" in error_line(collect(stub.url, store))
     assert capfd.readouterr() == ("", "")

@@ -105,8 +105,16 @@ def test_error_while_writing_takes_everything_back(tmp_path):
             writer.add(**PATCH)
             raise KeyboardInterrupt
 
+    def label_nothing():
+        with StoreWriter(path, **SETTINGS) as writer:
+            writer.add(**PATCH)
+            writer.add_label("000002", "water")
+
     with pytest.raises(KeyboardInterrupt):
         fail()
+    assert list(path.iterdir()) == []
+    with pytest.raises(DataError, match="expected a location of the store"):
+        label_nothing()
     assert list(path.iterdir()) == []
     with StoreWriter(path, **SETTINGS) as writer:  # a second try finds no leftovers
         writer.add(**PATCH)

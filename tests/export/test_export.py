@@ -95,7 +95,7 @@ def load_timm(folder, bands):
     import timm
 
     model = timm.create_model(f"local-dir:{folder}", pretrained=True)
-    assert model.pretrained_cfg["input_size"] == (len(bands), SIZE, SIZE)
+    assert tuple(model.pretrained_cfg["input_size"]) == (len(bands), SIZE, SIZE)  # JSON gives timm before 1.0.31 a list
     said = json.loads((folder / "seco.json").read_text())["normalization"]
     assert list(model.pretrained_cfg["mean"]) == pytest.approx(said["mean"])
     return model
@@ -133,6 +133,15 @@ def test_stock_models_take_the_weights(form, bands, backbone, make_checkpoint, t
         found, expected = model(normalised(numbers, folder)), encoder.backbone(normalized_input(encoder, numbers))
     # The same convolutions on inputs that differ in their last bits.
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torchgeo's imports
+@pytest.mark.parametrize("form", ["onnx", "timm", "torchgeo", "torchvision"])
+def test_features_are_compared_before_anything_is_written(form, make_checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr("seco.export.weights.TOLERANCE", -1.0)
+    line = export(make_checkpoint(), form, tmp_path / "out", code=1).stderr
+    assert "expected the features of the checkpoint, got others by" in line
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("backbone", "bands"), [("resnet18", RGB), ("convnext_atto", ALL)])

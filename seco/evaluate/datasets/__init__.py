@@ -66,6 +66,7 @@ def open_change_pairs(path: str | Path, *, band_names: str | None = None) -> Cha
 
     Raises:
         DataError: If the folder is neither.
+        ConfigError: If ``band_names`` are given for OSCD, which has its own.
     """
     folder = Path(path)
     if not folder.is_dir():
