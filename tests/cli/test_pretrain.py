@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import fields
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -177,7 +178,8 @@ def test_a_run_goes_on_with_its_own_settings(store, tmp_path):
     assert "expected size 32 as in the run to resume, got 16" in run("--out", out, "--resume", "--size", 16, code=1).stderr
 
 
-def test_it_goes_on_where_and_how_it_began(store, tmp_path):
+def test_it_goes_on_where_and_how_it_began(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "Probe", lambda *_, **__: Mock(busy=False, submit=lambda _: None, answers=lambda _: []))
     out = tmp_path / "run"
     how = {"threads": 1, "save_steps": 2, "max_bad_fraction": 0.5, "verify": True, "device": "cpu", "probe": "retrieval"}
     flags = [f"--{name.replace('_', '-')}={value}" for name, value in how.items() if value is not True]

@@ -16,7 +16,6 @@ from seco.pretrain.ranks import started_with
 
 BASE = ["--size", "32", "--queue", "24", "--log-every", "1", "--epochs", "4", "--lr", "0.01"]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "seco.cli"]
-ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture
@@ -25,9 +24,7 @@ def store(make_store):
 
 
 def torchrun(*words, code=0):
-    result = subprocess.run(
-        [*TORCHRUN, "pretrain", *map(str, words)], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
+    result = subprocess.run([*TORCHRUN, "pretrain", *map(str, words)], capture_output=True, text=True, check=False)
     assert result.returncode == code, result.stderr
     return result
 
@@ -47,7 +44,7 @@ def srun(*words):
     tasks = [
         subprocess.Popen(
             [sys.executable, "-m", "seco.cli", "pretrain", *map(str, words)],
-            env=ENVIRONMENT | step | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
+            env=os.environ | step | {"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -79,7 +76,6 @@ def test_two_ranks_of_16_are_one_of_32(store, tmp_path):
             "--batch-size",
             "32",
         ],
-        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=True,
@@ -122,7 +118,7 @@ def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
     out = tmp_path / "run"
     train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8, "--epochs", 1000, "--out", out]
     words = [*TORCHRUN, "pretrain", *map(str, train)]
-    with subprocess.Popen(words, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         while not (out / "metrics.jsonl").is_file() or len(losses(out)) < 2:
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)
