@@ -36,7 +36,7 @@ PACKAGES = {
     "tensorboard": ("no event files of training", _REINSTALL),
     "nvidia-dali-cuda130": (
         "no --loader dali; the native loader works",
-        "pip install nvidia-dali-cuda130, then seco from source",
+        "pip install nvidia-dali-cuda130, then seco from source where the CUDA toolkit is",
     ),
     "nvidia-libnvcomp-cu13": ("GeoTIFFs are decompressed on the CPU only", _GPU),
     "earthengine-api": ("no collect --source earthengine", _COLLECT),

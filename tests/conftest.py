@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 # Before torch is imported, and for the processes of tests: on a busy machine its threads wait for each other at every one of
 # many thousand small operations.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # A shell has what it starts in the background ignore Ctrl-C, and so would the processes of tests that send it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

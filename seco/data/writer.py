@@ -4,10 +4,9 @@ import hashlib
 import io
 import math
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from seco.bands import Band, finest
-from seco.data.atomic import all_or_nothing, is_in_use, sync, write_atomic
+from seco.data.atomic import all_or_nothing, clear_folder, is_in_use, sync, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
 from seco.data.statistics import DigitalNumberHistogram
@@ -35,7 +34,7 @@ INDEX_DTYPES = {
 class StoreWriter:
     """Writes one patch store; without :meth:`close` it does not open.
 
-    An error in the with-block takes back the patches, so that nothing half-written stays.
+    An error in the with-block, or at its end, empties the folder, so that nothing half-written stays.
 
     Args:
         path: Folder to write; it must be new or empty.
@@ -99,10 +98,15 @@ class StoreWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with ExitStack() as undone:
-            undone.callback(shutil.rmtree, self.path / PATCH_FOLDER, ignore_errors=True)  # a second try finds it empty
+            undone.callback(self._take_back)
             if kind is None:
                 self.close()
                 undone.pop_all()
+
+    def _take_back(self) -> None:
+        """Leave the folder as it was found, so that a second try finds it empty."""
+        with suppress(OSError):
+            clear_folder(self.path)
 
     def add(
         self,

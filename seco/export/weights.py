@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from torch import nn
@@ -67,11 +68,15 @@ def export_timm(subject: Subject) -> dict[str, bytes]:
     encoder = subject.encoder
     normalization = encoder.normalization
     bands = len(normalization.bands)
+    arguments: dict[str, Any] = {"in_chans": bands, "num_classes": 0}
+    made_for: Any = encoder.backbone.pretrained_cfg
+    if made_for.get("fixed_input_size"):  # as its positions are embedded
+        arguments["img_size"] = made_for["input_size"][-2:]
     config = {
         "architecture": encoder.name,
         "num_classes": 0,
         "num_features": count_features(encoder.backbone),
-        "model_args": {"in_chans": bands, "num_classes": 0},
+        "model_args": arguments,
         # timm's mean and std are of pictures in [0, 1]: here, of the numbers after scale and offset, which seco.json has.
         # No first_conv: timm before 1.0.31 takes what it names for weights of three bands, and else draws them at random.
         "pretrained_cfg": {
@@ -87,10 +92,13 @@ def export_timm(subject: Subject) -> dict[str, bytes]:
         },
     }
     contents = {"model.safetensors": _safetensors(encoder.backbone), "config.json": json.dumps(config, indent=2).encode()}
+    weights = {"source": "", "state_dict": safetensors.torch.load(contents["model.safetensors"])}  # no second file
     with TemporaryDirectory() as folder:
         (Path(folder) / "config.json").write_bytes(contents["config.json"])
-        model = timm.create_model(f"local-dir:{folder}")
-    model.load_state_dict(safetensors.torch.load(contents["model.safetensors"]), strict=True)
+        try:
+            model = timm.create_model(f"local-dir:{folder}", pretrained=True, pretrained_cfg_overlay=weights)
+        except RuntimeError as error:
+            raise _unlike("timm's model of that name", error, instead="safetensors") from error
     _compare(subject, model, "timm")
     return contents
 
@@ -123,12 +131,16 @@ def _save(subject: Subject, model: nn.Module, what: str) -> dict[str, bytes]:
     try:
         model.load_state_dict(subject.encoder.backbone.state_dict(), strict=True)
     except RuntimeError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ConfigError(f"format: expected weights that fit {what}, got: {reason}; take --format timm") from error
+        raise _unlike(what, error, instead="timm") from error
     _compare(subject, model, what)
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
     return {"weights.pth": buffer.getvalue()}
+
+
+def _unlike(what: str, error: RuntimeError, *, instead: str) -> ConfigError:
+    reason = str(error).splitlines()[-1].strip()
+    return ConfigError(f"format: expected weights that fit {what}, got: {reason}; take --format {instead}")
 
 
 def _compare(subject: Subject, model: nn.Module, what: str) -> None:

@@ -214,6 +214,7 @@ class _Trainer:
                     self.lap(REST)
                     if stops:
                         break
+            self.fabric.barrier()  # a rank that ends before the last checkpoint is written may have the others killed
             if self.probe is not None and self.probe.busy:
                 if stopped_by is None:
                     watcher.said("Waiting for the last probe; Ctrl-C leaves without it")

@@ -97,24 +97,32 @@ def test_statistics_are_those_of_all_pixels(make_store):
         assert [got.q02, got.q98] == np.quantile(values, (0.02, 0.98), method="inverted_cdf").tolist()
 
 
-def test_error_while_writing_takes_everything_back(tmp_path):
-    path = tmp_path / "store"
+def test_error_while_writing_takes_everything_back(tmp_path, monkeypatch):
+    path, synced = tmp_path / "store", []
 
     def fail():
         with StoreWriter(path, **SETTINGS) as writer:
             writer.add(**PATCH)
             raise KeyboardInterrupt
 
-    def label_nothing():
+    def full_after_the_index(folder):
+        synced.append(folder)
+        if (path / "index.parquet").exists():
+            raise OSError("no space left on device")
+
+    def fail_at_the_end():
         with StoreWriter(path, **SETTINGS) as writer:
             writer.add(**PATCH)
-            writer.add_label("000002", "water")
+            writer.add_label(PATCH["location_id"], "water")
+            monkeypatch.setattr(writer_module, "sync", full_after_the_index)
 
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert list(path.iterdir()) == []
-    with pytest.raises(DataError, match="expected a location of the store"):
-        label_nothing()
+    with pytest.raises(OSError, match="no space left"):
+        fail_at_the_end()
+    monkeypatch.undo()
+    assert synced
     assert list(path.iterdir()) == []
     with StoreWriter(path, **SETTINGS) as writer:  # a second try finds no leftovers
         writer.add(**PATCH)

@@ -31,14 +31,14 @@ SIZE = 48
 def make_checkpoint(make_store, tmp_path):
     """A checkpoint as training leaves it, with weights and running statistics that are not those of a new network."""
 
-    def make(backbone="resnet18", bands=RGB):
+    def make(backbone="resnet18", bands=RGB, size=SIZE):
         store = open_store(make_store(f"store-of-{backbone}-{len(list(tmp_path.iterdir()))}"))
         torch.manual_seed(0)
         network = build_backbone(backbone, len(bands)).train()
         with torch.no_grad():
-            network(torch.randn(8, len(bands), SIZE, SIZE))
+            network(torch.randn(8, len(bands), size, size))
         content = {
-            "config": PretrainConfig(data=str(store.path), backbone=backbone, size=SIZE).to_dict(),
+            "config": PretrainConfig(data=str(store.path), backbone=backbone, size=size).to_dict(),
             "normalization": Normalization.from_store(store, bands).to_dict(),
             "model": {f"query.backbone.{name}": value for name, value in network.state_dict().items()},
             "step": 7,
@@ -135,9 +135,20 @@ def test_stock_models_take_the_weights(form, bands, backbone, make_checkpoint, t
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
 
 
+def test_timm_makes_networks_of_one_size_again(make_checkpoint, tmp_path):
+    import timm
+
+    checkpoint, folder = make_checkpoint("test_vit", ALL, size=160), tmp_path / "out"
+    export(checkpoint, "timm", folder)
+    model, original = timm.create_model(f"local-dir:{folder}", pretrained=True), Subject.of_run(checkpoint).encoder.backbone
+    assert all(torch.equal(model.state_dict()[name], weight) for name, weight in original.state_dict().items())
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torchgeo's imports
 @pytest.mark.parametrize("form", ["onnx", "timm", "torchgeo", "torchvision"])
 def test_features_are_compared_before_anything_is_written(form, make_checkpoint, tmp_path, monkeypatch):
+    if form == "onnx":
+        pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     monkeypatch.setattr("seco.export.weights.TOLERANCE", -1.0)
     line = export(make_checkpoint(), form, tmp_path / "out", code=1).stderr
     assert "expected the features of the checkpoint, got others by" in line
