@@ -1,4 +1,7 @@
-"""Commands as a user gives them, in the process of the test."""
+"""Commands as a user gives them, in the process of the test or in one of their own."""
+
+import subprocess
+from contextlib import contextmanager
 
 from click.testing import CliRunner
 from seco.cli.main import main
@@ -18,3 +21,13 @@ def error_line(result, code=1):
     assert error.startswith("Error: ")
     assert all("locations, " in line for line in progress)
     return error
+
+
+@contextmanager
+def started(words, **streams):
+    """A process that is not waited for where the test fails before it ends."""
+    with subprocess.Popen([str(word) for word in words], text=True, **streams) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from commands import started
 from seco.cli.pretrain import command
 from small_runs import SMALL, metrics, run
 
@@ -218,7 +219,7 @@ def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
     out = tmp_path / "run"
     train = ["--data", store, *SMALL, "--epochs", 100, "--steps", 40, "--log-every", 1]
     words = [sys.executable, "-m", "seco.cli", "pretrain", *map(str, train), "--out", str(out)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    with started(words, stderr=subprocess.PIPE) as process:
         while not (out / "metrics.jsonl").is_file() or len(metrics(out)) < 2:
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.01)

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from commands import started
 
 from seco.data.store import open_store
 from seco.pretrain.checkpoint import read_checkpoint
@@ -118,7 +119,7 @@ def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
     out = tmp_path / "run"
     train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8, "--epochs", 1000, "--out", out]
     words = [*TORCHRUN, "pretrain", *map(str, train)]
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+    with started(words, stderr=subprocess.PIPE) as process:
         while not (out / "metrics.jsonl").is_file() or len(losses(out)) < 2:
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)

@@ -10,14 +10,17 @@ import urllib.error
 import urllib.request
 
 import pytest
+from commands import started
 from waiting import until
 
 from seco.errors import ConfigError
 from seco.report.page import Given, watch
 
+PATIENCE_S = 300  # the server has the least priority, and tests beside it none of that
+
 
 def get(address, **headers):
-    with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=60) as answer:
+    with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=PATIENCE_S) as answer:
         return answer.read().decode()
 
 
@@ -74,7 +77,7 @@ def test_a_run_that_goes_away_is_said(live, run):
 def test_nothing_else_is_served(live, path, headers, method, code):
     request = urllib.request.Request(live[1] + path, headers=headers, method=method)
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=60)
+        urllib.request.urlopen(request, timeout=PATIENCE_S)
     with refused.value as answer:
         assert answer.code == code
 
@@ -92,17 +95,17 @@ def test_a_port_in_use_is_said(live, run):
 
 def test_command_serves_on_this_machine_until_ctrl_c(trained):
     words = [sys.executable, "-m", "seco.cli", "watch", str(trained / "one"), "--port", "0"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
         assert "step 6, epoch 2 of 2" in get(address)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, "", "Ended.\n")
 
 
 def test_command_refuses_what_is_no_run(tmp_path):
     words = [sys.executable, "-m", "seco.cli", "watch", str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: {tmp_path}: expected a run, got a folder without config.json")
