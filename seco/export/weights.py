@@ -12,6 +12,7 @@ from torch import nn
 
 from seco.errors import ConfigError, DataError, reason_of
 from seco.export.subject import Subject
+from seco.pretrain.checkpoint import Encoder
 from seco.pretrain.encoder import count_features
 
 # torchgeo's residual networks are timm's, of these names; torchvision's have timm's names of weights.
@@ -60,19 +61,33 @@ def export_timm(subject: Subject) -> dict[str, bytes]:
     """A folder for ``timm.create_model("local-dir:FOLDER", pretrained=True)``: ``model.safetensors`` and ``config.json``.
 
     Raises:
-        ConfigError: If safetensors cannot hold the weights.
+        ConfigError: If safetensors cannot hold the weights, or timm does not make the network again.
     """
     import safetensors.torch
     import timm
 
-    encoder = subject.encoder
+    config = json.dumps(_timm_config(subject.encoder), indent=2).encode()
+    contents = {"model.safetensors": _safetensors(subject.encoder.backbone), "config.json": config}
+    weights = {"source": "", "state_dict": safetensors.torch.load(contents["model.safetensors"])}  # no second file
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_bytes(config)
+        try:
+            model = timm.create_model(f"local-dir:{folder}", pretrained=True, pretrained_cfg_overlay=weights)
+        except RuntimeError as error:
+            raise _unlike("timm's model of that name", error, instead="safetensors") from error
+    _compare(subject, model, "timm")
+    return contents
+
+
+def _timm_config(encoder: Encoder) -> dict[str, Any]:
+    """What timm reads to make a network again and to load its weights."""
     normalization = encoder.normalization
     bands = len(normalization.bands)
     arguments: dict[str, Any] = {"in_chans": bands, "num_classes": 0}
     made_for: Any = encoder.backbone.pretrained_cfg
     if made_for.get("fixed_input_size"):  # as its positions are embedded
         arguments["img_size"] = made_for["input_size"][-2:]
-    config = {
+    return {
         "architecture": encoder.name,
         "num_classes": 0,
         "num_features": count_features(encoder.backbone),
@@ -91,16 +106,6 @@ def export_timm(subject: Subject) -> dict[str, bytes]:
             "paper_ids": "arXiv:2103.16607",
         },
     }
-    contents = {"model.safetensors": _safetensors(encoder.backbone), "config.json": json.dumps(config, indent=2).encode()}
-    weights = {"source": "", "state_dict": safetensors.torch.load(contents["model.safetensors"])}  # no second file
-    with TemporaryDirectory() as folder:
-        (Path(folder) / "config.json").write_bytes(contents["config.json"])
-        try:
-            model = timm.create_model(f"local-dir:{folder}", pretrained=True, pretrained_cfg_overlay=weights)
-        except RuntimeError as error:
-            raise _unlike("timm's model of that name", error, instead="safetensors") from error
-    _compare(subject, model, "timm")
-    return contents
 
 
 def export_safetensors(subject: Subject) -> dict[str, bytes]:

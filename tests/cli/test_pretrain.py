@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from commands import started
+from lightning.fabric import Fabric
 from seco.cli.pretrain import command
 from small_runs import SMALL, metrics, run
 
@@ -218,7 +219,7 @@ def test_a_store_that_changed_is_not_resumed(store, make_store, tmp_path):
 def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
     out = tmp_path / "run"
     train = ["--data", store, *SMALL, "--epochs", 100, "--steps", 40, "--log-every", 1]
-    words = [sys.executable, "-m", "seco.cli", "pretrain", *map(str, train), "--out", str(out)]
+    words = [sys.executable, "-m", "seco.cli", "pretrain", *train, "--out", out]
     with started(words, stderr=subprocess.PIPE) as process:
         while not (out / "metrics.jsonl").is_file() or len(metrics(out)) < 2:
             assert process.poll() is None, process.stderr.read()
@@ -231,6 +232,15 @@ def test_a_signal_stops_after_the_step(store, tmp_path, number, code):
     assert stopped["step"] == metrics(out)[-1]["step"] < 40
     run("--out", out, "--resume")
     assert metrics(out)[-1]["step"] == 40, "it goes on to the step that was asked for"
+
+
+def test_ranks_part_after_the_last_checkpoint(store, tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(Fabric, "barrier", lambda _: order.append("barrier"))
+    monkeypatch.setattr(loop.RunDirectory, "save", lambda *_: order.append("save"))
+    monkeypatch.setattr(loop.ranks, "leave", lambda: order.append("leave"))
+    run("--data", store, "--out", tmp_path / "run", *SMALL, "--epochs", 1, "--steps", 1)
+    assert order[-3:] == ["save", "barrier", "leave"]
 
 
 def test_overwrite_spares_what_is_no_run(store, tmp_path):

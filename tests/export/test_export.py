@@ -96,6 +96,8 @@ def load_timm(folder, bands):
 
     model = timm.create_model(f"local-dir:{folder}", pretrained=True)
     assert tuple(model.pretrained_cfg["input_size"]) == (len(bands), SIZE, SIZE)  # JSON gives timm before 1.0.31 a list
+    # timm before 1.0.31 would adapt what it names from three bands.
+    assert "first_conv" not in json.loads((folder / "config.json").read_text())["pretrained_cfg"]
     said = json.loads((folder / "seco.json").read_text())["normalization"]
     assert list(model.pretrained_cfg["mean"]) == pytest.approx(said["mean"])
     return model

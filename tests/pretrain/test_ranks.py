@@ -118,8 +118,7 @@ def test_a_patch_that_both_ranks_find_bad_is_counted_once(store, tmp_path):
 def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
     out = tmp_path / "run"
     train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8, "--epochs", 1000, "--out", out]
-    words = [*TORCHRUN, "pretrain", *map(str, train)]
-    with started(words, stderr=subprocess.PIPE) as process:
+    with started([*TORCHRUN, "pretrain", *train], stderr=subprocess.PIPE) as process:
         while not (out / "metrics.jsonl").is_file() or len(losses(out)) < 2:
             assert process.poll() is None, process.stderr.read()
             time.sleep(0.05)

@@ -94,7 +94,7 @@ def test_a_port_in_use_is_said(live, run):
 
 
 def test_command_serves_on_this_machine_until_ctrl_c(trained):
-    words = [sys.executable, "-m", "seco.cli", "watch", str(trained / "one"), "--port", "0"]
+    words = [sys.executable, "-m", "seco.cli", "watch", trained / "one", "--port", "0"]
     with started(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         address = process.stdout.readline().split()[0]
         assert address.startswith("http://127.0.0.1:")
