@@ -19,7 +19,7 @@ from seco.evaluate.features import extract_features
 from seco.evaluate.knn import neighbour_votes
 from seco.evaluate.linear import fit_logistic
 from seco.evaluate.retrieval import evaluate_retrieval
-from seco.pretrain.checkpoint import Encoder
+from seco.pretrain.encoder import Encoder
 
 CLASSES = 10
 DIMENSIONS = 512

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks import ROOT
 from seco.collect.synthetic.series import Request
 from seco.collect.synthetic.source import collect
-from seco.data.dated import import_dated
+from seco.data.import_dated import import_dated
 from seco.data.store import Store, open_store
 from seco.device import cores
 

@@ -45,7 +45,7 @@ def command(out: Path, map_file: Path | None, colour: str | None, projection: st
         check_projection(projection)
         colour = choose_colour(colour, describe_rows(images)(np.arange(1)))
     unreadable = find_unreadable(images, threads=evaluation.threads, track=track) if evaluation.skip_bad else {}
-    ((_, subject),) = evaluation.subjects(leave_out(images, list(unreadable)), luck=[])
+    ((_, subject),) = evaluation.subjects(leave_out(images, list(unreadable)), seeded=[])
     settings: dict[str, Any] = {name: options[name] for name in ("batch_size", "threads")}
     for reason in unreadable.values():
         click.echo(f"Left out: {reason}", err=True)

@@ -10,7 +10,7 @@ from .progress import track
 
 if TYPE_CHECKING:
     from seco.data.clouds import CloudRule
-    from seco.data.dated import ImportReport
+    from seco.data.import_dated import ImportReport
 
 
 @click.group()
@@ -73,7 +73,7 @@ def dated(  # noqa: PLR0917 - click passes them by name
     size, CRS, transform and bands. STORE is the folder to write.
     """
     from seco.data.clouds import CloudRule
-    from seco.data.dated import import_dated
+    from seco.data.import_dated import import_dated
     from seco.data.reflectance import Reflectance
 
     rule = CloudRule(max_fraction=cloud / 100, excess=cloud_excess) if cloud < 100 else None

@@ -18,7 +18,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from seco.collect.locations import PIXEL_M, Location
-from seco.data.dated_rasters import read_unmasked, to_digital_numbers
+from seco.data.raster_pixels import read_unmasked, to_digital_numbers
 from seco.errors import SceneError, SourceError, reason_of
 
 # Of GDAL.

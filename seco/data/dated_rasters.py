@@ -1,34 +1,26 @@
 """Dated, co-registered rasters of one place: found by name, checked to lie on one grid, read by window."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioIOError
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name
+from seco.data.dated_files import find_dated_files
+from seco.data.raster_pixels import read_unmasked, to_digital_numbers, units_of
 from seco.data.reflectance import Reflectance
 from seco.errors import DataError, reason_of
 
-# 2020-06-21, 2020_06_21 or 20200621, perhaps with a time as in 20200621T103629 or 20200621_103629; not inside a longer
-# number, but that of 14 digits.
-DATE = re.compile(
-    r"(?<!\d)(?P<year>\d{4})([-_.]?)(?P<month>\d{2})\2(?P<day>\d{2})"
-    r"(?:[T_]?(?P<hour>\d{2})([-:]?)(?P<minute>\d{2})\6(?P<second>\d{2}))?(?!\d)"
-)
-FIRST_YEAR = 1972  # of Landsat 1
 DTYPES = ("uint8", "int16", "uint16")
-SUFFIXES = (".tif", ".tiff")  # in lower case
 EARTH_RADIUS_M = 6_371_000
 UNITS_RTOL, OFFSET_ATOL = 1e-5, 1e-2  # units agree that differ by less: six printed digits, and a hundredth of a DN
 
@@ -153,110 +145,6 @@ def open_dated_rasters(source: Path, band_names: Sequence[str] | None) -> Iterat
         if band_names is None:
             _check_band_order(rasters)
         yield DatedRasters(np.array(list(files)), rasters, bands)
-
-
-def find_dated_files(source: Path) -> dict[np.datetime64, Path]:
-    """GeoTIFFs of a folder by the date in their names, in order of time.
-
-    Raises:
-        DataError: If there are fewer than two, one has no date, or two have the same.
-    """
-    if not source.is_dir():
-        got = "a file; name its folder" if source.exists() else "no such folder; check the path"
-        raise DataError(f"{source}: expected a folder of dated GeoTIFFs, got {got}")
-    files: dict[np.datetime64, Path] = {}
-    found = sorted(path for path in source.iterdir() if _is_raster(path))
-    for file, time in zip(found, _dates_of(found), strict=True):
-        if time in files:
-            raise DataError(f"{file}: expected one raster a date, got {files[time].name} of {time} as well; remove one")
-        files[time] = file
-    if len(files) < 2:
-        inside = sorted(file for file in source.glob("*/*") if _is_raster(file))
-        remedy = "add dates (files .tif or .tiff)"
-        if inside and not files and _dates_in(inside[0].name):
-            remedy = f"import a place at a time, such as {inside[0].parent}, then seco merge"
-        elif inside and not files:
-            remedy = f"the date belongs into the name of the file: rename {inside[0]} and move it here"
-        raise DataError(f"{source}: expected two or more dated GeoTIFFs, got {len(files)}; {remedy}")
-    return dict(sorted(files.items()))
-
-
-def _is_raster(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and not path.is_dir()
-
-
-def read_unmasked(raster: Any, numbers: int | Sequence[int] | None, window: Window) -> np.ndarray:  # noqa: ANN401
-    """Pixels of a window of an open raster; 0 where its internal or ``.msk`` mask, if it has one, leaves them out.
-
-    Args:
-        raster: To read from.
-        numbers: Of the bands, from 1, as rasterio takes them.
-        window: Part to read, within the raster.
-    """
-    pixels: np.ndarray = raster.read(numbers, window=window)
-    if raster.mask_flag_enums[0] != [MaskFlags.per_dataset]:  # nodata and alpha are no such masks
-        return pixels
-    return np.where(raster.read_masks(1, window=window) > 0, pixels, pixels.dtype.type(0))
-
-
-def units_of(raster: Any) -> Reflectance:  # noqa: ANN401
-    """What GDAL's scale and offset of an open raster's bands say; a quantification of 1 says nothing.
-
-    Raises:
-        DataError: If bands differ, or the scale is none.
-    """
-    (scale, offset), *others = dict.fromkeys(zip(raster.scales, raster.offsets, strict=True))
-    if others or not scale > 0:
-        got = ", ".join(f"{scale:g} with {offset:g}" for scale, offset in [(scale, offset), *others])
-        raise DataError(f"{raster.name}: expected one scale above 0 and one offset of all bands, got {got}; convert it")
-    return Reflectance.of_gdal(scale, offset)
-
-
-def to_digital_numbers(pixels: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Pixels of a raster, of any shape, as uint16; its nodata becomes 0.
-
-    Negative numbers are dark where the raster says what its nodata is, and become 1; else they are taken for nodata.
-    """
-    if nodata is not None:
-        pixels = np.where(pixels == nodata, 0, pixels)
-    return np.where(pixels < 0, nodata is not None, pixels).astype(np.uint16)
-
-
-def date_in_name(name: str) -> np.datetime64 | None:
-    """The first date in a file name, to the second, or None."""
-    return next(iter(_dates_in(name)), None)
-
-
-def _dates_in(name: str) -> list[np.datetime64]:
-    """What may be a date in a file name: of satellites' years, and not in the future."""
-    found: list[np.datetime64] = []
-    for match in DATE.finditer(name):
-        part = match.groupdict(default="00")
-        day = f"{part['year']}-{part['month']}-{part['day']}"
-        # Digits behind a date may be no time, and others no date, such as an orbit.
-        for clock in (f"{part['hour']}:{part['minute']}:{part['second']}", "00:00:00"):
-            with suppress(ValueError):
-                date = datetime.fromisoformat(f"{day}T{clock}")
-                if FIRST_YEAR <= date.year <= datetime.now().year:
-                    found.append(np.datetime64(date.isoformat(), "s"))
-                break
-    return found
-
-
-def _dates_of(files: Sequence[Path]) -> list[np.datetime64]:
-    """One date for each name: of several, such as the number of a field and a date, those that differ between files.
-
-    Raises:
-        DataError: If one has none.
-    """
-    dates = [_dates_in(file.name) for file in files]
-    for file, found in zip(files, dates, strict=True):
-        if not found:
-            raise DataError(
-                f"{file}: expected a date in the name (2020-06-21, 20200621 or 20200621T103629), got none; rename or move it"
-            )
-    columns = list(zip(*dates, strict=False))
-    return list(next((column for column in columns if len(set(column)) == len(files)), columns[0])) if files else []
 
 
 def _check_grids(rasters: Sequence[Any]) -> None:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from seco.bands import BANDS_BY_COUNT, SENTINEL2_L1C, Band, canonical_name, finest, product_level
 from seco.data.atomic import write_atomic
-from seco.data.dated_rasters import date_in_name
+from seco.data.dated_files import date_in_name
 from seco.data.description import DATASET_FILE, INDEX_FILE, StoreDescription
 from seco.data.reflectance import SENTINEL2, offset_of_baseline
 from seco.data.spread import spread_evenly

@@ -12,8 +12,8 @@ from seco.environment import extra
 from seco.errors import ConfigError, DataError
 from seco.evaluate.features import normalized_input, prefetched
 from seco.evaluate.training import Recipe, parameter_groups, random_symmetries, seeded, shuffled_batches, train
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import try_input
+from seco.pretrain.backbone import try_input
+from seco.pretrain.encoder import Encoder
 from seco.track import Track, untracked
 
 UNKNOWN = -1

@@ -11,8 +11,8 @@ from seco.bands import RGB, select_bands
 from seco.data.normalization import Normalization
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
-from seco.pretrain.checkpoint import Encoder, load_encoder, weights_fingerprint
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.encoder import Encoder, load_encoder, weights_fingerprint
 from seco.pretrain.foreign import read_residual_network
 from seco.pretrain.recipe2021 import IMAGENET_MEAN, IMAGENET_STD
 

@@ -15,8 +15,8 @@ from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
 from seco.ops.augment import augment_views
 from seco.ops.random import neutral_views
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import try_input
+from seco.pretrain.backbone import try_input
+from seco.pretrain.encoder import Encoder
 from seco.track import Track, untracked
 
 # An array of more than this goes to a temporary file (TMPDIR says where): 1 million features of 512 numbers.

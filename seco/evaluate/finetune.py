@@ -21,8 +21,8 @@ from seco.evaluate.training import (
     step_schedule,
     train,
 )
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import try_input
+from seco.pretrain.backbone import try_input
+from seco.pretrain.encoder import Encoder
 from seco.track import Track, untracked
 
 

@@ -12,8 +12,9 @@ from seco.data.atomic import is_in_use
 from seco.data.normalization import Normalization
 from seco.errors import ConfigError, RunError
 from seco.export.folder import DESCRIPTION, write_folder
-from seco.pretrain.checkpoint import CHECKPOINTS, ENCODER, LAST, encode_checkpoint, weights_fingerprint
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.checkpoint import CHECKPOINTS, LAST, encode_checkpoint
+from seco.pretrain.encoder import ENCODER, weights_fingerprint
 from seco.pretrain.foreign import ForeignEncoder, read_foreign
 from seco.pretrain.run_directory import CONFIG_FILE
 

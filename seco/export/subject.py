@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seco.pretrain.checkpoint import Encoder, find_checkpoint, load_encoder, read_checkpoint, weights_fingerprint
+from seco.pretrain.checkpoint import find_checkpoint, read_checkpoint
+from seco.pretrain.encoder import Encoder, load_encoder, weights_fingerprint
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch import nn
 
 from seco.errors import ConfigError, DataError, reason_of
 from seco.export.subject import Subject
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import count_features
+from seco.pretrain.backbone import count_features
+from seco.pretrain.encoder import Encoder
 
 # torchgeo's residual networks are timm's, of these names; torchvision's have timm's names of weights.
 _TORCHGEO = ("resnet18", "resnet50", "resnet152")

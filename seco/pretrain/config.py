@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 from seco.errors import ConfigError, reason_of
 from seco.ops.recipe import RECIPES, ViewRecipe
-
-from . import recipe2021
+from seco.pretrain import recipe2021
 
 
 class Precision(NamedTuple):

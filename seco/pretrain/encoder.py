@@ -1,62 +1,64 @@
-"""Backbones: any timm model, any number of bands."""
+"""Pretrained encoders: a backbone and all that its input needs, from a run or a checkpoint."""
 
-import difflib
-from collections.abc import Callable
-from typing import Any
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
 
-import timm
 import torch
 from torch import nn
 
-from seco.errors import ConfigError
+from seco.data.normalization import Normalization
+from seco.errors import DataError
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.checkpoint import find_checkpoint, read_checkpoint
+
+ENCODER = "query.backbone."  # before the names of an encoder's weights in a checkpoint
 
 
-def build_backbone(name: str, in_channels: int) -> nn.Module:
-    """An untrained timm model without its classifier.
+@dataclass(frozen=True)
+class Encoder:
+    """A pretrained backbone and all that its input needs.
 
-    Args:
-        name: timm model name, such as ``"resnet18"``.
-        in_channels: Number of bands.
+    Attributes:
+        backbone: ``[N, C, size, size]`` → ``[N, d]``, in eval mode.
+        normalization: Bands, their order and scaling.
+        size: Height and width that it was trained at, pixels.
+        name: timm model name.
+        step: Optimiser steps of seco that it was trained for; 0 for the weights of others.
+    """
 
-    Returns:
-        A module from ``[N, in_channels, H, W]`` float to pooled features ``[N, d]``; :func:`count_features` says d.
+    backbone: nn.Module
+    normalization: Normalization
+    size: int
+    name: str
+    step: int = 0
+
+
+def load_encoder(path: str | Path) -> Encoder:
+    """The query encoder of a run or checkpoint file.
 
     Raises:
-        ConfigError: If timm has no model of that name.
+        RunError: If there is no checkpoint there.
+        DataError: If it does not load.
     """
-    if not timm.is_model(name):
-        near = ", ".join(difflib.get_close_matches(name, timm.list_models(), n=3))
-        hint = f"near it: {near}" if near else "timm.list_models() names them all"
-        raise ConfigError(f"backbone: expected a timm model, got {name!r}; {hint}")
-    return timm.create_model(name, pretrained=False, num_classes=0, in_chans=in_channels)
-
-
-def count_features(backbone: nn.Module) -> int:
-    """Width d of what a timm model without its classifier gives; some have a layer before that, and say its width apart."""
-    return int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
-
-
-def try_input(backbone: nn.Module, bands: int, size: int, forward: Callable[[torch.Tensor], Any] | None = None) -> Any:  # noqa: ANN401 - what it gives
-    """What a backbone makes of one image of zeros, before anything long begins.
-
-    Args:
-        backbone: Left in the mode that it is in.
-        bands: Of the image.
-        size: Height and width of the image, px.
-        forward: What is called, of the backbone. None: itself.
-
-    Raises:
-        ConfigError: If it takes no images of that size.
-    """
-    training, device = backbone.training, next(backbone.parameters(), torch.empty(0)).device
-    backbone.eval()
+    file = find_checkpoint(path)
+    content = read_checkpoint(file)
+    normalization = Normalization.from_dict(content["normalization"])
+    name = content["config"]["backbone"]
+    backbone = build_backbone(name, len(normalization.bands))
+    weights = {k.removeprefix(ENCODER): v for k, v in content["model"].items() if k.startswith(ENCODER)}
     try:
-        with torch.inference_mode():
-            return (forward or backbone)(torch.zeros(1, bands, size, size, device=device))
-    except (AssertionError, RuntimeError) as error:
-        raise ConfigError(
-            f"backbone: expected one that takes {size} px, got {type(backbone).__name__}, which says: {error}; "
-            "give the size that it was made for, or take a convolutional model"
-        ) from error
-    finally:
-        backbone.train(training)
+        backbone.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(f"{file}: expected weights of {name}, got others; was timm changed since?") from error
+    return Encoder(backbone.eval(), normalization, content["config"]["size"], name, int(content.get("step", 0)))
+
+
+def weights_fingerprint(backbone: nn.Module) -> str:
+    """SHA-256, hexadecimal, of all names, shapes and numbers of a network: one for equal weights in any file."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(backbone.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype}\0".encode())
+        digest.update(values.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -14,8 +14,8 @@ from seco.bands import BANDS_BY_COUNT, RGB
 from seco.data.normalization import Normalization
 from seco.data.reflectance import SENTINEL2, Reflectance
 from seco.errors import ConfigError, DataError
+from seco.pretrain.backbone import build_backbone
 from seco.pretrain.checkpoint import UNLOADABLE, load_inert, why_unloadable
-from seco.pretrain.encoder import build_backbone
 from seco.pretrain.recipe2021 import normalization
 
 # Settings that Lightning keeps beside the weights. Objects of these packages become empty ones; any other is refused.

@@ -9,9 +9,8 @@ from seco.bands import select_bands
 from seco.data.normalization import Normalization
 from seco.data.store import Store
 from seco.ops.recipe import ViewRecipe
-
-from . import recipe2021
-from .config import PretrainConfig
+from seco.pretrain import recipe2021
+from seco.pretrain.config import PretrainConfig
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,22 @@ from seco.data.loader import Loader, loader_class
 from seco.data.store import Store, open_store
 from seco.device import cores
 from seco.errors import RunError, reason_of
+from seco.pretrain import ranks, recipe2021
+from seco.pretrain.backbone import try_input
+from seco.pretrain.checkpoint import BEST, LAST
+from seco.pretrain.config import PRECISIONS, PretrainConfig
+from seco.pretrain.encoder import ENCODER
+from seco.pretrain.events import tensorboard, write_events
+from seco.pretrain.input import ModelInput
+from seco.pretrain.method import ContrastOutput, MomentumContrast, no_lap
+from seco.pretrain.probe import Probe, Snapshot, check_probe
+from seco.pretrain.run_directory import RunDirectory
+from seco.pretrain.schedule import learning_rate
+from seco.pretrain.signals import interruptible
+from seco.pretrain.step import train_step
 from seco.profiling.training import FOLDER as PROFILE_FOLDER
 from seco.profiling.training import LAST as REST
 from seco.profiling.training import WAIT, TrainingProfile, check_steps
-
-from . import ranks, recipe2021
-from .checkpoint import BEST, ENCODER, LAST
-from .config import PRECISIONS, PretrainConfig
-from .encoder import try_input
-from .events import tensorboard, write_events
-from .input import ModelInput
-from .method import ContrastOutput, MomentumContrast, no_lap
-from .probe import Probe, Snapshot, check_probe
-from .run_directory import RunDirectory
-from .schedule import learning_rate
-from .signals import interruptible
-from .step import train_step
 
 
 class Watcher(Protocol):

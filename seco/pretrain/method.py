@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import ranks
-from .encoder import build_backbone, count_features
-from .queue import KeyQueue
+from seco.pretrain import ranks
+from seco.pretrain.backbone import build_backbone, count_features
+from seco.pretrain.queue import KeyQueue
 
 
 def no_lap(part: str) -> None:

@@ -18,8 +18,7 @@ from typing import IO, Any, NamedTuple
 
 from seco.data.normalization import Normalization
 from seco.errors import DataError, SecoError, reason_of
-
-from .checkpoint import save_checkpoint
+from seco.pretrain.checkpoint import save_checkpoint
 
 
 class Snapshot(NamedTuple):

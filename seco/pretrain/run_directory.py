@@ -10,9 +10,8 @@ from typing import Any
 from seco.data.atomic import alone_in, clear_folder, is_in_use, write_atomic
 from seco.environment import describe_environment
 from seco.errors import RunError, reason_of
-
-from .checkpoint import CHECKPOINTS, LAST, read_checkpoint, save_checkpoint
-from .config import FREE_ON_RESUME, PretrainConfig
+from seco.pretrain.checkpoint import CHECKPOINTS, LAST, read_checkpoint, save_checkpoint
+from seco.pretrain.config import FREE_ON_RESUME, PretrainConfig
 
 CONFIG_FILE, ENVIRONMENT_FILE = "config.json", "environment.json"
 METRICS_FILE, PROBE_FILE = "metrics.jsonl", "probe.jsonl"

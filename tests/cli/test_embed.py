@@ -13,7 +13,7 @@ from seco.evaluate import embed
 from seco.evaluate.datasets import ClassFolder, StorePatches
 from seco.evaluate.encoders import untrained
 from seco.evaluate.features import extract_features
-from seco.pretrain.checkpoint import weights_fingerprint
+from seco.pretrain.encoder import weights_fingerprint
 
 BACKBONE = ["--random", "test_resnet", "--size", 32]
 

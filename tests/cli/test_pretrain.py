@@ -20,8 +20,9 @@ from small_runs import SMALL, metrics, run
 from seco.data.store import open_store
 from seco.errors import DataError, RunError
 from seco.pretrain import loop
-from seco.pretrain.checkpoint import load_encoder, read_checkpoint
+from seco.pretrain.checkpoint import read_checkpoint
 from seco.pretrain.config import PretrainConfig
+from seco.pretrain.encoder import load_encoder
 
 
 @pytest.fixture

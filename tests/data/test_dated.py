@@ -7,8 +7,8 @@ import rasterio
 from rasterio.transform import Affine
 
 from seco.data.clouds import CloudRule
-from seco.data.dated import import_dated
-from seco.data.dated_rasters import date_in_name, find_dated_files
+from seco.data.dated_files import date_in_name, find_dated_files
+from seco.data.import_dated import import_dated
 from seco.data.merge import merge_stores
 from seco.data.store import open_store
 from seco.errors import ConfigError, DataError, StoreError

@@ -11,7 +11,7 @@ from data.test_scene_folders import make_seco2021, make_ssl4eo
 from pages import ROOT, blocks
 from PIL import Image
 
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
 
 SMALL_RUN = [
     *("--backbone", "resnet18", "--size", "32", "--batch-size", "4"),

@@ -9,8 +9,8 @@ import torch
 from seco.data.normalization import Normalization
 from seco.errors import ConfigError, DataError
 from seco.evaluate.change import SiameseUNet, change_recipe, fit_change, known_loss, predict_change, read_tiles, tile_corners
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.encoder import Encoder
 
 pytest.importorskip("segmentation_models_pytorch", reason="segmentation_models_pytorch is not installed")
 

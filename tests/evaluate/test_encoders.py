@@ -16,8 +16,9 @@ from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import ClassFolder, StorePatches
 from seco.evaluate.encoders import from_checkpoint, from_timm, from_torchvision, untrained
 from seco.evaluate.features import extract_features
-from seco.pretrain.checkpoint import save_checkpoint, weights_fingerprint
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.checkpoint import save_checkpoint
+from seco.pretrain.encoder import weights_fingerprint
 
 BACKBONE = "test_resnet"
 RGB = ("B04", "B03", "B02")

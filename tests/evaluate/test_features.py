@@ -10,8 +10,8 @@ from seco.data.store import open_store
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.features import extract_features, normalized_input
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.encoder import Encoder
 
 SIZE = 8
 BANDS = ("B04", "B08")

@@ -11,8 +11,8 @@ from seco.errors import ConfigError, DataError
 from seco.evaluate.features import extract_features
 from seco.evaluate.finetune import fine_tune, finetune_recipe
 from seco.evaluate.training import Recipe, random_symmetries, shuffled_batches
-from seco.pretrain.checkpoint import Encoder
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.encoder import Encoder
 
 CPU = torch.device("cpu")
 SIZE = 32

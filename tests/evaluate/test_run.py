@@ -92,8 +92,8 @@ def test_one_run_where_nothing_is_left_to_chance(make_store, tmp_path):
 
     from seco.data.normalization import Normalization
     from seco.data.store import open_store
+    from seco.pretrain.backbone import build_backbone
     from seco.pretrain.checkpoint import save_checkpoint
-    from seco.pretrain.encoder import build_backbone
 
     store = make_store(labels={"a": "wood", "b": "crops", "c": "water"})
     torch.manual_seed(0)

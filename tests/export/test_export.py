@@ -19,9 +19,9 @@ from seco.data.store import open_store
 from seco.evaluate.features import normalized_input
 from seco.export.run import FORMATS
 from seco.export.subject import Subject
+from seco.pretrain.backbone import build_backbone
 from seco.pretrain.checkpoint import save_checkpoint
 from seco.pretrain.config import PretrainConfig
-from seco.pretrain.encoder import build_backbone
 
 ALL = ("B02", "B03", "B04", "B08", "B11")
 SIZE = 48

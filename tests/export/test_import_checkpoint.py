@@ -18,8 +18,8 @@ from seco.bands import RGB, SENTINEL2_L1C
 from seco.data.store import open_store
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.encoders import from_checkpoint
-from seco.pretrain.checkpoint import load_encoder
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.encoder import load_encoder
 
 
 class MocoV2(nn.Module):

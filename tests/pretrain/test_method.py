@@ -4,7 +4,7 @@ import torch
 from reference.moco import loss as reference_loss
 
 from seco.errors import ConfigError
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.backbone import build_backbone
 from seco.pretrain.method import MomentumContrast, contrast
 from seco.pretrain.queue import KeyQueue
 from seco.pretrain.schedule import learning_rate

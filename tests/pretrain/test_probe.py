@@ -16,9 +16,10 @@ from seco.data.store import open_store
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.features import extract_features
 from seco.evaluate.retrieval import evaluate_retrieval
-from seco.pretrain.checkpoint import Encoder, read_checkpoint
+from seco.pretrain.backbone import build_backbone
+from seco.pretrain.checkpoint import read_checkpoint
 from seco.pretrain.config import PretrainConfig
-from seco.pretrain.encoder import build_backbone
+from seco.pretrain.encoder import Encoder
 from seco.pretrain.loop import pretrain
 from seco.pretrain.probe import Probe, Snapshot
 from seco.pretrain.run_directory import read_lines

@@ -16,9 +16,9 @@ from seco.bands import SENTINEL2_L2A
 from seco.data.store import open_store
 from seco.ops.random import permutation, sample_view_params
 from seco.pretrain import recipe2021
+from seco.pretrain.backbone import build_backbone
 from seco.pretrain.checkpoint import read_checkpoint
 from seco.pretrain.config import PretrainConfig
-from seco.pretrain.encoder import build_backbone
 from seco.pretrain.method import MomentumContrast
 from seco.pretrain.schedule import learning_rate
 

@@ -1,6 +1,6 @@
 """Seasonal Contrast's loss, queue and training as loops over samples, written from the paper."""
 
-from .autodiff import Number, dot, exp, log, relu, sqrt
+from reference.autodiff import Number, dot, exp, log, relu, sqrt
 
 
 def loss(query, keys, queues, temperature, batch_negatives=False):

@@ -12,7 +12,9 @@ from seco.bands import Band, product_level
 from seco.collect.local.found import FoundScene
 from seco.collect.scene_files import SceneFiles
 from seco.collect.source import Scene
-from seco.data.dated_rasters import find_dated_files, open_dated_rasters, units_of
+from seco.data.dated_files import find_dated_files
+from seco.data.dated_rasters import open_dated_rasters
+from seco.data.raster_pixels import units_of
 from seco.data.reflectance import SENTINEL2
 from seco.errors import DataError
 

@@ -15,7 +15,7 @@ from seco.collect.local.safe import METADATA, read_product
 from seco.collect.locations import LATTICE_M, PIXEL_M, Location, footprint_of, place_patch
 from seco.collect.scene_files import RasterSource, SceneFiles, in_windows
 from seco.collect.source import Scene, Window
-from seco.data.dated_rasters import SUFFIXES
+from seco.data.dated_files import SUFFIXES
 from seco.errors import DataError, SceneError, SourceError
 
 

@@ -6,16 +6,15 @@ from seco.data.description import DATASET_FILE
 from seco.data.scene_folders import is_archive
 from seco.data.store import open_store
 from seco.errors import ConfigError, DataError
-
-from .bigearthnet import BigEarthNet, find_bigearthnet
-from .bigearthnet_v2 import find_bigearthnet_v2
-from .change_pairs import ChangePairs
-from .class_folder import ClassFolder
-from .images import Images, LabelledImages
-from .oscd import find_oscd
-from .pair_folders import find_pairs
-from .split import AUTO, SplitChoice
-from .store_patches import StorePatches
+from seco.evaluate.datasets.bigearthnet import BigEarthNet, find_bigearthnet
+from seco.evaluate.datasets.bigearthnet_v2 import find_bigearthnet_v2
+from seco.evaluate.datasets.change_pairs import ChangePairs
+from seco.evaluate.datasets.class_folder import ClassFolder
+from seco.evaluate.datasets.images import Images, LabelledImages
+from seco.evaluate.datasets.oscd import find_oscd
+from seco.evaluate.datasets.pair_folders import find_pairs
+from seco.evaluate.datasets.split import AUTO, SplitChoice
+from seco.evaluate.datasets.store_patches import StorePatches
 
 __all__ = [
     "BigEarthNet",

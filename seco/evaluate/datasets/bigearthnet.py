@@ -15,11 +15,10 @@ from seco.bands import SENTINEL2_L2A
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError, reason_of
+from seco.evaluate.datasets.raster_header import centres_of
+from seco.evaluate.datasets.split import AUTO, Split, SplitChoice, make_split
+from seco.evaluate.datasets.statistics import statistics_of
 from seco.ops.geotiff import decode_geotiff
-
-from .raster_header import centres_of
-from .split import AUTO, Split, SplitChoice, make_split
-from .statistics import statistics_of
 
 SIDE = 120  # pixels of 10 m
 LABELS_FILE = "_labels_metadata.json"

@@ -11,9 +11,8 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from seco.errors import DataError
-
-from .bigearthnet import BigEarthNet, encode_labels, split_patches
-from .split import AUTO, Split, SplitChoice
+from seco.evaluate.datasets.bigearthnet import BigEarthNet, encode_labels, split_patches
+from seco.evaluate.datasets.split import AUTO, Split, SplitChoice
 
 METADATA = "metadata.parquet"
 IMAGES = "BigEarthNet-S2"

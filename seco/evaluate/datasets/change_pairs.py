@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .images import DataSet
+from seco.evaluate.datasets.images import DataSet
 
 
 class ChangePairs(DataSet, Protocol):

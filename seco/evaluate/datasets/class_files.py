@@ -12,10 +12,9 @@ from seco.bands import RGB
 from seco.data.reflectance import NODATA
 from seco.data.spread import spread_evenly
 from seco.errors import DataError, UnreadableError, reason_of
+from seco.evaluate.datasets.raster_header import RasterHeader, open_raster
+from seco.evaluate.datasets.split_lists import PARTS
 from seco.ops.geotiff import decode_geotiff, decode_readable
-
-from .raster_header import Said, open_raster
-from .split_lists import PARTS
 
 _COMPARED = 64  # files whose headers are compared when a folder is opened
 _PICTURES = {".jpg", ".jpeg", ".png"}
@@ -28,12 +27,12 @@ class Kind:
     """What all images of a folder are like.
 
     Attributes:
-        said: What the file says of itself that the others are compared with.
+        header: What the file says of itself that the others are compared with.
         pictures: They are JPEG or PNG, else GeoTIFF.
         shape: Bands, height and width.
     """
 
-    said: Said
+    header: RasterHeader
     pictures: bool
     shape: tuple[int, int, int]
 
@@ -85,12 +84,12 @@ def kind_of(file: Path) -> Kind:
     """
     if _is_picture(file):
         pixels = _read_picture(file)
-        return Kind(Said(file, pixels.dtype, RGB, None), True, pixels.shape)
+        return Kind(RasterHeader(file, pixels.dtype, RGB, None), True, pixels.shape)
     pixels = decode_geotiff([file])[0]
     if pixels.dtype not in _DTYPES:
         raise DataError(f"{file}: expected uint8 or uint16, got {pixels.dtype}; convert the rasters")
     with open_raster(file) as raster:
-        return Kind(Said.of(file, raster), False, pixels.shape)
+        return Kind(RasterHeader.of(file, raster), False, pixels.shape)
 
 
 def check_kinds(files: Sequence[Path], kind: Kind, *, names: bool, units: bool) -> None:
@@ -105,12 +104,12 @@ def check_kinds(files: Sequence[Path], kind: Kind, *, names: bool, units: bool) 
     Raises:
         DataError: If one is of another kind; the text names it.
     """
-    first = kind.said
+    first = kind.header
     for i in spread_evenly(len(files), _COMPARED):
         with suppress(UnreadableError), open_raster(files[i]) as raster:  # reading the images names it
-            said = Said.of(files[i], raster)
-            if (said.dtype, len(said.band_names)) == (first.dtype, len(first.band_names)):  # else reading says so
-                said.check_like(first, names=names, units=units)
+            header = RasterHeader.of(files[i], raster)
+            if (header.dtype, len(header.band_names)) == (first.dtype, len(first.band_names)):  # else reading says so
+                header.check_like(first, names=names, units=units)
 
 
 def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: int | None) -> np.ndarray:
@@ -125,17 +124,17 @@ def read_images(files: Sequence[Path], kind: Kind, bands: list[int], threads: in
         for file, image in zip(files, pixels, strict=True):
             if image.shape != kind.shape:
                 height, width = image.shape[1:]
-                like = kind.said.file.name
+                like = kind.header.file.name
                 raise DataError(
                     f"{file}: expected the size of {like}, got {width}x{height} px; bring all images to one size"
                 )
         return np.stack(pixels)[:, bands]
-    out = np.empty((len(files), len(bands), *kind.shape[1:]), kind.said.dtype)
+    out = np.empty((len(files), len(bands), *kind.shape[1:]), kind.header.dtype)
     damaged = decode_readable(files, bands=bands, total_bands=kind.shape[0], threads=threads, out=out)
     if damaged:
         raise damaged[min(damaged)]
-    if kind.said.nodata:
-        out[out == kind.said.nodata] = NODATA
+    if kind.header.nodata:
+        out[out == kind.header.nodata] = NODATA
     return out
 
 

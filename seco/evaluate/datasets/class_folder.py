@@ -12,12 +12,11 @@ from seco.bands import SENTINEL2_L1C
 from seco.data.reflectance import SENTINEL2
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError
-
-from .class_files import Kind, check_kinds, kind_of, list_classes, read_images
-from .published import fingerprint
-from .raster_header import centres_of, given_band_names
-from .split import AUTO, SplitChoice, make_split
-from .statistics import statistics_of
+from seco.evaluate.datasets.class_files import Kind, check_kinds, kind_of, list_classes, read_images
+from seco.evaluate.datasets.published import fingerprint
+from seco.evaluate.datasets.raster_header import centres_of, given_band_names
+from seco.evaluate.datasets.split import AUTO, SplitChoice, make_split
+from seco.evaluate.datasets.statistics import statistics_of
 
 # The 13-band files of EuroSAT hold the bands of level 1C in numerical order with B8A last, not after B08.
 EUROSAT_BANDS = (*(band.name for band in SENTINEL2_L1C if band.name != "B8A"), "B8A")
@@ -68,10 +67,10 @@ class ClassFolder:
         self.names = [file.relative_to(root).as_posix() for file in self._files]
         self.groups = np.arange(len(self._files))
         self._kind = self._first_readable()
-        self.dtype, self.patch_size = self._kind.said.dtype, self._kind.shape[1]
+        self.dtype, self.patch_size = self._kind.header.dtype, self._kind.shape[1]
         self._is_eurosat = self._kind.shape[0] == len(EUROSAT_BANDS) and set(self.class_names) <= EUROSAT_CLASSES
         self.band_names = self._name_bands(band_names)
-        said = self._kind.said.reflectance
+        said = self._kind.header.reflectance
         self.reflectance = SENTINEL2 if said is None and self._is_eurosat else said
         if not self._kind.pictures:
             check_kinds(self._files, self._kind, names=band_names is None, units=not self._is_eurosat)
@@ -124,9 +123,9 @@ class ClassFolder:
         return kind_of(self._files[0])
 
     def _name_bands(self, given: str | None) -> tuple[str, ...]:
-        found = self._kind.said.band_names
+        found = self._kind.header.band_names
         if given is not None:
-            return given_band_names(given, len(found), self._kind.said.file)
+            return given_band_names(given, len(found), self._kind.header.file)
         return EUROSAT_BANDS if self._is_eurosat and found[0] == "band1" else found
 
 

@@ -7,8 +7,7 @@ import numpy as np
 
 from seco.bands import SENTINEL2_L1C
 from seco.data.reflectance import SENTINEL2
-
-from .raster_pairs import CHANGED, UNCHANGED, PairFiles, RasterPairs, read_where
+from seco.evaluate.datasets.raster_pairs import CHANGED, UNCHANGED, PairFiles, RasterPairs, read_where
 
 BANDS = tuple(band.name for band in SENTINEL2_L1C)
 _BEFORE, _AFTER, _MASK = "imgs_1_rect", "imgs_2_rect", "cm/cm.png"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .raster_pairs import CHANGED, UNCHANGED, UNKNOWN, PairFiles, RasterPairs, read_where
+from seco.evaluate.datasets.raster_pairs import CHANGED, UNCHANGED, UNKNOWN, PairFiles, RasterPairs, read_where
 
 _Pair = tuple[tuple[Path, ...], tuple[Path, ...], tuple[Path, ...], Callable[[tuple[Path, ...]], np.ndarray]]
 _NO_RASTERS = {  # nor what lies beside rasters

@@ -44,7 +44,7 @@ def band_names_of(raster: Any) -> tuple[str, ...]:  # noqa: ANN401
 
 
 @dataclass(frozen=True)
-class Said:
+class RasterHeader:
     """What a raster says of itself.
 
     Attributes:
@@ -62,12 +62,12 @@ class Said:
     nodata: int = 0
 
     @classmethod
-    def of(cls, file: Path, raster: Any) -> "Said":  # noqa: ANN401 - rasterio publishes no types
+    def of(cls, file: Path, raster: Any) -> "RasterHeader":  # noqa: ANN401 - rasterio publishes no types
         """Of an open raster."""
         dtype = np.dtype(raster.dtypes[0])
         return cls(file, dtype, band_names_of(raster), reflectance_of(raster), _nodata_of(raster, dtype))
 
-    def check_like(self, first: "Said", *, names: bool, units: bool) -> None:
+    def check_like(self, first: "RasterHeader", *, names: bool, units: bool) -> None:
         """Refuse a raster of another kind than the first; one that names no bands says nothing of their order.
 
         Args:

@@ -13,11 +13,10 @@ from rasterio.windows import Window
 from seco.data.reflectance import NODATA, Reflectance
 from seco.data.statistics import BandStatistics
 from seco.errors import DataError, UnreadableError
-
-from .published import fingerprint
-from .raster_header import Said, given_band_names, open_raster
-from .split import half_of_each_class
-from .statistics import statistics_of_pairs
+from seco.evaluate.datasets.published import fingerprint
+from seco.evaluate.datasets.raster_header import RasterHeader, given_band_names, open_raster
+from seco.evaluate.datasets.split import half_of_each_class
+from seco.evaluate.datasets.statistics import statistics_of_pairs
 
 UNCHANGED, CHANGED, UNKNOWN = 0, 1, -1
 
@@ -75,13 +74,13 @@ class RasterPairs:
         self.names = [pair.name for pair in self._pairs]
         first = self._pairs[0].before[0]
         with open_raster(first) as raster:
-            self._said = Said.of(first, raster)
+            self._header = RasterHeader.of(first, raster)
         self._compared = {"names": band_names is None, "units": reflectance is None}
         if isinstance(band_names, str):
-            band_names = given_band_names(band_names, len(self._said.band_names), first)
-        self.dtype = self._said.dtype
-        self.band_names = band_names or self._said.band_names
-        self.reflectance = reflectance or self._said.reflectance
+            band_names = given_band_names(band_names, len(self._header.band_names), first)
+        self.dtype = self._header.dtype
+        self.band_names = band_names or self._header.band_names
+        self.reflectance = reflectance or self._header.reflectance
         if self.dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
             raise DataError(f"{first}: expected uint8 or uint16, got {self.dtype}; convert the rasters")
         if split is None:
@@ -150,13 +149,13 @@ class RasterPairs:
             window = Window(0, 0, raster.width, raster.height)
             if raster.count < max(bands):
                 raise DataError(f"{file}: expected at least {max(bands)} bands, got {raster.count}; use rasters of one kind")
-            Said.of(file, raster).check_like(self._said, **self._compared)
+            RasterHeader.of(file, raster).check_like(self._header, **self._compared)
             try:
                 found: np.ndarray = raster.read(bands, window=window, out_shape=(len(bands), height, width))
             except RasterioError as error:
                 raise UnreadableError(f"{file}: expected a readable raster, got: {error}; fetch it again") from error
-            if self._said.nodata:
-                found[found == self._said.nodata] = NODATA
+            if self._header.nodata:
+                found[found == self._header.nodata] = NODATA
             return found
 
 

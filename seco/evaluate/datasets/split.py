@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .spatial import CELL_KM, GAP_KM, split_by_cells
-from .split_lists import find_lists
+from seco.evaluate.datasets.spatial import CELL_KM, GAP_KM, split_by_cells
+from seco.evaluate.datasets.split_lists import find_lists
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from seco.errors import ConfigError, DataError, reason_of
-
-from .published import is_published
+from seco.evaluate.datasets.published import is_published
 
 _TRAIN = re.compile(r"(?:(.+)[-_])?train\.(txt|csv)")
 # What files and folders of a part of a split are called.

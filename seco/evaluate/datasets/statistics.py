@@ -3,9 +3,8 @@
 import numpy as np
 
 from seco.data.statistics import BandStatistics, DigitalNumberHistogram
-
-from .change_pairs import ChangePairs
-from .images import Images
+from seco.evaluate.datasets.change_pairs import ChangePairs
+from seco.evaluate.datasets.images import Images
 
 _BATCH = 256
 

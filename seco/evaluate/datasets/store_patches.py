@@ -8,8 +8,7 @@ import numpy as np
 
 from seco.data.store import Store
 from seco.errors import DataError
-
-from .split import AUTO, Split, SplitChoice, make_split
+from seco.evaluate.datasets.split import AUTO, Split, SplitChoice, make_split
 
 
 class StorePatches:

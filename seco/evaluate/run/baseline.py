@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from .evaluation import Evaluation
+from seco.evaluate.run.evaluation import Evaluation
 
 
 def add_untrained(

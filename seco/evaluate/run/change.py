@@ -16,12 +16,11 @@ from seco.evaluate.datasets.published import verify
 from seco.evaluate.encoders import Subject
 from seco.evaluate.features import check_bands
 from seco.evaluate.metrics import Metrics, chance_change_metrics, change_metrics, count_confusion
+from seco.evaluate.run.data import describe_split, skipped
+from seco.evaluate.run.evaluation import Evaluation
+from seco.evaluate.run.result import Trial, chosen, circumstances, summarise
 from seco.evaluate.training import Recipe
 from seco.evaluate.unreadable import find_unreadable_pairs, leave_pairs_out
-
-from .data import describe_split, skipped
-from .evaluation import Evaluation
-from .result import Trial, chosen, circumstances, summarise
 
 TILE = 96  # pixels, as in 2021
 
@@ -61,9 +60,9 @@ def run_change(
     data = open_change_pairs(evaluation.data, band_names=evaluation.band_names)
     unreadable = find_unreadable_pairs(data, track=evaluation.track) if evaluation.skip_bad else {}
     data = leave_pairs_out(data, list(unreadable))
-    luck = evaluation.luck("initial weights of the decoder", "order and augmentation of training")
+    seeded = evaluation.seeded("initial weights of the decoder", "order and augmentation of training")
     # An encoder asks a data set for its bands, their type, meaning and statistics only, and is told its size.
-    subjects = list(evaluation.subjects(cast(Images, data), luck))
+    subjects = list(evaluation.subjects(cast(Images, data), seeded))
     encoder = subjects[0][1].encoder
     check_bands(encoder, data.band_names)
     pairs = _Pairs.read(data, encoder.normalization.bands, evaluation)
@@ -78,7 +77,7 @@ def run_change(
             trials,
             num_groups=len(pairs.tested),
             chance=chance_change_metrics(truth),
-            luck=luck,
+            seeded=seeded,
         ),
         "queries": int(truth.sum()),
         "classes": ["unchanged", "changed"],

@@ -20,10 +20,9 @@ from seco.evaluate.metrics import (
     label_metrics,
     rank_scores,
 )
+from seco.evaluate.run.evaluation import Evaluation
+from seco.evaluate.run.result import Trial, summarise
 from seco.evaluate.unreadable import find_unreadable, leave_out
-
-from .evaluation import Evaluation
-from .result import Trial, summarise
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,7 @@ class Data:
         return Trial(statistic=of_classes, confusion=count_confusion(truth, predicted, self.num_classes), **other)
 
     def summarise(
-        self, evaluation: Evaluation, trials: Sequence[Trial], tested: np.ndarray, *, tested_on: str, luck: list[str]
+        self, evaluation: Evaluation, trials: Sequence[Trial], tested: np.ndarray, *, tested_on: str, seeded: list[str]
     ) -> dict[str, Any]:
         """What every classification of the images ``tested`` tells: :func:`summarise`, data, classes and split.
 
@@ -127,7 +126,7 @@ class Data:
         chance = chance_label_metrics(truth) if truth.ndim == 2 else chance_class_metrics(truth, self.num_classes)
         num_places = len(np.unique(self.images.groups[tested]))
         return {
-            **summarise(evaluation, trials, num_groups=num_places, chance=chance, luck=luck),
+            **summarise(evaluation, trials, num_groups=num_places, chance=chance, seeded=seeded),
             "queries": len(tested),
             "classes": list(self.images.class_names),
             **self.describe(),

@@ -78,26 +78,26 @@ class Evaluation:
         """Where the work is done."""
         return torch.device(resolve_device(self.device))
 
-    def luck(self, *of_protocol: str) -> list[str]:
+    def seeded(self, *of_protocol: str) -> list[str]:
         """What depends on the seed, in words: ``of_protocol``, the untrained encoder, the images drawn."""
         encoder = ["untrained encoder"] if self.random is not None else []
         return [*of_protocol, *encoder, *(["training images drawn"] if self.train_fraction < 1 else [])]
 
-    def subjects(self, images: Images, luck: list[str]) -> Iterator[tuple[int, Subject]]:
+    def subjects(self, images: Images, seeded: list[str]) -> Iterator[tuple[int, Subject]]:
         """Each seed and its encoder; one seed where nothing is left to it.
 
         An untrained encoder is another one for each seed, any other the same object.
         """
         subject = None
-        for seed in range(self.seed, self.seed + (self.seeds if luck else 1)):
+        for seed in range(self.seed, self.seed + (self.seeds if seeded else 1)):
             if subject is None or self.random is not None:
                 subject = self._subject(images, seed)
             yield seed, subject
 
-    def encoded(self, images: Images, rows: np.ndarray, luck: list[str]) -> Iterator[tuple[int, Subject, Features]]:
+    def encoded(self, images: Images, rows: np.ndarray, seeded: list[str]) -> Iterator[tuple[int, Subject, Features]]:
         """Each seed, its encoder and the features of ``rows``, in one pass over the images for each encoder."""
         encoder, features = None, None
-        for seed, subject in self.subjects(images, luck):
+        for seed, subject in self.subjects(images, seeded):
             if features is None or subject is not encoder:
                 features = None  # frees those of the encoder before
                 found = extract_features(

@@ -6,10 +6,9 @@ from typing import Any
 
 from seco.evaluate.features import extract_features
 from seco.evaluate.finetune import fine_tune, finetune_recipe
-
-from .data import Data
-from .evaluation import Evaluation
-from .result import chosen, circumstances
+from seco.evaluate.run.data import Data
+from seco.evaluate.run.evaluation import Evaluation
+from seco.evaluate.run.result import chosen, circumstances
 
 
 def run_finetune(
@@ -47,13 +46,13 @@ def run_finetune(
         evaluation = replace(evaluation, size=evaluation.size or images.patch_size)
         tested_on = data.tested_2021
     tested, trials = data.split(tested_on), []
-    luck = evaluation.luck("initial weights of the linear layer", "order and augmentation of training")
+    seeded = evaluation.seeded("initial weights of the linear layer", "order and augmentation of training")
     work: dict[str, Any] = {
         "threads": evaluation.threads,
         "device": evaluation.torch_device,
         "track": evaluation.track,
     }
-    for seed, subject in evaluation.subjects(images, luck):
+    for seed, subject in evaluation.subjects(images, seeded):
         drawn = data.draw(training, evaluation.train_fraction, seed)
         tuned, losses = fine_tune(subject.encoder, images, drawn, recipe=recipe, seed=seed, **work)
         scores = extract_features(tuned, images, rows=tested, batch_size=evaluation.batch_size, **work)
@@ -63,6 +62,6 @@ def run_finetune(
         "protocol": "finetune",
         "recipe": asdict(recipe),
         **chosen(asdict(recipe), asdict(usual)),
-        **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
+        **data.summarise(evaluation, trials, tested, tested_on=tested_on, seeded=seeded),
         **circumstances(evaluation, trials[0].subject, start),
     }

@@ -7,10 +7,9 @@ import numpy as np
 
 from seco.errors import ConfigError
 from seco.evaluate.knn import TEMPERATURE, K, neighbour_votes
-
-from .data import Data
-from .evaluation import Evaluation
-from .result import chosen, circumstances
+from seco.evaluate.run.data import Data
+from seco.evaluate.run.evaluation import Evaluation
+from seco.evaluate.run.result import chosen, circumstances
 
 
 def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERATURE) -> dict[str, Any]:
@@ -37,8 +36,8 @@ def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERAT
     else:
         tested_on = "test"
         voters, tested = data.split("train"), data.split(tested_on)
-    luck, trials = evaluation.luck(), []
-    for seed, subject, features in evaluation.encoded(images, np.union1d(voters, tested), luck):
+    seeded, trials = evaluation.seeded(), []
+    for seed, subject, features in evaluation.encoded(images, np.union1d(voters, tested), seeded):
         drawn = data.draw(voters, evaluation.train_fraction, seed)
         votes = neighbour_votes(
             features.of(tested),
@@ -57,6 +56,6 @@ def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERAT
         "k": k,
         "temperature": temperature,
         **chosen({"k": k, "temperature": temperature}, {"k": K, "temperature": TEMPERATURE}),
-        **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
+        **data.summarise(evaluation, trials, tested, tested_on=tested_on, seeded=seeded),
         **circumstances(evaluation, trials[0].subject, start),
     }

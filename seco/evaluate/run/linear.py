@@ -18,11 +18,10 @@ from seco.evaluate.linear import (
     fit_logistic,
     recipe_2021,
 )
+from seco.evaluate.run.data import Data
+from seco.evaluate.run.evaluation import Evaluation
+from seco.evaluate.run.result import chosen, circumstances
 from seco.evaluate.training import check_protocol
-
-from .data import Data
-from .evaluation import Evaluation
-from .result import chosen, circumstances
 
 # Share of the training places that choose the penalty, where no validation split is published.
 _HELD_OUT = 0.2
@@ -65,9 +64,9 @@ def run_linear(
     else:
         tested_on = "test"
         fit = _LogisticRegression(evaluation, data)
-    tested, luck, trials = data.split(tested_on), evaluation.luck(*fit.luck), []
+    tested, seeded, trials = data.split(tested_on), evaluation.seeded(*fit.seeded), []
     rows = np.unique(np.concatenate([training, fit.held_out, tested]))
-    for seed, subject, features in evaluation.encoded(data.images, rows, luck):
+    for seed, subject, features in evaluation.encoded(data.images, rows, seeded):
         drawn = data.draw(training, evaluation.train_fraction, seed)
         classifier, found = fit(features, drawn, seed)
         details = data.describe_drawn(drawn, training) | found
@@ -77,7 +76,7 @@ def run_linear(
         "protocol": "linear",
         "recipe": fit.description,
         **fit.chosen,
-        **data.summarise(evaluation, trials, tested, tested_on=tested_on, luck=luck),
+        **data.summarise(evaluation, trials, tested, tested_on=tested_on, seeded=seeded),
         **circumstances(evaluation, trials[0].subject, start),
     }
 
@@ -91,7 +90,7 @@ class _LogisticRegression:
         self._data, self._device = data, evaluation.torch_device
         published = "validation" in data.images.splits
         self.held_out = data.split("validation") if published else np.empty(0, np.int64)
-        self.luck = () if published else ("images that choose the penalty",)
+        self.seeded = () if published else ("images that choose the penalty",)
         self.description = {
             "name": "default",
             "optimiser": "L-BFGS on standardised features",
@@ -119,7 +118,7 @@ class _Adam:
     """The linear probe of 2021."""
 
     held_out = np.empty(0, np.int64)
-    luck = ("initial weights", "order of training")
+    seeded = ("initial weights", "order of training")
 
     def __init__(self, evaluation: Evaluation, data: Data, epochs: int | None, lr: float | None) -> None:
         self._evaluation, self._data = evaluation, data

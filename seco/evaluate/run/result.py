@@ -11,8 +11,7 @@ from seco.environment import PACKAGES, package_versions
 from seco.evaluate.encoders import Subject
 from seco.evaluate.intervals import bootstrap_intervals, seed_interval
 from seco.evaluate.metrics import Metrics
-
-from .evaluation import Evaluation
+from seco.evaluate.run.evaluation import Evaluation
 
 # Told by what is said of data, encoder and runs.
 _TOLD = (
@@ -51,7 +50,7 @@ class Trial:
 
 
 def summarise(
-    evaluation: Evaluation, trials: Sequence[Trial], *, num_groups: int, chance: Metrics, luck: list[str]
+    evaluation: Evaluation, trials: Sequence[Trial], *, num_groups: int, chance: Metrics, seeded: list[str]
 ) -> dict[str, Any]:
     """Metrics, their intervals and the runs they are of.
 
@@ -60,7 +59,7 @@ def summarise(
         trials: One a seed.
         num_groups: Groups of test images that are resampled together.
         chance: Metrics without looking at the images.
-        luck: What depended on the seed, in words.
+        seeded: What depended on the seed, in words.
 
     Returns:
         ``metrics``, the mean over seeds; ``interval_95``, of the mean over seeds (``seeds``, of two or more) and
@@ -85,7 +84,7 @@ def summarise(
         "interval_95": intervals,
         "chance": chance,
         **({"confusion": np.sum(confusions, axis=0).tolist()} if confusions else {}),
-        "seeds": {"used": [trial.seed for trial in trials], "decide": luck},
+        "seeds": {"used": [trial.seed for trial in trials], "decide": seeded},
         "runs": [_run(trial, metrics) for trial, metrics in zip(trials, each, strict=True)],
     }
 

@@ -8,10 +8,9 @@ import numpy as np
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.retrieval import evaluate_retrieval
-
-from .data import Data
-from .evaluation import Evaluation
-from .result import Trial, circumstances, summarise
+from seco.evaluate.run.data import Data
+from seco.evaluate.run.evaluation import Evaluation
+from seco.evaluate.run.result import Trial, circumstances, summarise
 
 
 def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[str, Any]:
@@ -40,8 +39,8 @@ def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[
             "images without dates; use `evaluate linear` on them"
         )
     images = cast(StorePatches, data.images)
-    rows, luck, trials = data.rows, evaluation.luck(), []
-    for seed, subject, features in evaluation.encoded(data.images, rows, luck):
+    rows, seeded, trials = data.rows, evaluation.seeded(), []
+    for seed, subject, features in evaluation.encoded(data.images, rows, seeded):
         found = evaluate_retrieval(
             features.values, data.images.groups[rows], times=images.store.times[rows], min_gap_days=min_gap_days
         )
@@ -53,7 +52,7 @@ def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[
             trials,
             num_groups=len(np.unique(found.query_places)),
             chance={"recall@1": found.chance_recall_at_1},
-            luck=luck,
+            seeded=seeded,
         ),
         "queries": found.num_queries,
         # With a gap there are fewer, by those dates of the query's own place that are nearer.

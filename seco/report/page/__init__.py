@@ -1,5 +1,5 @@
 """The page of ``seco report`` and ``seco watch``: one HTML file that needs nothing else."""
 
-from .build import Given, build_page
+from seco.report.page.build import Given, build_page
 
 __all__ = ["Given", "build_page"]

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from seco.errors import DataError, reason_of
-
-from .blocks import Block, Chart, Heading, Note, Section, Table
-from .charts import intervals_chart
-from .numbers import number
+from seco.report.page.blocks import Block, Chart, Heading, Note, Section, Table
+from seco.report.page.charts import intervals_chart
+from seco.report.page.numbers import number
 
 Record = dict[str, Any]
 _WORDS, _NUMBERS = ("benchmark", "case", "implementation", "machine", "unit"), ("items_per_s", "median_s")

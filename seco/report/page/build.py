@@ -13,16 +13,15 @@ from altair import SCHEMA_VERSION
 from markupsafe import Markup
 
 import seco
-
-from .benchmarks import benchmarks_section
-from .blocks import Section
-from .data import data_section
-from .results import results_section
-from .run import RecordedRun, read_runs
-from .settings import settings_section
-from .similar import similar_sections
-from .training import training_section
-from .views import views_section
+from seco.report.page.benchmarks import benchmarks_section
+from seco.report.page.blocks import Section
+from seco.report.page.data import data_section
+from seco.report.page.results import results_section
+from seco.report.page.run import RecordedRun, read_runs
+from seco.report.page.settings import settings_section
+from seco.report.page.similar import similar_sections
+from seco.report.page.training import training_section
+from seco.report.page.views import views_section
 
 Similar = Callable[[Sequence[RecordedRun]], list[Section]]
 

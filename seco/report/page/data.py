@@ -7,13 +7,12 @@ from pathlib import Path
 from seco.data.store import Store, open_store
 from seco.errors import SecoError
 from seco.report.contact_sheet import contact_sheet
+from seco.report.page.blocks import Block, Heading, Note, Picture, Section, Table
+from seco.report.page.pictures import picture_of_figure
+from seco.report.page.run import RecordedRun
 from seco.report.store_overview import describe_store
 from seco.report.store_summary import summarise_store
 from seco.report.world_map import world_map
-
-from .blocks import Block, Heading, Note, Picture, Section, Table
-from .pictures import picture_of_figure
-from .run import RecordedRun
 
 
 def data_section(runs: Sequence[RecordedRun]) -> Section:

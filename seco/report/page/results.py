@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 from seco.errors import DataError
 from seco.evaluate.protocol_name import protocol_name
 from seco.pretrain.run_directory import CONFIG_FILE, ENVIRONMENT_FILE
-
-from .blocks import Block, Chart, Heading, Note, Section, Table
-from .charts import intervals_chart
-from .numbers import number
-from .run import RecordedRun
+from seco.report.page.blocks import Block, Chart, Heading, Note, Section, Table
+from seco.report.page.charts import intervals_chart
+from seco.report.page.numbers import number
+from seco.report.page.run import RecordedRun
 
 Result = dict[str, Any]
 

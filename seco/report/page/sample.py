@@ -17,9 +17,8 @@ from seco.evaluate.encoders import from_checkpoint
 from seco.evaluate.features import extract_features
 from seco.evaluate.similarity import unit_vectors
 from seco.evaluate.unreadable import find_unreadable
-
-from .pictures import patch_pictures
-from .run import RecordedRun
+from seco.report.page.pictures import patch_pictures
+from seco.report.page.run import RecordedRun
 
 MOST_PATCHES = 400  # that are encoded and can be told apart on a map
 MOST_DATES = 8  # of a location

@@ -5,10 +5,9 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from seco.pretrain.config import PretrainConfig
-
-from .blocks import Block, Note, Section, Table
-from .numbers import number
-from .run import RecordedRun
+from seco.report.page.blocks import Block, Note, Section, Table
+from seco.report.page.numbers import number
+from seco.report.page.run import RecordedRun
 
 
 def settings_section(runs: Sequence[RecordedRun]) -> Section:

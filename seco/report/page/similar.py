@@ -10,13 +10,12 @@ from seco.data.spread import spread_evenly
 from seco.errors import SecoError
 from seco.evaluate.retrieval import evaluate_retrieval
 from seco.report.embedding_map import YEAR, project
+from seco.report.page.blocks import Block, Chart, Gallery, Note, Section, Tile
+from seco.report.page.charts import dots_chart
+from seco.report.page.numbers import number
+from seco.report.page.run import RecordedRun
+from seco.report.page.sample import Sample, encode_sample
 from seco.report.store_summary import MONTHS, months_of
-
-from .blocks import Block, Chart, Gallery, Note, Section, Tile
-from .charts import dots_chart
-from .numbers import number
-from .run import RecordedRun
-from .sample import Sample, encode_sample
 
 QUERIES, NEIGHBOURS = 6, 5
 _PLACES = 10  # with a colour of their own

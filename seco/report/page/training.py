@@ -5,10 +5,10 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from .blocks import Block, Chart, Heading, Markdown, Note, Section
-from .charts import lines_chart
-from .numbers import number, thin
-from .run import RecordedRun
+from seco.report.page.blocks import Block, Chart, Heading, Markdown, Note, Section
+from seco.report.page.charts import lines_chart
+from seco.report.page.numbers import number, thin
+from seco.report.page.run import RecordedRun
 
 _Line = tuple[Sequence[dict[str, Any]], str, str]  # lines of a file, what of them is drawn, name in the legend
 MOST_POINTS = 500  # of a line: a run may have a hundred thousand

@@ -12,11 +12,10 @@ from seco.data.store import open_store
 from seco.errors import RunError, SecoError
 from seco.pretrain.config import PretrainConfig
 from seco.pretrain.input import ModelInput
+from seco.report.page.blocks import Block, Gallery, Note, Section, Tile
+from seco.report.page.pictures import picture_of
+from seco.report.page.run import RecordedRun
 from seco.report.true_colour import visible_bands
-
-from .blocks import Block, Gallery, Note, Section, Tile
-from .pictures import picture_of
-from .run import RecordedRun
 
 LOCATIONS = 4
 SIDE = 160  # pixels of a screen

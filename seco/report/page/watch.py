@@ -15,12 +15,11 @@ from markupsafe import escape
 from seco.errors import ConfigError, SecoError, reason_of
 from seco.pretrain.checkpoint import CHECKPOINTS, LAST
 from seco.profiling.training import FOLDER, SUMMARY_FILE
-
-from .benchmarks import record_files
-from .blocks import Note, Section
-from .build import Given, build_page, check_given
-from .run import RecordedRun
-from .similar import sections_of, similar_sections
+from seco.report.page.benchmarks import record_files
+from seco.report.page.blocks import Note, Section
+from seco.report.page.build import Given, build_page, check_given
+from seco.report.page.run import RecordedRun
+from seco.report.page.similar import sections_of, similar_sections
 
 LOOPBACK = ("127.0.0.1", "localhost")
 _REST = 9  # times as long as the encoder was at work

@@ -14,7 +14,7 @@ from seco.errors import DataError, StoreError
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.features import extract_features
 from seco.ops.random import VIEW_DTYPE
-from seco.pretrain.checkpoint import load_encoder
+from seco.pretrain.encoder import load_encoder
 from seco.pretrain.input import ModelInput
 from seco.report.page import similar, views
 from seco.report.page.benchmarks import benchmarks_section
