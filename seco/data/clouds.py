@@ -49,7 +49,16 @@ def cloud_mask(blue: np.ndarray, *, excess: float) -> np.ndarray:
     return np.where(valid, cloudy, -1).astype(np.int8)
 
 
-def cloud_fraction(mask: np.ndarray) -> float:
-    """Share of cloudy pixels, 0 … 1, among those with data in a :func:`cloud_mask` of any shape; NaN when none has data."""
-    seen = int((mask >= 0).sum())
-    return float((mask == 1).sum() / seen) if seen else float("nan")
+def count_cloudy(mask: np.ndarray) -> np.ndarray:
+    """Cloudy pixels of each date, and pixels with data, int64 ``(T, 2)``, in a :func:`cloud_mask` ``(T, H, W)``."""
+    return np.stack([(mask == 1).sum(axis=(1, 2)), (mask >= 0).sum(axis=(1, 2))], axis=1)
+
+
+def cloud_fraction(counts: np.ndarray) -> np.ndarray:
+    """Share of cloudy pixels, 0 … 1, among those with data, float64 ``(…)``; NaN where none has data.
+
+    Args:
+        counts: ``(…, 2)``, sums of what :func:`count_cloudy` gives.
+    """
+    cloudy, seen = counts[..., 0], counts[..., 1]
+    return np.where(seen > 0, cloudy / np.maximum(seen, 1), np.nan)

@@ -10,7 +10,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from seco.bands import Band, product_level
-from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask
+from seco.data.clouds import BLUE, CloudRule, cloud_fraction, cloud_mask, count_cloudy
 from seco.data.dated_rasters import DatedRasters, open_dated_rasters
 from seco.data.reflectance import SENTINEL2, Reflectance
 from seco.data.writer import StoreWriter, check_new_folder, check_units
@@ -106,8 +106,10 @@ def import_dated(
             quantification = _usual_quantification(rasters, source)
         rasters.check_units(Reflectance(quantification, offset))
         windows = _cut(rasters, _location_name(source.resolve().name), patch_size, patch_size if stride is None else stride)
-        clouds = None if cloud_rule is None else _find_clouds(rasters, cloud_rule, quantification, track)
-        dates = _judge_dates(rasters, clouds, cloud_rule)
+        clouds = _Clouds.unknown(len(rasters), len(windows))
+        if cloud_rule is not None:
+            clouds = _find_clouds(rasters, list(windows.values()), cloud_rule, quantification, track)
+        dates = _judge_dates(rasters, clouds.of_dates, cloud_rule)
         writer = StoreWriter(
             store,
             bands=rasters.bands,
@@ -124,8 +126,8 @@ def import_dated(
         )
         with writer:
             written = [
-                _write_location(writer, name, window, rasters=rasters, dates=dates, clouds=clouds)
-                for name, window in track(list(windows.items()), "patches written")
+                _write_location(writer, name, windows[name], rasters=rasters, dates=dates, clouds=fractions)
+                for name, fractions in track(list(zip(windows, clouds.of_patches, strict=True)), "patches written")
             ]
         return _report(rasters, dates, written, list(windows.values())[-1], quantification)
 
@@ -161,24 +163,44 @@ def _cut(rasters: DatedRasters, place: str, patch_size: int, stride: int) -> dic
     }
 
 
-def _find_clouds(rasters: DatedRasters, rule: CloudRule, quantification: float, track: Track) -> np.ndarray:
-    """Cloud mask of all dates, as :func:`cloud_mask` gives it, int8 ``(T, height, width)``."""
+@dataclass(frozen=True)
+class _Clouds:
+    """Shares of cloudy pixels of whole dates ``(T,)`` and of patches ``(N, T)``; NaN where unknown."""
+
+    of_dates: np.ndarray
+    of_patches: np.ndarray
+
+    @classmethod
+    def unknown(cls, dates: int, patches: int) -> "_Clouds":
+        return cls(np.full(dates, np.nan), np.full((patches, dates), np.nan))
+
+
+def _find_clouds(
+    rasters: DatedRasters, windows: Sequence[Window], rule: CloudRule, quantification: float, track: Track
+) -> _Clouds:
+    """Look for clouds strip by strip, for a mask of everything takes gigabytes."""
     names = [band.name for band in rasters.bands]
     if BLUE not in names:
         raise DataError(f"cloud: expected band {BLUE} to see clouds, got {','.join(names)}; use --cloud 100")
-    mask = np.empty((len(rasters), rasters.height, rasters.width), dtype=np.int8)
+    of_dates = np.zeros((len(rasters), 2), np.int64)
+    of_patches = np.zeros((len(windows), len(rasters), 2), np.int64)
     for top in track(range(0, rasters.height, ROWS_AT_ONCE), "strips searched for clouds"):
-        window = Window(0, top, rasters.width, min(ROWS_AT_ONCE, rasters.height - top))
-        blue = np.stack([rasters.read(i, window, band=BLUE) for i in range(len(rasters))])
-        mask[:, top : top + ROWS_AT_ONCE] = cloud_mask(blue, excess=rule.excess * quantification)
-    return mask
+        height = min(ROWS_AT_ONCE, rasters.height - top)
+        strip = Window(0, top, rasters.width, height)
+        blue = np.stack([rasters.read(i, strip, band=BLUE) for i in range(len(rasters))])
+        mask = cloud_mask(blue, excess=rule.excess * quantification)
+        of_dates += count_cloudy(mask)
+        for i, window in enumerate(windows):
+            first, last = (min(max(row - top, 0), height) for row in (window.row_off, window.row_off + window.height))
+            if first < last:
+                of_patches[i] += count_cloudy(mask[:, first:last, window.col_off : window.col_off + window.width])
+    return _Clouds(cloud_fraction(of_dates), cloud_fraction(of_patches))
 
 
-def _judge_dates(rasters: DatedRasters, clouds: np.ndarray | None, rule: CloudRule | None) -> tuple[DateReport, ...]:
-    fractions = [float("nan")] * len(rasters) if clouds is None else list(map(cloud_fraction, clouds))
+def _judge_dates(rasters: DatedRasters, fractions: np.ndarray, rule: CloudRule | None) -> tuple[DateReport, ...]:
     dates = tuple(
         DateReport(time, name, fraction, kept=rule is None or fraction <= rule.max_fraction)
-        for time, name, fraction in zip(rasters.times, rasters.names, fractions, strict=True)
+        for time, name, fraction in zip(rasters.times, rasters.names, fractions.tolist(), strict=True)
     )
     kept = sum(date.kept for date in dates)
     if rule is not None and kept < MIN_DATES:
@@ -196,7 +218,7 @@ def _write_location(
     *,
     rasters: DatedRasters,
     dates: Sequence[DateReport],
-    clouds: np.ndarray | None,
+    clouds: np.ndarray,
 ) -> int:
     """Write the kept dates of one patch that have no nodata pixel or empty band, if they are two or more; their number."""
     kept = {i: rasters.read(i, window) for i, date in enumerate(dates) if date.kept}
@@ -217,7 +239,7 @@ def _write_location(
             epsg=rasters.epsg,
             transform=rasters.geotransform(window),
             scene_id=dates[i].name,
-            cloud_fraction=float("nan") if clouds is None else cloud_fraction(clouds[i][window.toslices()]),
+            cloud_fraction=float(clouds[i]),
             longitude=longitude,
             latitude=latitude,
         )

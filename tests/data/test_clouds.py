@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seco.data.clouds import CloudRule, cloud_fraction, cloud_mask
+from seco.data.clouds import CloudRule, cloud_fraction, cloud_mask, count_cloudy
 
 
 def reference_mask(blue, excess):
@@ -37,8 +37,10 @@ def test_clear_half_of_the_dates_is_the_measure():
 
 
 def test_fraction_leaves_nodata_out():
-    assert cloud_fraction(np.array([1, 0, 0, 0, -1, -1], np.int8)) == 0.25
-    assert np.isnan(cloud_fraction(np.full(3, -1, np.int8)))
+    mask = np.array([[1, 0, 0, 0, -1, -1], [-1] * 6], np.int8).reshape(2, 2, 3)
+    counts = count_cloudy(mask)
+    np.testing.assert_array_equal(counts, [[1, 4], [0, 0]])
+    np.testing.assert_array_equal(cloud_fraction(counts), [0.25, np.nan])
 
 
 def test_rule_is_stated_in_words():

@@ -209,6 +209,20 @@ def test_cloudy_date_is_rejected_and_fractions_are_stored(series, tmp_path):
     assert clouds == [0.25, 0, 0, 0, 0, 0]
 
 
+def test_cloud_fractions_of_patches_that_lie_in_several_strips(series, tmp_path, monkeypatch):
+    monkeypatch.setattr("seco.data.import_dated.ROWS_AT_ONCE", 3)
+    covered = clear(6)
+    cloudy = np.random.default_rng(7).random((20, 30)) < 0.1
+    covered[:, cloudy] += 2000
+    write_raster(series / "place_2020-10-01.tif", covered)
+    report = import_dated(series, tmp_path / "store", patch_size=8, stride=5, cloud_rule=CloudRule(max_fraction=0.2))
+    frame = geopandas.read_parquet(tmp_path / "store/index.parquet")
+    clouds = frame.loc[frame["scene_id"] == "place_2020-10-01", "cloud_fraction"].to_numpy().reshape(3, 5)
+    expected = [[cloudy[row : row + 8, column : column + 8].mean() for column in range(0, 23, 5)] for row in range(0, 13, 5)]
+    np.testing.assert_allclose(clouds, expected, rtol=1e-6)
+    assert [date.cloud_fraction for date in report.dates] == pytest.approx([0, 0, cloudy.mean(), 0])
+
+
 def test_without_a_rule_clouds_are_unknown(series, tmp_path):
     report = import_dated(series, tmp_path / "store", patch_size=8)
     assert all(date.kept and np.isnan(date.cloud_fraction) for date in report.dates)
