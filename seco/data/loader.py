@@ -298,10 +298,15 @@ class Loader:
             pixels[numbers] = out
         if not wrong:
             return numbers[:0]
-        self._judge({str(sources[i]): str(error) for i, error in sorted(wrong.items())})
+        self.note_bad({str(sources[i]): str(error) for i, error in sorted(wrong.items())})
         return numbers[sorted({i // rows.shape[1] for i in wrong})]
 
-    def _judge(self, bad: dict[str, str]) -> None:
+    def note_bad(self, bad: dict[str, str]) -> None:
+        """Add to :attr:`bad_patches`, what other ranks have found, too.
+
+        Raises:
+            DataError: If they are more than ``max_bad_fraction`` now.
+        """
         with self._lock:
             # A new dict in one assignment: the consumer may be looking at the old one.
             self.bad_patches = known = self.bad_patches | bad

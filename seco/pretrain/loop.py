@@ -205,11 +205,11 @@ class _Trainer:
                 for batch in self.loader.epoch(epoch, start):
                     self.lap(WAIT)
                     self._train(batch.views, batch.wait_s)
-                    self._warn(watcher)
                     if ranks.any_of(bool(signals)):
                         stopped_by = signals[0] if signals else signal.SIGTERM
                     stops = stopped_by is not None or self.step == self.last_step
                     self._record(epoch, watcher, events, stops=stops)
+                    self._warn(watcher)
                     self._report_probes(watcher, events)
                     self.lap(REST)
                     if stops:
@@ -282,7 +282,9 @@ class _Trainer:
             watcher.probed(line)
 
     def _warn(self, watcher: Watcher) -> None:
-        """Name patches that turned out to be unreadable, each once."""
+        """Name patches that turned out to be unreadable, each once, and from one process only."""
+        if not self.fabric.is_global_zero:
+            return
         for name, reason in self.loader.bad_patches.items():
             if name not in self.warned:
                 self.warned.add(name)
@@ -324,6 +326,7 @@ class _Trainer:
             raise RunError(f"loss: expected a number, got {loss} by step {self.step}; try a smaller --lr")
         batch, world_size = self.config.batch_size, self.fabric.world_size
         self.epoch_loss += loss * interval.steps
+        self.loader.note_bad(ranks.union(self.loader.bad_patches))
         return {
             "step": self.step,
             "epoch": epoch,
@@ -332,7 +335,7 @@ class _Trainer:
             "lr": self.optimizer.param_groups[0]["lr"],
             "gradient_norm": torch.nn.utils.get_total_norm(gradients).item(),
             "queue_age": min(self.step, math.ceil(self.config.queue / (batch * world_size))),
-            "bad_patches": len(ranks.union(self.loader.bad_patches)),
+            "bad_patches": len(self.loader.bad_patches),
             "locations_per_s": interval.steps * batch * world_size / seconds,
             "wait_share": interval.wait_s / seconds,
         }

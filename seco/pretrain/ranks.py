@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -107,12 +107,12 @@ def seed_step(seed: int, step: int) -> None:
     torch.manual_seed(int(np.random.SeedSequence((seed, step, own())).generate_state(1, np.uint64)[0]))
 
 
-def union(names: Iterable[str]) -> set[str]:
-    """Names of all ranks."""
-    parts: list[Any] = [list(names)] * count()
+def union(own: Mapping[str, str]) -> dict[str, str]:
+    """What all ranks know by name."""
+    parts: list[Any] = [own] * count()
     if count() > 1:
-        dist.all_gather_object(parts, parts[0])
-    return set().union(*parts)
+        dist.all_gather_object(parts, own)
+    return {name: known for part in parts for name, known in part.items()}
 
 
 def any_of(flag: bool) -> bool:

@@ -13,6 +13,7 @@ import torch
 from small_runs import SMALL, metrics, run
 
 from seco.data.store import open_store
+from seco.pretrain import ranks
 from seco.pretrain.checkpoint import read_checkpoint
 
 
@@ -92,6 +93,12 @@ def test_too_many_bad_patches_stop_the_run_with_the_list(store, tmp_path):
     assert line.startswith("Error: ")
     assert "expected at most 1.000% of 39 patches to be unreadable, got 1" in line
     assert str(file) in line
+
+
+def test_bad_patches_of_other_processes_count(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(ranks, "union", lambda own: {**own, "there.tif": "there.tif: expected a readable GeoTIFF"})
+    line = run("--data", store, *SMALL, "--out", tmp_path / "run", code=1).stderr.splitlines()[-1]
+    assert "expected at most 1.000% of 39 patches to be unreadable, got 1: there.tif: expected" in line
 
 
 def test_a_store_that_changes_under_a_run_ends_it(store, make_store, tmp_path, monkeypatch):

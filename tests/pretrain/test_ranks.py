@@ -107,12 +107,13 @@ def test_resuming_is_exact_on_as_many_ranks_and_refused_on_others(store, tmp_pat
     assert all(torch.equal(whole["model"][name], halves["model"][name]) for name in whole["model"])
 
 
-def test_a_patch_that_both_ranks_find_bad_is_counted_once(store, tmp_path):
-    open_store(store).sources(7)[0].write_bytes(b"II*\0")
+def test_a_patch_that_ranks_find_bad_is_named_and_counted_once(store, tmp_path):
+    for location in (2, 7):
+        open_store(store).sources(location)[0].write_bytes(b"II*\0")
     train = ["--data", store, *BASE, "--backbone", "test_resnet", "--batch-size", 8, "--epochs", 8]
-    told = torchrun(*train, "--out", tmp_path / "run", "--max-bad-fraction", 0.05).stderr
+    told = torchrun(*train, "--out", tmp_path / "run", "--max-bad-fraction", 0.06).stderr
     assert told.count("another location takes its place") == 2
-    assert json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])["bad_patches"] == 1
+    assert json.loads((tmp_path / "run/metrics.jsonl").read_text().splitlines()[-1])["bad_patches"] == 2
 
 
 def test_a_signal_stops_all_ranks_after_the_same_step(store, tmp_path):
