@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 import seco.dali  # noqa: F401 - adds the operators
-from seco.data.loader import Batch, Loader, MadeBatch
+from seco.data.loader import Batch, Loader, MadeBatch, checked_step
 from seco.errors import ConfigError, StoreError
 from seco.ops.random import VIEW_DTYPE
 from seco.ops.recipe import is_rgb
@@ -49,8 +49,9 @@ class DaliLoader(Loader):
 
         Raises:
             DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
+            ArrayError: If ``epoch`` or ``start_step`` is out of range.
         """
-        order = self.order(epoch)
+        order, start_step = self.order(epoch), checked_step(start_step)
         running: deque[NDArray[np.int64]] = deque()  # locations of the batches in the making
         handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
         self._pipeline.reset()

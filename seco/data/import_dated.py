@@ -65,8 +65,8 @@ class ImportReport:
 
 
 def import_dated(
-    source: Path,
-    store: Path,
+    source: str | Path,
+    store: str | Path,
     *,
     patch_size: int,
     stride: int | None = None,
@@ -99,6 +99,7 @@ def import_dated(
         DataError: If the rasters do not fit together, or fewer than two clear dates are there.
         StoreError: If the folder of the store is in use.
     """
+    source, store = Path(source), Path(store)
     check_units(SENTINEL2.quantification if quantification is None else quantification, offset)
     with open_dated_rasters(source, band_names) as rasters:
         check_new_folder(store)

@@ -40,8 +40,8 @@ class SceneImportReport:
 
 
 def import_scenes(
-    source: Path,
-    store: Path,
+    source: str | Path,
+    store: str | Path,
     archive: Archive,
     *,
     offset: float = 0.0,
@@ -66,6 +66,7 @@ def import_scenes(
         DataError: If there are no scenes, or their files are not of the archive's type.
         StoreError: If the folder of the store is in use.
     """
+    source, store = Path(source), Path(store)
     scenes = list_scenes(source)
     check_new_folder(store)
     one_offset = [Scene(scene.location, scene.time, scene.name, None) for scene in scenes]

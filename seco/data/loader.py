@@ -16,13 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from seco import _core
-from seco.data.normalization import Normalization
+from seco.data.normalization import Normalization, require_bands
 from seco.data.store import Store
 from seco.device import cores, resolve_device
 from seco.errors import ConfigError, DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import permutation, sample_view_params, substitute
 from seco.ops.recipe import ViewRecipe, is_rgb
+from seco.ops.whole_numbers import as_index, whole_number
 
 _ATTEMPTS = 100  # to find another location in place of one that cannot be read
 _LISTED = 3  # bad patches that an error names
@@ -80,9 +81,10 @@ class Loader:
         steps_per_epoch: Whole batches of an epoch; the rest of the shuffle is left out.
 
     Raises:
-        ConfigError: If a number is out of range.
-        DeviceError: If the device is CUDA, and there is no GPU or seco was built without it.
-        StoreError: If fewer usable locations remain than one batch takes, or there are no checksums to verify.
+        ConfigError: If a number is out of range, or the table of another shape.
+        DeviceError: If the device is CUDA, and there is no GPU or seco was built without it, or neither that nor the CPU.
+        StoreError: If fewer usable locations remain than one batch takes, a band is not there, or there are no checksums to
+            verify.
     """
 
     def __init__(
@@ -108,8 +110,14 @@ class Loader:
         self.threads = cores() if threads is None else threads
         self.rank, self.world_size = rank, world_size
         self._check_numbers()
+        require_bands(normalization.bands, store.band_names, origin=str(store.path))
         self.max_bad_fraction, self.verify, self.table = max_bad_fraction, verify, table
+        self._check_table()
         self.device, self.dtype = torch.device(device), dtype
+        if self.device.type not in {"cpu", "cuda"}:
+            raise DeviceError(
+                f"device: expected cpu or cuda, got {device}; views are made there, then copied where you like"
+            )
         if self.device.type == "cuda" and not _core.built_with_cuda:
             raise DeviceError(
                 "device: expected seco built with CUDA to make views on a GPU, got one without; build it where nvcc is, or "
@@ -142,6 +150,16 @@ class Loader:
                 raise ConfigError(f"{name}: expected at least 1, got {getattr(self, name)}; raise it")
         if not 0 <= self.rank < self.world_size:
             raise ConfigError(f"rank: expected 0 … {self.world_size - 1}, got {self.rank}; count from 0")
+        seed = as_index(self.seed)
+        if seed is None or not 0 <= seed < 1 << 64:
+            raise ConfigError(f"seed: expected a whole number, 0 … 2**64 - 1, got {self.seed!r}; choose another")
+
+    def _check_table(self) -> None:
+        expected = (len(self.normalization.bands), np.iinfo(self.store.dtype).max + 1)
+        if self.table is not None and np.shape(self.table) != expected:
+            raise ConfigError(
+                f"table: expected {list(expected)}, a row a band, got {list(np.shape(self.table))}; give all digital numbers"
+            )
 
     @property
     def _pool(self) -> ThreadPoolExecutor:
@@ -161,8 +179,9 @@ class Loader:
 
         Raises:
             DataError: If more patches than ``max_bad_fraction`` cannot be read; the text names them.
+            ArrayError: If ``epoch`` or ``start_step`` is out of range.
         """
-        order = self.order(epoch)
+        order, start_step = self.order(epoch), checked_step(start_step)
         pending: deque[Future[MadeBatch]] = deque()
         handed_over: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
         try:
@@ -181,7 +200,12 @@ class Loader:
             wait(pending)
 
     def order(self, epoch: int) -> NDArray[np.int64]:
-        """Numbers of the usable locations, int64 ``[locations]``, as an epoch shows them to all ranks."""
+        """Numbers of the usable locations, int64 ``[locations]``, as an epoch shows them to all ranks.
+
+        Raises:
+            ArrayError: If ``epoch`` is none of 0 … 2³² - 1.
+        """
+        epoch = whole_number("epoch", epoch, bits=32, remedy="count passes from 0")
         return self._usable[permutation(len(self._usable), seed=self.seed, epoch=epoch)]
 
     def locations_of(self, order: NDArray[np.int64], step: int) -> NDArray[np.int64]:
@@ -318,6 +342,11 @@ class Loader:
                 f"{self.store.path}: expected at most {self.max_bad_fraction:.3%} of {total} patches to be unreadable, got "
                 f"{len(known)}: {listed}{more}; mend them or raise --max-bad-fraction"
             )
+
+
+def checked_step(step: int) -> int:
+    """Raise ArrayError if ``step`` is no number of a step."""
+    return whole_number("start_step", step, bits=63, remedy="count from 0")
 
 
 def loader_class(name: str) -> type[Loader]:

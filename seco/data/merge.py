@@ -25,13 +25,13 @@ from seco.data.statistics import DigitalNumberHistogram, count_patches
 from seco.data.store import MEND_PATCH, Store
 from seco.data.tables import read_labels, read_rejected, write_parquet
 from seco.data.writer import check_new_folder, commit_store, written_whole
-from seco.errors import StoreError
+from seco.errors import ConfigError, StoreError
 from seco.track import Track, untracked
 
 
 def merge_stores(
     stores: Sequence[Store],
-    out: Path,
+    out: str | Path,
     *,
     track: Track = untracked,
 ) -> int:
@@ -47,8 +47,12 @@ def merge_stores(
         Number of locations.
 
     Raises:
+        ConfigError: If there is no store.
         StoreError: If the stores do not go together, ``out`` is in use, or a patch cannot be read.
     """
+    out = Path(out)
+    if not stores:
+        raise ConfigError("stores: expected one or more, got none; name those to merge")
     check_new_folder(out)
     description, settings = _common_description(stores), _common_settings(stores)
     _check_locations(stores)

@@ -1,6 +1,6 @@
 """How digital numbers become the encoder's input; it travels with the weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -74,12 +74,7 @@ class Normalization:
         Raises:
             StoreError: If a band is not there, or is constant.
         """
-        missing = [band for band in bands if band not in of_bands]
-        if missing:
-            raise StoreError(
-                f"{origin}: expected bands {', '.join(bands)}, got data without {', '.join(missing)}; "
-                f"it has {', '.join(of_bands)}"
-            )
+        require_bands(bands, of_bands, origin=origin)
         statistics = [of_bands[band] for band in bands]
         for band, s in zip(bands, statistics, strict=True):
             if s.q98 <= s.q02 or s.std <= 0:
@@ -104,4 +99,13 @@ class Normalization:
         said = content.get("reflectance")  # checkpoints of early versions have none
         return cls(
             **{name: tuple(content[name]) for name in _OF_BANDS}, reflectance=None if said is None else Reflectance(**said)
+        )
+
+
+def require_bands(bands: Sequence[str], there: Collection[str], *, origin: str) -> None:
+    """Raise StoreError if a band is not among those that are there; ``origin`` names the data."""
+    missing = [band for band in bands if band not in there]
+    if missing:
+        raise StoreError(
+            f"{origin}: expected bands {', '.join(bands)}, got data without {', '.join(missing)}; it has {', '.join(there)}"
         )

@@ -37,7 +37,7 @@ FORMAT: Literal[1] = tarfile.GNU_FORMAT
 
 def pack_store(
     store: Store,
-    out: Path,
+    out: str | Path,
     *,
     shard_size: int = 1 << 30,
     track: Track = untracked,
@@ -63,6 +63,7 @@ def pack_store(
     """
     if shard_size < 1:
         raise ConfigError(f"shard_size: expected at least one byte, got {shard_size}; 1 GiB is usual")
+    out = Path(out)
     check_new_folder(out)
     if not store.has_checksums:
         raise StoreError(f"{store.path}: expected a patch store to pack, got an archive read in place; import it first")

@@ -36,7 +36,7 @@ from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import Store
 from seco.data.tables import write_parquet
 from seco.errors import DataError, GeoTiffError
-from seco.ops.geotiff import Source, decode_readable, read_info
+from seco.ops.geotiff import Source, checked_bands, decode_readable, read_info
 
 ALL_BANDS = "all_bands.tif"
 ONE_BAND = "B2.tif"  # of archives with a file a band
@@ -95,11 +95,7 @@ class Scene:
 
 
 class SceneFolders(Store):
-    """An archive of scene folders, as a store; make one with :func:`open_scene_folders`."""
-
-    def sources_of_rows(self, rows: np.ndarray) -> list[Any]:
-        """Folders of the scenes of rows ``[N]`` of the index."""
-        return [self.path / name for name in self._places.take(rows).column(0).to_pylist()]
+    """An archive of scene folders, as a store whose patches are folders; make one with :func:`open_scene_folders`."""
 
     def _coordinates_of(self, rows: np.ndarray) -> np.ndarray:
         """Unknown until the archive is imported: they are in the headers of as many files as there are locations."""
@@ -193,7 +189,12 @@ def describe(folder: Path, scenes: Sequence[Scene], archive: Archive | None = No
 def decode_scenes(
     scenes: Sequence[Path], description: StoreDescription, *, bands: Sequence[int], threads: int | None, out: NDArray[Any]
 ) -> dict[int, GeoTiffError]:
-    """Decode bands of scenes' folders to ``out`` ``(n, C, H, W)``; what is wrong with those that cannot be, by number."""
+    """Decode bands of scenes' folders to ``out`` ``(n, C, H, W)``; what is wrong with those that cannot be, by number.
+
+    Raises:
+        ArrayError: If a band does not exist.
+    """
+    bands = checked_bands(bands, len(description.bands))
     if _have_one_file(scenes):
         files: list[Source] = [scene / ALL_BANDS for scene in scenes]
         return decode_readable(files, bands=bands, total_bands=len(description.bands), threads=threads, out=out)

@@ -187,6 +187,7 @@ class Store:
 
         Raises:
             DataError: If it is missing, or not what the index says, or the store has no checksums.
+            ArrayError: If the index has no such row.
         """
         self.require_checksums()
         (source,) = self.sources_of_rows(np.array([row]))
@@ -272,6 +273,8 @@ class Store:
     def _places(self) -> Any:  # noqa: ANN401 - a pyarrow Table
         """Where each patch is: its file, or shard, offset and length."""
         places = self.read_index(list(SHARD_COLUMNS) if self.packed else ["path"])
+        if places.column(0).null_count:
+            raise StoreError(f"{self.path}: expected an index with a file for every patch, got one without; write it again")
         leaving = pyarrow.compute.match_substring_regex(places.column(0), r"^/|(^|/)\.\.(/|$)")
         if pyarrow.compute.any(leaving).as_py():
             raise StoreError(
@@ -297,7 +300,7 @@ class Store:
             raise ArrayError(
                 f"rows: expected numbers 0 … {total - 1}, [n], got {got}; those of a location are in `locations`"
             )
-        return numbers
+        return numbers.astype(np.int64)  # pyarrow takes none of another byte order
 
     def _rows(self, i: int) -> slice:
         number, expected = as_index(i), f"location: expected a number below {len(self)}, got {i!r}; `locations` lists them"
@@ -310,11 +313,21 @@ class Store:
 
     def _coordinates_of(self, rows: np.ndarray) -> np.ndarray:
         """Longitude and latitude ``(n, 2)``."""
-        return _coordinates(self.read_index(["geometry"])["geometry"].take(rows))
+        found = _coordinates(self.read_index(["geometry"])["geometry"].take(rows))
+        if len(found) != len(rows):
+            raise StoreError(
+                f"{self.path}: expected an index with a point for every location, got one without; write it again"
+            )
+        return found
 
     def _group(self, ids: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
         """One record a location, from the runs of equal ids in the sorted index."""
-        runs = pyarrow.compute.run_end_encode(ids.combine_chunks())
+        try:
+            runs = pyarrow.compute.run_end_encode(ids.combine_chunks())
+        except pyarrow.ArrowException as error:
+            raise StoreError(
+                f"{self.path}: expected an index with location_id as text, got {ids.type}; write it again"
+            ) from error
         ends = runs.run_ends.to_numpy().astype(np.int64)
         names = np.array(runs.values.to_pylist(), dtype=np.str_)
         counts = np.diff(ends, prepend=0)
@@ -345,9 +358,10 @@ def _fingerprint(folder: Path) -> str:
 
 
 def _coordinates(points: Any) -> np.ndarray:  # noqa: ANN401 - a pyarrow array
-    """Longitude and latitude ``(N, 2)`` of WKB points; in portions, for point objects are large."""
+    """Longitude and latitude ``(N, 2)`` of WKB points, without those that are none; in portions: point objects are large."""
     import shapely
 
     step = 1 << 14
     starts = range(0, len(points), step)
-    return np.concatenate([shapely.get_coordinates(shapely.from_wkb(points[i : i + step].to_numpy())) for i in starts])
+    portions = (shapely.from_wkb(points[i : i + step].to_numpy(), on_invalid="ignore") for i in starts)
+    return np.concatenate([shapely.get_coordinates(portion) for portion in portions])

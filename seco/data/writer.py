@@ -4,9 +4,12 @@ import hashlib
 import io
 import math
 import re
+import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,9 +20,11 @@ from seco.bands import Band, finest
 from seco.data.atomic import all_or_nothing, clear_folder, is_in_use, sync, write_atomic
 from seco.data.description import DATASET_FILE, INDEX_FILE, LABEL_COLUMNS, LABELS_FILE, PATCH_FOLDER, StoreDescription
 from seco.data.geotiff_writer import encode_geotiff
+from seco.data.reflectance import NODATA
 from seco.data.statistics import DigitalNumberHistogram
 from seco.data.tables import write_parquet
 from seco.errors import ConfigError, DataError, StoreError, reason_of
+from seco.ops.whole_numbers import as_index
 
 Row = dict[str, Any]  # of the index, by column
 INDEX_DTYPES = {
@@ -73,19 +78,26 @@ class StoreWriter:
     ) -> None:
         self.path = Path(path)
         self._dtype = np.dtype(dtype)
-        _check_settings(bands, patch_size, self._dtype)
+        self._bands = tuple(_plain_band(band) for band in bands)
+        _check_settings(self._bands, patch_size, self._dtype, seed)
         check_units(quantification, offset)
-        self._bands, self._patch_size = tuple(bands), int(patch_size)
-        self._settings: dict[str, Any] = {
-            "quantification": float(quantification),
-            "offset": float(offset),
-            "product_level": product_level,
-            "sensor": sensor,
-            "seed": seed,
-            "source": source,
-            "licence": licence,
-            "resolution_m": finest(bands).resolution_m if resolution_m is None else resolution_m,
-        }
+        self._patch_size = int(patch_size)
+        # All but the statistics: what cannot be written is found before any patch is.
+        self._description = StoreDescription(
+            sensor=str(sensor),
+            product_level=str(product_level),
+            bands=self._bands,
+            dtype=self._dtype.name,
+            quantification=float(quantification),
+            offset=float(offset),
+            patch_size=self._patch_size,
+            resolution_m=finest(self._bands).resolution_m if resolution_m is None else _metres(resolution_m),
+            statistics={},
+            seed=as_index(seed),
+            source=str(source),
+            licence=str(licence),
+        )
+        self._lock, self._closed = threading.Lock(), False
         self._histogram = DigitalNumberHistogram(len(self._bands), self._dtype)
         self._rows: list[Row] = []
         self._keys: set[tuple[str, np.datetime64]] = set()
@@ -111,7 +123,7 @@ class StoreWriter:
     def add(
         self,
         location_id: str,
-        time: np.datetime64,
+        time: np.datetime64 | date | str,
         pixels: np.ndarray,
         *,
         epsg: int,
@@ -121,12 +133,12 @@ class StoreWriter:
         longitude: float,
         latitude: float,
     ) -> None:
-        """Write the patch of one location at one date.
+        """Write the patch of one location at one date; threads may write several at once.
 
         Args:
             location_id: Name of the location: letters, digits, ``_``, ``-`` and ``.``.
-            time: UTC time of acquisition; kept to the second.
-            pixels: Digital numbers, shape ``(bands, patch_size, patch_size)``, of the store's dtype.
+            time: UTC time of acquisition, or a datetime with its time zone; kept to the second.
+            pixels: Digital numbers, shape ``(bands, patch_size, patch_size)``, of the store's dtype. Masked ones become 0.
             epsg: Code of the patch's coordinate reference system.
             transform: GDAL geotransform of the patch, six numbers in units of the CRS.
             scene_id: Product that the pixels come from.
@@ -136,32 +148,58 @@ class StoreWriter:
 
         Raises:
             DataError: If an argument is not of this form, or the location has this date already.
+            StoreError: If the store is closed.
         """
-        second = time.astype("datetime64[s]")
+        self._check_open()
+        second = _second_of(time)
+        if isinstance(pixels, np.ma.MaskedArray):
+            pixels = pixels.filled(NODATA)  # what is under a mask would be counted, too
         self._check_patch(location_id, second, pixels, transform)
-        row = write_patch(
-            self.path,
-            location_id,
-            second,
-            pixels,
-            band_names=[band.name for band in self._bands],
-            epsg=epsg,
-            transform=transform,
-            scene_id=scene_id,
-            cloud_fraction=cloud_fraction,
-            longitude=longitude,
-            latitude=latitude,
-        )
-        self._histogram.add(pixels)
-        self._keys.add((location_id, second))
-        self._rows.append(row)
+        with self._claim(location_id, second):
+            row = write_patch(
+                self.path,
+                location_id,
+                second,
+                pixels,
+                band_names=[band.name for band in self._bands],
+                epsg=epsg,
+                transform=transform,
+                scene_id=str(scene_id),
+                cloud_fraction=cloud_fraction,
+                longitude=longitude,
+                latitude=latitude,
+            )
+        with self._lock:
+            self._histogram.add(pixels)
+            self._rows.append(row)
+
+    @contextmanager
+    def _claim(self, location_id: str, time: np.datetime64) -> Iterator[None]:
+        """Keep other threads from a patch that is being written; an error gives it free."""
+        with self._lock:
+            if (location_id, time) in self._keys:
+                raise DataError(f"time: expected each date once, got {time} twice at {location_id}; keep one")
+            self._keys.add((location_id, time))
+        try:
+            yield
+        except BaseException:
+            self._keys.discard((location_id, time))
+            raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self.path}: expected a store in the making, got one that is closed; write another")
 
     def add_label(self, location_id: str, label: str) -> None:
         """Name the class of a location; labels are for evaluation only.
 
         Raises:
-            DataError: If the location has a label already.
+            DataError: If the label is no text, or the location has one already.
+            StoreError: If the store is closed.
         """
+        self._check_open()
+        if not isinstance(label, str):
+            raise DataError(f"label: expected text, got {label!r} for {location_id}; name the class")
         if location_id in self._labels:
             raise DataError(f"label: expected one label a location, got a second for {location_id}; keep one")
         self._labels[location_id] = label
@@ -177,27 +215,21 @@ class StoreWriter:
         unknown = sorted(set(self._labels) - {location_id for location_id, _ in self._keys})
         if unknown:
             raise DataError(f"label: expected a location of the store, got {unknown[0]}; add its patches first")
-        description = StoreDescription(
-            bands=self._bands,
-            dtype=self._dtype.name,
-            patch_size=self._patch_size,
-            statistics=self._histogram.by_band([band.name for band in self._bands]),
-            **self._settings,
-        )
-        commit_store(self.path, description, make_index(self._rows), self._labels)
+        statistics = self._histogram.by_band([band.name for band in self._bands])
+        commit_store(self.path, replace(self._description, statistics=statistics), make_index(self._rows), self._labels)
+        self._closed = True
 
     def _check_patch(self, location_id: str, time: np.datetime64, pixels: np.ndarray, transform: tuple[float, ...]) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", location_id):
+        if not isinstance(location_id, str) or not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", location_id):
             raise DataError(f"location_id: expected letters, digits, '_', '-' and '.', got {location_id!r}; rename it")
         if np.isnat(time):
             raise DataError(f"time: expected a date for location {location_id}, got NaT; give its date")
-        if (location_id, time) in self._keys:
-            raise DataError(f"time: expected each date once, got {time} twice at {location_id}; keep one")
         shape = (len(self._bands), self._patch_size, self._patch_size)
-        if pixels.shape != shape or pixels.dtype != self._dtype:
+        if not isinstance(pixels, np.ndarray) or pixels.shape != shape or pixels.dtype != self._dtype:
+            array = isinstance(pixels, np.ndarray)
+            got = f"{pixels.dtype} of shape {pixels.shape}" if array else type(pixels).__name__
             raise DataError(
-                f"pixels: expected {self._dtype.name} of shape {shape}, got {pixels.dtype.name} of shape "
-                f"{pixels.shape} at {location_id}; convert or crop them"
+                f"pixels: expected {self._dtype} of shape {shape}, got {got} at {location_id}; convert or crop them"
             )
         if len(transform) != 6 or not all(map(math.isfinite, transform)):
             raise DataError(f"transform: expected six finite numbers, got {tuple(transform)}; give a GDAL geotransform")
@@ -247,6 +279,16 @@ def write_patch(
         "latitude": float(latitude),
         **more,
     }
+
+
+def _second_of(time: np.datetime64 | date | str) -> np.datetime64:
+    """UTC, to the second; whatever :class:`numpy.datetime64` takes, and datetimes with a time zone."""
+    if getattr(time, "tzinfo", None) is not None:
+        time = time.astimezone(UTC).replace(tzinfo=None)  # type: ignore[union-attr] # a datetime, as pandas' are
+    try:
+        return np.datetime64(time).astype("datetime64[s]")
+    except (TypeError, ValueError) as error:
+        raise DataError(f"time: expected a date, got {time!r}; give a numpy.datetime64 or a datetime") from error
 
 
 def stamp_of(time: np.datetime64) -> str:
@@ -345,14 +387,36 @@ def make_folder(path: Path) -> None:
         ) from error
 
 
-def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype) -> None:
+def _plain_band(band: Band) -> Band:
+    wavelength = _as_number(band.wavelength_nm)
+    if wavelength is None:
+        raise ConfigError(f"bands: expected a wavelength in nm, got {band.wavelength_nm!r} of {band.name}; give a number")
+    return Band(str(band.name), wavelength, _metres(band.resolution_m))
+
+
+def _metres(resolution: float) -> Any:  # noqa: ANN401 - an int stays one
+    number = _as_number(resolution)
+    if number is None or not 0 < number < math.inf:
+        raise ConfigError(f"resolution_m: expected a positive number of metres, got {resolution!r}; give a pixel's side")
+    return number
+
+
+def _as_number(value: Any) -> float | None:  # noqa: ANN401 - whatever was given
+    """The number as Python's own, for JSON takes none of NumPy's; None if it is none."""
+    number = value.item() if isinstance(value, np.generic) else value
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else None
+
+
+def _check_settings(bands: Sequence[Band], patch_size: int, dtype: np.dtype, seed: int | None) -> None:
     if not bands or len({band.name for band in bands}) != len(bands):
         names = [band.name for band in bands]
         raise ConfigError(f"bands: expected one or more distinct bands, got {names}; name each once")
-    if patch_size < 1:
-        raise ConfigError(f"patch_size: expected a positive number of pixels, got {patch_size}; raise it")
+    if (as_index(patch_size) or 0) < 1:
+        raise ConfigError(f"patch_size: expected a positive number of pixels, got {patch_size!r}; give a whole one")
+    if seed is not None and as_index(seed) is None:
+        raise ConfigError(f"seed: expected a whole number or None, got {seed!r}; give that of the draw")
     if dtype not in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        raise ConfigError(f"dtype: expected uint8 or uint16, got {dtype.name}; convert the pixels")
+        raise ConfigError(f"dtype: expected uint8 or uint16, got {dtype}; convert the pixels")
 
 
 def _check_position(cloud_fraction: float, longitude: float, latitude: float) -> None:

@@ -104,7 +104,7 @@ def decode_geotiff(
     if isinstance(sources, (str, Path, bytes)) or not len(sources):
         raise ArrayError("sources: expected a list of at least one GeoTIFF, got none or a single one; give a list")
     first = read_info(sources[0])
-    chosen = _checked_bands(range(first.bands) if bands is None else bands, first.bands)
+    chosen = checked_bands(range(first.bands) if bands is None else bands, first.bands)
     shape, dtype = (len(sources), len(chosen), first.height, first.width), np.dtype(first.dtype)
     if out is None:
         out = np.empty(shape, dtype)
@@ -134,10 +134,11 @@ def decode_readable(
     Raises:
         ArrayError: If a band does not exist, or ``out`` does not fit.
     """
-    chosen = _checked_bands(bands, total_bands)
+    chosen = checked_bands(bands, total_bands)
     if np.ndim(out) != 4:
         raise ArrayError(f"out: expected [N, C, H, W], got {list(np.shape(out))}; make room for all sources")
-    _check_out(out, (len(sources), len(chosen), *np.shape(out)[2:]), getattr(out, "dtype", None))
+    dtype = out.dtype.newbyteorder("=") if isinstance(out, np.ndarray) else None
+    _check_out(out, (len(sources), len(chosen), *np.shape(out)[2:]), dtype)
     if threads is not None:
         whole_number("threads", threads, low=1, bits=31, remedy="leave it out for one a core")
     damaged: dict[int, GeoTiffError] = {}
@@ -187,7 +188,12 @@ def _as_native(source: Source) -> bytes | FileRange:
     return name, file, offset, length
 
 
-def _checked_bands(bands: Sequence[int], total: int) -> list[int]:
+def checked_bands(bands: Sequence[int], total: int) -> list[int]:
+    """Numbers of bands as Python's own.
+
+    Raises:
+        ArrayError: If there is none, or one is not among ``total`` bands.
+    """
     chosen = [number for band in bands if (number := as_index(band)) is not None and 0 <= number < total]
     if not chosen or len(chosen) < len(bands):
         raise ArrayError(f"bands: expected numbers 0 … {total - 1}, got {list(bands)}; count from 0")

@@ -86,7 +86,7 @@ def test_date_is_found_in_the_name(name, expected):
 
 
 def test_patches_lie_where_the_raster_says(series, tmp_path):
-    report = import_dated(series, tmp_path / "store", patch_size=8)
+    report = import_dated(str(series), str(tmp_path / "store"), patch_size=8)
     assert (report.locations, report.patches, report.margin) == (6, 18, (6, 4))
     store = open_store(tmp_path / "store")
     assert store.locations["id"].tolist() == [

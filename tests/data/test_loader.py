@@ -12,7 +12,7 @@ from seco import _core
 from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.store import open_store
-from seco.errors import ConfigError, DataError, DeviceError, StoreError
+from seco.errors import ArrayError, ConfigError, DataError, DeviceError, StoreError
 from seco.ops.augment import augment_views
 from seco.ops.random import sample_view_params
 from seco.ops.recipe import RECIPES
@@ -134,11 +134,37 @@ def test_views_on_a_gpu_need_one(store, monkeypatch):
         ({"world_size": 0}, "world_size"),
         ({"batch_size": 0}, "batch_size"),
         ({"threads": 0}, "threads"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1 << 64}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"table": np.zeros((3, 1 << 16), np.uint16)}, "table"),
+        ({"table": np.zeros((2, 256), np.uint16)}, "table"),
     ],
 )
 def test_impossible_numbers_are_refused(store, change, name):
     with pytest.raises(ConfigError, match=f"^{name}: expected"):
         make_loader(store, **change)
+
+
+@pytest.mark.parametrize(
+    ("place", "name"), [((-1,), "epoch"), ((1 << 32,), "epoch"), ((0, -1), "start_step"), ((0, 1.5), "start_step")]
+)
+def test_epochs_and_steps_that_are_not_there_are_refused(store, place, name):
+    with pytest.raises(ArrayError, match=f"^{name}: expected a whole number"):
+        next(make_loader(store).epoch(*place))
+
+
+@pytest.mark.parametrize("device", ["mps", "meta"])
+def test_other_devices_are_refused(store, device):
+    with pytest.raises(DeviceError, match=f"device: expected cpu or cuda, got {device}"):
+        make_loader(store, device=device)
+
+
+def test_bands_of_another_store_are_named(store, make_store):
+    three = open_store(make_store("three", bands=store.bands[:3]))
+    normalization, recipe = Normalization.from_store(store, BANDS), RECIPES["moco"].for_bands(BANDS)
+    with pytest.raises(StoreError, match="expected bands B08, B02, got data without B08; it has B01, B02, B03"):
+        Loader(three, recipe=recipe, normalization=normalization, size=6, batch_size=3, seed=9)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -11,7 +11,7 @@ from seco.bands import SENTINEL2_L2A
 from seco.data.merge import merge_stores
 from seco.data.packing import pack_store
 from seco.data.store import open_store
-from seco.errors import DataError, StoreError
+from seco.errors import ConfigError, DataError, StoreError
 
 
 def test_statistics_and_index_are_those_of_one_store(tmp_path, make_store):
@@ -38,6 +38,17 @@ def test_labels_are_merged(tmp_path, make_store):
     merge_stores([open_store(part) for part in parts], tmp_path / "merged")
     assert open_store(tmp_path / "merged").labels()[0] == ["class a", "class b"]
     assert (tmp_path / "merged/labels/a.tif").samefile(parts[0] / "labels/a.tif")
+
+
+def test_no_store_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="stores: expected one or more, got none"):
+        merge_stores([], tmp_path / "merged")
+
+
+def test_folders_may_be_text(tmp_path, make_store):
+    merge_stores([open_store(make_store())], str(tmp_path / "merged"))
+    pack_store(open_store(tmp_path / "merged"), str(tmp_path / "packed"))
+    assert len(open_store(tmp_path / "packed")) == 3
 
 
 def test_other_settings_are_refused_by_name(tmp_path, make_store):

@@ -14,7 +14,7 @@ from seco.data.import_scenes import import_scenes
 from seco.data.packing import pack_store
 from seco.data.scene_folders import SECO2021, SSL4EO
 from seco.data.store import open_store
-from seco.errors import DataError, StoreError
+from seco.errors import ArrayError, DataError, StoreError
 
 SIDE = 24  # of 10 m; 12 of 20 m and 4 of 60 m
 SCENES = ("20200620T105031_20200620T105613_T31TDF", "20200318T105031_20200318T105613_T31TDF", "20191221T105441_x_T31TDF")
@@ -123,7 +123,7 @@ def test_archives_are_read_in_place_and_imported_alike(tmp_path, kind):
 
 def test_a_store_is_made_of_the_middle(tmp_path):
     root = make_ssl4eo(tmp_path / "archive", together=True)
-    import_scenes(root, tmp_path / "store", SSL4EO, patch_size=16)
+    import_scenes(str(root), str(tmp_path / "store"), SSL4EO, patch_size=16)
     store = open_store(tmp_path / "store")
     np.testing.assert_array_equal(store[0][1][0], written(root, SENTINEL2_L2A, "0000000", sorted(SCENES)[0])[:, 4:20, 4:20])
     assert store.read_index(["geotransform"])["geotransform"][0].as_py() == [500_040, 10, 0, 4_649_960, 0, -10]
@@ -198,6 +198,18 @@ def test_a_scene_without_its_file_spoils_no_other(tmp_path):
     out = np.empty((6, 1, SIDE, SIDE), np.uint16)
     assert list(store.decode(sources, bands=[3], threads=1, out=out)) == [0]
     np.testing.assert_array_equal(out[1:], store.read(np.arange(1, 6), bands=[3]))
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_what_is_not_in_an_archive_is_refused_as_by_a_store(tmp_path, together):
+    store = open_store(make_ssl4eo(tmp_path / "archive", together=together))
+    for band in (-1, 99):
+        with pytest.raises(ArrayError, match="bands: expected numbers 0 … 11"):
+            store.read([0], bands=[band])
+    with pytest.raises(ArrayError, match=r"rows: expected numbers 0 … 5, .* got -1"):
+        store.read([-1])
+    assert store.read([]).shape == (0, 12, SIDE, SIDE)
+    assert store.read([0], bands=[np.int64(3)]).shape == (1, 1, SIDE, SIDE)
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):

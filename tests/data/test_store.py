@@ -104,6 +104,17 @@ def test_rows_that_are_not_there_are_refused(make_store, rows):
         open_store(make_store()).read(rows)
 
 
+@pytest.mark.parametrize("dtype", [">i8", ">u2", "uint64"])
+def test_rows_are_whole_numbers_of_any_type(make_store, dtype):
+    store = open_store(make_store())
+    np.testing.assert_array_equal(store.read(np.array([2, 0], dtype)), store.read([2, 0]))
+
+
+def test_no_file_has_a_number_that_is_no_row(make_store):
+    with pytest.raises(ArrayError, match="rows: expected numbers 0"):
+        open_store(make_store()).read_bytes(-1)
+
+
 def test_no_rows_have_no_pixels(make_store):
     assert open_store(make_store()).read([]).shape[0] == 0
 
@@ -192,6 +203,32 @@ def test_index_of_another_form_is_refused(make_store, change, message):
     rewrite_index(path, change)
     with pytest.raises(StoreError, match=message):
         open_store(path)
+
+
+def with_column(table, name, values):
+    return table.set_column(table.column_names.index(name), name, pyarrow.array(values))
+
+
+@pytest.mark.parametrize("geometry", [None, b"no point"])
+def test_an_index_without_a_point_is_refused(make_store, geometry):
+    path = make_store()
+    rewrite_index(path, lambda table: with_column(table, "geometry", [geometry, *table["geometry"].to_pylist()[1:]]))
+    with pytest.raises(StoreError, match="expected an index with a point for every location, got one without"):
+        open_store(path)
+
+
+def test_an_index_of_categories_is_refused(make_store):
+    path = make_store()
+    rewrite_index(path, lambda t: with_column(t, "location_id", t["location_id"].combine_chunks().dictionary_encode()))
+    with pytest.raises(StoreError, match="expected an index with location_id as text, got dictionary"):
+        open_store(path)
+
+
+def test_an_index_without_a_path_is_refused(make_store):
+    path = make_store()
+    rewrite_index(path, lambda table: with_column(table, "path", [None, *table["path"].to_pylist()[1:]]))
+    with pytest.raises(StoreError, match="expected an index with a file for every patch, got one without"):
+        open_store(path).read([3])
 
 
 def test_files_are_read_by_rasterio_too(make_store):

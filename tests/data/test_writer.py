@@ -3,16 +3,26 @@
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from threading import Barrier, BrokenBarrierError
+from time import sleep
 
 import geopandas
 import numpy as np
+import pandas
 import pyarrow.parquet
 import pytest
 import rasterio
+import torch
 
 from seco.bands import SENTINEL2_L2A, Band
 from seco.data import writer as writer_module
 from seco.data.atomic import write_atomic
+from seco.data.statistics import DigitalNumberHistogram
 from seco.data.store import open_store
 from seco.data.writer import StoreWriter, check_new_folder
 from seco.errors import ConfigError, DataError, StoreError
@@ -162,7 +172,13 @@ def test_interrupted_file_leaves_the_old_one(tmp_path, monkeypatch):
     [
         ({"pixels": np.ones((2, 4, 5), np.uint16)}, r"pixels: expected uint16 of shape \(2, 4, 4\)"),
         ({"pixels": np.ones((2, 4, 4), np.int16)}, "pixels: expected uint16 .* got int16"),
+        ({"pixels": PATCH["pixels"].astype(">u2")}, "pixels: expected uint16 .* got >u2"),
+        ({"pixels": PATCH["pixels"].tolist()}, "pixels: expected uint16 .* got list"),
+        ({"pixels": torch.ones(2, 4, 4)}, "pixels: expected uint16 .* got Tensor"),
         ({"time": np.datetime64("NaT")}, "time: expected a date .* got NaT"),
+        ({"time": pandas.NaT}, "time: expected a date, got NaT"),
+        ({"time": "midsummer"}, "time: expected a date, got 'midsummer'"),
+        ({"location_id": 7}, "location_id: expected letters"),
         ({"location_id": "../up"}, "location_id: expected letters"),
         ({"location_id": ".."}, "location_id: expected letters"),
         ({"transform": (0.0, 1.0, 0.0)}, "transform: expected six finite numbers"),
@@ -190,8 +206,17 @@ def test_same_date_twice_is_refused(tmp_path):
     [
         ({"bands": ()}, "bands: expected one or more distinct bands"),
         ({"bands": (Band("B02", 492.4, 10),) * 2}, "bands: expected one or more distinct bands"),
+        ({"bands": (Band("B02", "blue", 10),)}, "bands: expected a wavelength in nm, got 'blue' of B02"),
+        ({"bands": (Band("B02", 492.4, None),)}, "resolution_m: expected a positive number of metres, got None"),
         ({"patch_size": 0}, "patch_size: expected a positive number"),
+        ({"patch_size": 4.5}, "patch_size: expected a positive number"),
         ({"dtype": "float32"}, "dtype: expected uint8 or uint16, got float32"),
+        ({"dtype": ">u2"}, "dtype: expected uint8 or uint16, got >u2"),
+        ({"seed": "a"}, "seed: expected a whole number or None, got 'a'"),
+        ({"seed": 1.5}, "seed: expected a whole number or None, got 1.5"),
+        ({"resolution_m": -1}, "resolution_m: expected a positive number of metres, got -1"),
+        ({"resolution_m": float("nan")}, "resolution_m: expected a positive number of metres, got nan"),
+        ({"resolution_m": "10"}, "resolution_m: expected a positive number of metres, got '10'"),
         ({"quantification": 0.0}, "quantification: expected a positive number"),
     ],
 )
@@ -228,3 +253,103 @@ def test_label_of_unknown_location_and_second_label_are_refused(tmp_path):
         writer.add_label("000002", "wood")
     with pytest.raises(DataError, match="expected a location of the store, got 000002"):
         writer.close()
+
+
+def test_masked_pixels_are_nodata_in_the_file_and_in_the_statistics(tmp_path):
+    with StoreWriter(tmp_path / "store", **SETTINGS) as writer:
+        writer.add(**PATCH | {"pixels": np.ma.masked_less(PATCH["pixels"], 9)})
+    store = open_store(tmp_path / "store")
+    np.testing.assert_array_equal(store[0][1][0], np.where(PATCH["pixels"] < 9, 0, PATCH["pixels"]))
+    assert store.statistics["B01"].mean == 12.5  # of 9 ... 16
+
+
+def test_numbers_of_numpy_and_paths_are_written_as_pythons(tmp_path):
+    bands = (Band("r", np.float32(665), np.int64(10)), Band("n", np.float64(842.5), np.float32(2.5)))
+    changes = {"bands": bands, "seed": np.int64(3), "resolution_m": np.float32(2.5), "source": Path("a/place")}
+    with StoreWriter(tmp_path / "store", **SETTINGS | changes) as writer:
+        writer.add(**PATCH | {"scene_id": Path("scene")})
+    store = open_store(tmp_path / "store")
+    assert [asdict(band) for band in store.bands] == [asdict(band) for band in bands]
+    assert (store.description.seed, store.description.resolution_m, store.description.source) == (3, 2.5, "a/place")
+    assert store.read_index(["scene_id"])["scene_id"].to_pylist() == ["scene"]
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2020-06-21T10:36:29",
+        datetime(2020, 6, 21, 10, 36, 29, 5),
+        datetime(2020, 6, 21, 12, 36, 29, tzinfo=timezone(timedelta(hours=2))),
+        pandas.Timestamp("2020-06-21T10:36:29"),
+        pandas.Timestamp("2020-06-21T12:36:29", tz="Europe/Paris"),
+    ],
+)
+def test_times_of_any_library_are_utc_seconds(tmp_path, time):
+    with StoreWriter(tmp_path / "store", **SETTINGS) as writer:
+        writer.add(**PATCH | {"time": time})
+    assert open_store(tmp_path / "store").dates(0).tolist() == [datetime(2020, 6, 21, 10, 36, 29)]
+
+
+def test_threads_may_add_at_once(tmp_path, monkeypatch):
+    add = DigitalNumberHistogram.add
+
+    def slowly(histogram, pixels):  # another thread's numbers come in between unless they are kept out
+        before = histogram._counts.copy()
+        add(histogram, pixels)
+        counted = histogram._counts.copy()
+        sleep(0.001)
+        np.testing.assert_array_equal(histogram._counts, counted)
+        assert (counted - before).sum() == pixels.size
+
+    monkeypatch.setattr(DigitalNumberHistogram, "add", slowly)
+    times = [PATCH["time"] + np.timedelta64(second, "s") for second in range(60)]
+    with StoreWriter(tmp_path / "store", **SETTINGS) as writer, ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda time: writer.add(**PATCH | {"time": time}), times))
+    assert open_store(tmp_path / "store").dates(0).tolist() == [time.item() for time in times]
+
+
+def test_of_threads_that_write_one_patch_one_does(tmp_path, monkeypatch):
+    started = Barrier(2)
+    encode = writer_module.encode_geotiff
+
+    def together(*arguments, **settings):
+        with suppress(BrokenBarrierError):
+            started.wait(0.2)
+        return encode(*arguments, **settings)
+
+    def add(number):
+        try:
+            writer.add(**PATCH | {"pixels": np.full_like(PATCH["pixels"], number)})
+        except DataError as error:
+            return str(error)
+
+    monkeypatch.setattr(writer_module, "encode_geotiff", together)
+    with StoreWriter(tmp_path / "store", **SETTINGS) as writer, ThreadPoolExecutor(2) as pool:
+        refused = [text for text in pool.map(add, (1, 2)) if text]
+    assert len(refused) == 1
+    assert "expected each date once" in refused[0]
+    assert len(open_store(tmp_path / "store").read_bytes(0)) > 0  # compares with the checksum
+
+
+def test_a_patch_that_was_refused_may_be_given_again(tmp_path):
+    with StoreWriter(tmp_path / "store", **SETTINGS) as writer:
+        with pytest.raises(DataError, match="epsg"):
+            writer.add(**PATCH | {"epsg": 1})
+        writer.add(**PATCH)
+    assert len(open_store(tmp_path / "store")) == 1
+
+
+def test_a_closed_store_takes_nothing_more(tmp_path):
+    writer = StoreWriter(tmp_path / "store", **SETTINGS)
+    writer.add(**PATCH)
+    writer.close()
+    with pytest.raises(StoreError, match="expected a store in the making, got one that is closed"):
+        writer.add(**PATCH | {"location_id": "000002"})
+    with pytest.raises(StoreError, match="expected a store in the making, got one that is closed"):
+        writer.add_label("000001", "water")
+
+
+@pytest.mark.parametrize("label", [3, None, float("nan")])
+def test_labels_are_text(tmp_path, label):
+    with pytest.raises(DataError, match="label: expected text, got"):
+        StoreWriter(tmp_path / "store", **SETTINGS).add_label("000001", label)

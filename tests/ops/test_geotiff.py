@@ -213,6 +213,7 @@ ROOM = np.empty((2, 3, HEIGHT, WIDTH), np.uint16)
         (ROOM[:1], r"uint16 \[1, 3, 37, 53\]"),
         (ROOM[:, :2], r"uint16 \[2, 2, 37, 53\]"),
         (np.empty((2, 3, HEIGHT, 2 * WIDTH), np.uint16)[..., ::2], "one with strides"),
+        (ROOM.astype(">u2"), r">u2 \[2, 3, 37, 53\]"),
         (np.frombuffer(bytes(ROOM.nbytes), np.uint16).reshape(ROOM.shape), "one that is read-only"),
     ],
 )
