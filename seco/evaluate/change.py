@@ -145,14 +145,14 @@ def fit_change(
 
     Raises:
         ConfigError: If the encoder has no features at several levels.
-        DataError: If no tile has both change and no change known, or the loss is not finite.
+        DataError: If no tile has both change and no change known, images differ in type, or the loss is not finite.
     """
     known = [mask for _, _, mask in pairs]
     check_masks(known, "to train on")
     tiles = [(i, *corner) for i, mask in enumerate(known) for corner in tile_corners(mask.shape, encoder.size)]
     with seeded(seed, device) as random:
         model = SiameseUNet(
-            copy.deepcopy(encoder.backbone).to(device),
+            copy.deepcopy(encoder.backbone).to(device).float(),  # whatever its weights are kept in
             in_channels=len(encoder.normalization.bands),
             tile=encoder.size,
             dropout=recipe.dropout,
@@ -207,6 +207,9 @@ def read_tiles(
     """Normalised tiles, float32 ``(n, 2, C, size, size)``, and their masks, int8 ``(n, size, size)``.
 
     What lies outside of an image smaller than a tile is digital number 0 and of unknown change.
+
+    Raises:
+        DataError: If images of the pairs differ in type, and so in what their numbers mean.
     """
     size = encoder.size
     pixels = np.zeros((len(tiles), 2, len(encoder.normalization.bands), size, size), pairs[0][0].dtype)
@@ -217,6 +220,11 @@ def read_tiles(
         height, width = window.shape
         masks[i, :height, :width] = window
         for j, image in enumerate((before, after)):
+            if image.dtype != pixels.dtype:  # NumPy would wrap greater numbers without a word
+                raise DataError(
+                    f"pairs: expected {pixels.dtype} for all images, as pair 0 has, got {image.dtype} in pair {pair}; read "
+                    "all in one type"
+                )
             pixels[i, j, :, :height, :width] = image[:, top : top + size, left : left + size]
     images = normalized_input(encoder, pixels.reshape(-1, *pixels.shape[2:]), threads)
     return images.reshape(len(tiles), 2, *images.shape[1:]), torch.from_numpy(masks)

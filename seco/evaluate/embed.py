@@ -38,16 +38,17 @@ class Embeddings:
     total: int
 
 
-def check_format(out: Path) -> None:
+def check_format(out: str | Path) -> None:
     """Raise ConfigError if vectors cannot be written to a file of that name."""
-    if out.suffix not in FORMATS:
-        raise ConfigError(f"{out}: expected a name that ends in {' or '.join(FORMATS)}, got {out.suffix or 'none'}")
+    suffix = Path(out).suffix
+    if suffix not in FORMATS:
+        raise ConfigError(f"{out}: expected a name that ends in {' or '.join(FORMATS)}, got {suffix or 'none'}")
 
 
 def write_embeddings(
     subject: Subject,
     images: StorePatches | ClassFolder | BigEarthNet,
-    out: Path,
+    out: str | Path,
     *,
     unreadable: Mapping[int, str] | None = None,
     batch_size: int = 256,
@@ -75,7 +76,10 @@ def write_embeddings(
         ConfigError: If the name ends otherwise, or its folder is not there.
         DataError: If the images lack a band of the encoder, an image cannot be read, or a feature is not finite.
     """
+    out = Path(out)
     check_format(out)
+    if not out.parent.is_dir():
+        raise ConfigError(f"{out}: expected a file in a folder that is there, got {out.parent}; make it first")
     left_out = dict(unreadable or {})
     rows = np.setdiff1d(np.arange(len(images)), np.array(list(left_out), np.int64))
     columns_of, shown = describe_rows(images), _on_map(images)

@@ -42,7 +42,7 @@ class Subject:
         }
 
 
-def from_checkpoint(path: Path, images: Images, *, size: int | None = None) -> Subject:
+def from_checkpoint(path: str | Path, images: Images, *, size: int | None = None) -> Subject:
     """Encoder of a checkpoint, or of the last one of a run; its normalisation comes with it, in the units of the images.
 
     Pictures have no units: their scale and offset come from the pictures, mean and std from the checkpoint.

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import DTypeLike
+from torch import nn
 
 from seco.bands import NAME_BANDS
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import Images
 from seco.ops.augment import augment_views
 from seco.ops.random import neutral_views
-from seco.pretrain.backbone import try_input
+from seco.pretrain.backbone import eval_mode, input_dtype, try_input
 from seco.pretrain.encoder import Encoder
 from seco.track import Track, untracked
 
@@ -39,23 +40,25 @@ def extract_features(
     """Run an encoder over whole images: no crop and no augmentation, resized to the encoder's size.
 
     Batch normalisation uses the running statistics of the encoder, so that a feature does not depend on the
-    other images of its batch. The next batch is read while one is encoded.
+    other images of its batch. The next batch is read while one is encoded. The encoder runs in the floating type of its
+    weights.
 
     Args:
         encoder: The backbone and the normalisation of its input; the bands are those of the normalisation, and its scale is
-            that of the images' numbers: :func:`seco.evaluate.encoders.from_checkpoint` sees to that.
+            that of the images' numbers: :func:`seco.evaluate.encoders.from_checkpoint` sees to that. Any module that
+            makes ``[N, d]`` of ``[N, C, size, size]`` will do; its modules are left in the modes that they are in.
         images: Images to encode.
         rows: Which of them, int64 ``(N,)``; by default all.
         batch_size: Images that are encoded at once.
         threads: Threads that decode and resize; by default one a core.
-        device: Where the backbone runs; it stays there.
+        device: Where the backbone runs; its weights stay there, and in channels-last order.
         track: How progress is shown.
 
     Returns:
         Pooled features, float32 ``(N, d)``, in the order of ``rows``; beyond 2 GB in a temporary file.
 
     Raises:
-        ConfigError: If ``batch_size`` is not positive.
+        ConfigError: If ``batch_size`` is not positive, or the backbone takes no such images or gives no ``[N, d]``.
         DataError: If the images lack a band of the encoder, or a feature is not finite.
     """
     rows = np.arange(len(images)) if rows is None else rows
@@ -79,19 +82,37 @@ def feature_batches(
     device: str | torch.device,
     track: Track,
 ) -> Iterator[np.ndarray]:
-    """What :func:`extract_features` gives, batch by batch: float32 ``(n, d)`` each."""
+    """What :func:`extract_features` gives, batch by batch: float32 ``(n, d)`` each; of no rows one of none."""
     if batch_size < 1:
         raise ConfigError(f"batch_size: expected at least 1, got {batch_size}; raise it")
     check_bands(encoder, images.band_names)
     chunks = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last).eval()
-    try_input(backbone, len(encoder.normalization.bands), encoder.size)
+    backbone = encoder.backbone.to(device).to(memory_format=torch.channels_last)
+    width, dtype = count_outputs(backbone, len(encoder.normalization.bands), encoder.size), input_dtype(backbone)
+    if not chunks:
+        yield np.empty((0, width), np.float32)
     batches = read_batches(encoder, images, chunks, threads)
     for chunk, batch in zip(track(chunks, "images encoded", size=len), batches, strict=True):
-        with torch.inference_mode():
-            features = backbone(batch.to(device)).float().cpu().numpy()
+        with torch.inference_mode(), eval_mode(backbone):
+            features = backbone(batch.to(device, dtype)).float().cpu().numpy()
         _check_finite(features, chunk)
         yield features
+
+
+def count_outputs(backbone: nn.Module, bands: int, size: int) -> int:
+    """Width d of the features ``[N, d]`` that a backbone makes of images ``[N, bands, size, size]``.
+
+    Raises:
+        ConfigError: If it takes no images of that size, or gives something else.
+    """
+    found = try_input(backbone, bands, size)
+    shape = list(found.shape) if isinstance(found, torch.Tensor) else None
+    if shape is None or len(shape) != 2 or shape[0] != 1:
+        raise ConfigError(
+            f"backbone: expected one that gives features [N, d], got {shape or type(found).__name__} of one image from "
+            f"{type(backbone).__name__}; wrap it in a module whose forward returns one vector an image"
+        )
+    return shape[1]
 
 
 def _check_finite(features: np.ndarray, rows: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from torch import nn
 
 from seco.errors import ConfigError, DataError
 from seco.evaluate.datasets import LabelledImages
-from seco.evaluate.features import check_bands, read_batches
+from seco.evaluate.features import check_bands, count_outputs, read_batches
 from seco.evaluate.training import (
     Recipe,
     classification_loss,
@@ -21,7 +21,6 @@ from seco.evaluate.training import (
     step_schedule,
     train,
 )
-from seco.pretrain.backbone import try_input
 from seco.pretrain.encoder import Encoder
 from seco.track import Track, untracked
 
@@ -114,8 +113,8 @@ def fine_tune(
     if len(rows) < least:
         raise DataError(f"{images.path}: expected at least {least} images to train on, got {len(rows)}; label more")
     truth = torch.from_numpy(images.labels).to(device)
-    backbone = copy.deepcopy(encoder.backbone).eval().to(device)
-    num_features = try_input(backbone, len(encoder.normalization.bands), encoder.size).shape[1]
+    backbone = copy.deepcopy(encoder.backbone).eval().to(device).float()  # whatever its weights are kept in
+    num_features = count_outputs(backbone, len(encoder.normalization.bands), encoder.size)
     with seeded(seed, device) as random:
         model = Classifier(backbone, num_features, len(images.class_names), recipe)
         model = model.to(device).to(memory_format=torch.channels_last).train()

@@ -2,8 +2,10 @@
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from seco.errors import ConfigError, DataError
+from seco.evaluate.metrics import as_labels
 from seco.evaluate.similarity import row_blocks, unit_vectors
 
 # Rows of each side that are compared at once: 2048 x 2048 similarities are 32 MB, and making unit vectors of
@@ -16,7 +18,7 @@ K, TEMPERATURE = 20, 0.07  # unless others are asked for
 def neighbour_votes(
     queries: np.ndarray,
     references: np.ndarray,
-    labels: np.ndarray,
+    labels: ArrayLike,
     *,
     num_classes: int,
     k: int = K,
@@ -36,7 +38,7 @@ def neighbour_votes(
     Args:
         queries: Features ``(Q, d)``.
         references: Features ``(R, d)``.
-        labels: Of the references: one class each, int64 ``(R,)`` from 0, or several, bool ``(R, classes)``.
+        labels: Of the references: one class each, integers ``(R,)`` from 0, or several, bool ``(R, classes)``.
         num_classes: Number of classes.
         k: Number of neighbours; all references vote if there are fewer.
         temperature: How fast the weight falls with distance.
@@ -51,7 +53,7 @@ def neighbour_votes(
 
     Raises:
         ConfigError: If ``k``, ``temperature`` or ``block_rows`` is not positive, or groups are those of one side only.
-        DataError: If features have no direction, or a query has no reference of another group.
+        DataError: If features have no direction, labels are no such classes, or a query has no reference of another group.
     """
     if k < 1:
         raise ConfigError(f"k: expected at least 1, got {k}; choose how many neighbours vote")
@@ -61,7 +63,7 @@ def neighbour_votes(
         raise ConfigError(f"block_rows: expected at least 1, got {block_rows}; leave it out")
     if (query_groups is None) != (reference_groups is None):
         raise ConfigError("query_groups, reference_groups: expected both or neither, got one; give both")
-    known = torch.from_numpy(labels)
+    known = torch.from_numpy(as_labels(labels, num_classes))
     membership = known.double() if known.ndim == 2 else None
     votes = torch.empty(len(queries), num_classes, dtype=torch.float64)
     for block in row_blocks(len(queries), 1, block_rows):

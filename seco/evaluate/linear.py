@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
-from seco.evaluate.metrics import class_metrics, count_confusion, label_metrics, rank_scores
+from seco.evaluate.metrics import as_labels, class_metrics, count_confusion, label_metrics, rank_scores
 from seco.evaluate.training import Recipe, classification_loss, seeded, shuffled_batches, step_schedule, train
 from seco.track import Track, untracked
 
@@ -41,15 +42,20 @@ class LinearClassifier:
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Scores float32 ``(N, classes)`` of features ``(N, d)``."""
         blocks = []
-        for start in range(0, len(features), _BLOCK):
-            block = torch.from_numpy(features[start : start + _BLOCK]).to(self.mean.device)
+        for start in range(0, max(len(features), 1), _BLOCK):  # of no rows, too, one block
+            block = _as_tensor(features[start : start + _BLOCK]).to(self.mean.device)
             blocks.append((((block - self.mean) / self.std) @ self.weight + self.bias).cpu().numpy())
         return np.concatenate(blocks)
 
 
+def _as_tensor(features: np.ndarray) -> torch.Tensor:
+    """Features of any type as float32, without a copy where torch can take them as they are."""
+    return torch.from_numpy(np.require(features, np.float32, ["C", "W"]))
+
+
 def fit_logistic(
     features: np.ndarray,
-    labels: np.ndarray,
+    labels: ArrayLike,
     *,
     num_classes: int,
     l2: Sequence[float],
@@ -62,13 +68,16 @@ def fit_logistic(
     not penalised. In scikit-learn's terms ``C = 1 / (N * l2)``.
 
     Args:
-        features: float32 ``(N, d)``.
-        labels: int64 ``(N,)``, or bool ``(N, classes)`` for several an image.
+        features: ``(N, d)``; float32 is used as it is.
+        labels: Integers ``(N,)``, or bool ``(N, classes)`` for several an image.
         num_classes: Number of classes.
         l2: Strengths, best from strong to weak.
         device: Where the work is done.
+
+    Raises:
+        DataError: If labels are no such classes.
     """
-    inputs, truth = torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device)
+    inputs, truth = _as_tensor(features).to(device), torch.from_numpy(as_labels(labels, num_classes)).to(device)
     std, mean = torch.std_mean(inputs, dim=0, correction=0)
     std = torch.where(std > 0, std, 1.0)
     inputs = (inputs - mean) / std
@@ -105,9 +114,9 @@ def _minimise(inputs: torch.Tensor, truth: torch.Tensor, weight: torch.Tensor, b
 
 def choose_l2(
     features: np.ndarray,
-    labels: np.ndarray,
+    labels: ArrayLike,
     held_out: np.ndarray,
-    truth: np.ndarray,
+    truth: ArrayLike,
     *,
     num_classes: int,
     device: str | torch.device = "cpu",
@@ -117,18 +126,22 @@ def choose_l2(
     Best is the highest accuracy, or for several labels an image the highest micro average precision.
 
     Args:
-        features: To fit on, float32 ``(N, d)``.
-        labels: Their classes, int64 ``(N,)`` or bool ``(N, classes)``.
-        held_out: To judge by, float32 ``(M, d)``.
+        features: To fit on, ``(N, d)``.
+        labels: Their classes, integers ``(N,)`` or bool ``(N, classes)``.
+        held_out: To judge by, ``(M, d)``.
         truth: Their classes.
         num_classes: Number of classes.
         device: Where the work is done.
+
+    Raises:
+        DataError: If labels are no such classes.
     """
+    known = as_labels(truth, num_classes)
 
     def merit(scores: np.ndarray) -> float:
-        if truth.ndim == 2:
-            return label_metrics(truth, rank_scores(scores))["micro_mAP"]
-        return class_metrics(count_confusion(truth, scores.argmax(axis=1), num_classes))["accuracy"]
+        if known.ndim == 2:
+            return label_metrics(known, rank_scores(scores))["micro_mAP"]
+        return class_metrics(count_confusion(known, scores.argmax(axis=1), num_classes))["accuracy"]
 
     fits = fit_logistic(features, labels, num_classes=num_classes, l2=L2_GRID, device=device)
     return max((merit(fit.scores(held_out)), fit.l2) for fit in fits)[1]
@@ -149,7 +162,7 @@ def recipe_2021(*, multi_label: bool) -> Recipe:
 
 def fit_by_adam(
     features: np.ndarray,
-    labels: np.ndarray,
+    labels: ArrayLike,
     *,
     num_classes: int,
     recipe: Recipe,
@@ -160,8 +173,8 @@ def fit_by_adam(
     """Train one linear layer on features as they are.
 
     Args:
-        features: ``(N, d)`` float32.
-        labels: ``(N,)`` int64, or bool ``(N, classes)`` where an image has several.
+        features: ``(N, d)``; float32 is used as it is.
+        labels: Integers ``(N,)``, or bool ``(N, classes)`` where an image has several.
         num_classes: Number of classes.
         recipe: Rate, epochs and so on.
         seed: Of the layer, the order of the images and dropout.
@@ -170,8 +183,11 @@ def fit_by_adam(
 
     Returns:
         The layer, and the mean loss of each epoch.
+
+    Raises:
+        DataError: If labels are no such classes.
     """
-    inputs, truth = torch.from_numpy(features).to(device), torch.from_numpy(labels).to(device)
+    inputs, truth = _as_tensor(features).to(device), torch.from_numpy(as_labels(labels, num_classes)).to(device)
     with seeded(seed, device) as random:
         layer = nn.Linear(inputs.shape[1], num_classes).to(device)
         model = nn.Sequential(nn.Dropout(recipe.dropout), layer)

@@ -4,25 +4,72 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
+
+from seco.errors import DataError
 
 Metrics = dict[str, float]
 
 
+def as_classes(name: str, values: ArrayLike, num_classes: int) -> np.ndarray:
+    """Classes of any integer type as int64 ``(N,)``, a copy.
+
+    Args:
+        name: Of the argument, for errors.
+        values: Integers ``(N,)`` in ``[0, num_classes)``.
+        num_classes: Number of classes.
+
+    Raises:
+        DataError: If they are none such.
+    """
+    found = np.asarray(values)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "biu"):
+        raise DataError(f"{name}: expected integers (N,), got {found.dtype} of shape {found.shape}; number the classes")
+    classes = np.array(found, np.int64)
+    if len(classes) and not 0 <= classes.min() <= classes.max() < num_classes:
+        raise DataError(
+            f"{name}: expected classes from 0 to {num_classes - 1}, got {classes.min()} to {classes.max()}; leave out rows "
+            "without a class, or raise num_classes"
+        )
+    return classes
+
+
+def as_labels(labels: ArrayLike, num_classes: int) -> np.ndarray:
+    """Labels of any integer type, a copy: :func:`as_classes`, or bool ``(N, num_classes)`` of several an image.
+
+    Raises:
+        DataError: If they are neither.
+    """
+    found = np.asarray(labels)
+    if found.ndim != 2:
+        return as_classes("labels", found, num_classes)
+    if found.dtype.kind not in "biu" or found.shape[1] != num_classes:
+        raise DataError(
+            f"labels: expected bool (N, {num_classes}), a column a class, got {found.dtype} of shape {found.shape}; pass "
+            "which classes an image has"
+        )
+    return np.array(found, bool)
+
+
 def count_confusion(
-    labels: np.ndarray, predicted: np.ndarray, num_classes: int, weights: np.ndarray | None = None
+    labels: ArrayLike, predicted: ArrayLike, num_classes: int, weights: np.ndarray | None = None
 ) -> np.ndarray:
     """Count how often each class was taken for which.
 
     Args:
-        labels: True classes, int64 ``(N,)`` in ``[0, num_classes)``.
+        labels: True classes, integers ``(N,)`` in ``[0, num_classes)``.
         predicted: Predicted classes, likewise.
         num_classes: Number of classes.
         weights: How often each row counts, ``(N,)``; by default once.
 
     Returns:
         int64 ``(num_classes, num_classes)``; rows are the true class, columns the predicted one.
+
+    Raises:
+        DataError: If labels or predictions are no such classes.
     """
-    cells = np.bincount(labels * num_classes + predicted, weights, minlength=num_classes**2)
+    true, named = as_classes("labels", labels, num_classes), as_classes("predicted", predicted, num_classes)
+    cells = np.bincount(true * num_classes + named, weights, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes).astype(np.int64)
 
 
@@ -81,10 +128,11 @@ def label_metrics(labels: np.ndarray, ranks: np.ndarray) -> Metrics:
     }
 
 
-def chance_class_metrics(labels: np.ndarray, num_classes: int) -> Metrics:
-    """:func:`class_metrics` of always naming the largest class of ``labels``, int64 ``(N,)``."""
-    largest = np.bincount(labels, minlength=num_classes).argmax()
-    return class_metrics(count_confusion(labels, np.full_like(labels, largest), num_classes))
+def chance_class_metrics(labels: ArrayLike, num_classes: int) -> Metrics:
+    """:func:`class_metrics` of always naming the largest class of ``labels``, integers ``(N,)``."""
+    true = as_classes("labels", labels, num_classes)
+    largest = np.bincount(true, minlength=num_classes).argmax()
+    return class_metrics(count_confusion(true, np.full_like(true, largest), num_classes))
 
 
 def chance_label_metrics(labels: np.ndarray) -> Metrics:

@@ -79,7 +79,8 @@ def evaluate_retrieval(
 
     Raises:
         ConfigError: If dates should be apart and there are no ``times``.
-        DataError: If a feature vector has no direction, no place has two dates so far apart, or there is only one place.
+        DataError: If a feature vector has no direction, no place has two dates so far apart, there is only one place, or
+            dates that should be apart are not known.
     """
     if locations.shape != features.shape[:1]:
         raise DataError(
@@ -93,6 +94,12 @@ def evaluate_retrieval(
     start, count = torch.from_numpy(first[inverse]), torch.from_numpy(counts[inverse])
     days = None
     if times is not None and min_gap_days > 0:
+        unknown = np.flatnonzero(np.isnat(times))
+        if len(unknown):
+            raise DataError(
+                f"times: expected a date of each patch, got NaT for {len(unknown)}, the first in row {unknown[0]}; "
+                "leave those patches out"
+            )
         days = torch.from_numpy((times[order] - times.min()) / np.timedelta64(1, "D"))
     own = _OwnPlace(start, count, days, min_gap_days)
     relevant = own.count_relevant()

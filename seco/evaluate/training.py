@@ -1,5 +1,6 @@
 """What protocols that train have in common: recipes, batches without a dropped tail, the loop."""
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -63,10 +64,10 @@ class Recipe:
         """This recipe with what is given in its place; the two learning rates keep their ratio."""
         return replace(
             self,
-            epochs=self.epochs if epochs is None else epochs,
-            lr=self.lr if lr is None else lr,
-            head_lr=self.head_lr if lr is None else lr * (self.head_lr / self.lr),
-            batch_size=self.batch_size if batch_size is None else batch_size,
+            epochs=self.epochs if epochs is None else operator.index(epochs),
+            lr=self.lr if lr is None else float(lr),
+            head_lr=self.head_lr if lr is None else float(lr) * (self.head_lr / self.lr),
+            batch_size=self.batch_size if batch_size is None else operator.index(batch_size),
         )
 
 

@@ -57,6 +57,8 @@ class _Without:
         return len(self._images)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is as it was
+        if name.startswith("_"):  # copy and pickle ask before _images is there
+            raise AttributeError(name)
         return getattr(self._images, name)
 
     def describe(self) -> dict[str, Any]:
@@ -104,6 +106,8 @@ class _WithoutPairs:
         self._pairs, self._numbers = pairs, numbers
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - all else is as it was
+        if name.startswith("_"):  # as above
+            raise AttributeError(name)
         return getattr(self._pairs, name)
 
     @property

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from seco.pretrain.run_directory import CONFIG_FILE
 
 
 def import_checkpoint(
-    file: Path, out: Path, *, bands: tuple[str, ...] | None = None, size: int | None = None
+    file: str | Path, out: str | Path, *, bands: Sequence[str] | None = None, size: int | None = None
 ) -> ForeignEncoder:
     """Write a run directory with the encoder of a foreign checkpoint.
 
@@ -37,18 +38,20 @@ def import_checkpoint(
     Raises:
         SecoError: If the file is none of these, holds code, or the directory is in use or cannot be written.
     """
+    file, out = Path(file), Path(out)
     if is_in_use(out):
         raise RunError(f"{out}: expected a new or empty directory, got one in use; choose another --out")
-    found = read_foreign(file, bands=bands)
+    asked = None if bands is None else tuple(bands)
+    found = read_foreign(file, bands=asked)
     backbone = build_backbone(found.name, len(found.normalization.bands))
     backbone.load_state_dict(found.weights, strict=False)  # all but counters of batches, which were checked by name
     found = _as_described(file, found, backbone)
-    if bands is not None and bands != found.normalization.bands:
+    if asked is not None and asked != found.normalization.bands:
         raise ConfigError(
             f"bands: expected {','.join(found.normalization.bands)} as {DESCRIPTION} beside {file} says, got "
-            f"{','.join(bands)}; leave --bands out"
+            f"{','.join(asked)}; leave --bands out"
         )
-    found = replace(found, size=size or found.size)
+    found = replace(found, size=int(size or found.size))
     settings = {
         "data": "",
         "method": "imported",

@@ -120,7 +120,7 @@ def _data(subject: Subject) -> str:
     )
 
 
-def results_table(files: Sequence[Path], weights_sha256: str) -> str:
+def results_table(files: Sequence[str | Path], weights_sha256: str) -> str:
     """Metrics of files of ``seco evaluate --json`` as Markdown.
 
     Args:
@@ -132,7 +132,7 @@ def results_table(files: Sequence[Path], weights_sha256: str) -> str:
     """
     if not files:
         return "None were given (`seco export --metrics RESULT.json`)."
-    rows = [row for file in files for row in _result(file, weights_sha256)]
+    rows = [row for file in files for row in _result(Path(file), weights_sha256)]
     return "| protocol | data | metric | | untrained |\n|---|---|---|---|---|\n" + "\n".join(rows)
 
 

@@ -22,7 +22,7 @@ FORMATS: dict[str, Callable[[Subject], dict[str, bytes]]] = {
 }
 
 
-def export(run: str | Path, form: str, folder: Path, *, results: Sequence[Path] = ()) -> Path:
+def export(run: str | Path, form: str, folder: str | Path, *, results: Sequence[str | Path] = ()) -> Path:
     """Write the encoder of a run in another library's format.
 
     Args:
@@ -40,6 +40,7 @@ def export(run: str | Path, form: str, folder: Path, *, results: Sequence[Path] 
     """
     if form not in FORMATS:
         raise ConfigError(f"format: expected {', '.join(FORMATS)}, got {form!r}; choose one of them")
+    folder = Path(folder)
     if is_in_use(folder):
         raise ConfigError(f"{folder}: expected a new or empty folder, got one with files; choose another --out")
     subject = Subject.of_run(run)

@@ -1,7 +1,8 @@
 """Backbones: any timm model, any number of bands."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import timm
@@ -36,11 +37,29 @@ def count_features(backbone: nn.Module) -> int:
     return int(getattr(backbone, "head_hidden_size", None) or backbone.num_features)  # type: ignore[arg-type]
 
 
+@contextmanager
+def eval_mode(network: nn.Module) -> Iterator[None]:
+    """Inside, a network is in eval mode; afterwards each of its modules is in the mode that it was in."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:  # not train(), which sets what is below as well
+            module.training = training
+
+
+def input_dtype(backbone: nn.Module) -> torch.dtype:
+    """Floating type of the images that a backbone takes: that of its weights."""
+    weights = (parameter.dtype for parameter in backbone.parameters() if parameter.is_floating_point())
+    return next(weights, torch.float32)
+
+
 def try_input(backbone: nn.Module, bands: int, size: int, forward: Callable[[torch.Tensor], Any] | None = None) -> Any:  # noqa: ANN401 - what it gives
     """What a backbone makes of one image of zeros, before anything long begins.
 
     Args:
-        backbone: Left in the mode that it is in.
+        backbone: Each of its modules is left in the mode that it is in.
         bands: Of the image.
         size: Height and width of the image, px.
         forward: What is called, of the backbone. None: itself.
@@ -48,15 +67,13 @@ def try_input(backbone: nn.Module, bands: int, size: int, forward: Callable[[tor
     Raises:
         ConfigError: If it takes no images of that size.
     """
-    training, device = backbone.training, next(backbone.parameters(), torch.empty(0)).device
-    backbone.eval()
+    device = next(backbone.parameters(), torch.empty(0)).device
+    image = torch.zeros(1, bands, size, size, dtype=input_dtype(backbone), device=device)
     try:
-        with torch.inference_mode():
-            return (forward or backbone)(torch.zeros(1, bands, size, size, device=device))
+        with torch.inference_mode(), eval_mode(backbone):
+            return (forward or backbone)(image)
     except (AssertionError, RuntimeError) as error:
         raise ConfigError(
             f"backbone: expected one that takes {size} px, got {type(backbone).__name__}, which says: {error}; "
             "give the size that it was made for, or take a convolutional model"
         ) from error
-    finally:
-        backbone.train(training)

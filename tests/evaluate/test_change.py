@@ -72,6 +72,13 @@ def test_a_seed_decides_everything():
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
+def test_an_encoder_of_another_type_learns_in_float32():
+    start, double = encoder(), encoder()
+    double.backbone.load_state_dict(start.backbone.state_dict())
+    double.backbone.double()
+    assert fit([make_pair(0)], double, epochs=1)[1] == fit([make_pair(0)], start, epochs=1)[1]
+
+
 def test_what_nobody_knows_teaches_nothing():
     random = np.random.default_rng(0)
     scores = torch.from_numpy(random.normal(size=(2, 8, 8))).requires_grad_()
@@ -144,3 +151,10 @@ def test_masks_of_one_kind():
     before, after, mask = make_pair(0)
     with pytest.raises(DataError, match="changed and unchanged pixels"):
         fit([(before, after, np.zeros_like(mask))])
+
+
+def test_pairs_of_another_type_are_named():
+    before, after, mask = make_pair(0)
+    deep = before.astype(np.uint16) + 256, after.astype(np.uint16) + 256, mask
+    with pytest.raises(DataError, match="pairs: expected uint8 for all images, as pair 0 has, got uint16 in pair 1"):
+        read_tiles(encoder(), [(before.astype(np.uint8), after.astype(np.uint8), mask), deep], [(0, 0, 0), (1, 0, 0)])

@@ -93,3 +93,42 @@ def test_broken_weights_are_noticed(store):
         broken[1].weight.fill_(torch.nan)
     with pytest.raises(DataError, match="NaN or infinity for 9 of 9"):
         extract_features(encoder(store, broken), StorePatches(store))
+
+
+def test_every_module_is_left_in_its_mode(store):
+    backbone = nn.Sequential(nn.BatchNorm2d(2), nn.Flatten(), nn.Dropout()).train()
+    backbone[0].eval()
+    extract_features(encoder(store, backbone), StorePatches(store))
+    assert [module.training for module in backbone.modules()] == [True, False, True, True]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_an_encoder_runs_in_the_type_of_its_weights(store, dtype):
+    network, images = encoder(store, nn.Sequential(nn.Flatten(), nn.Linear(2 * SIZE**2, 3)).to(dtype)), StorePatches(store)
+    found = extract_features(network, images)
+    batch = normalized_input(network, images.read(np.arange(len(images)), BANDS))
+    with torch.inference_mode():
+        expected = network.backbone(batch.to(dtype)).float().numpy()
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_no_rows_are_as_wide_as_others(store):
+    images = StorePatches(store)
+    assert extract_features(encoder(store, Pixels()), images, rows=np.empty(0, np.int64)).shape == (0, 2 * SIZE**2)
+
+
+@pytest.mark.parametrize(
+    ("forward", "got"),
+    [
+        (lambda views: (views.flatten(1), views), "tuple"),
+        (lambda views: {"features": views.flatten(1)}, "dict"),
+        (lambda views: views.mean(dim=(1, 2, 3)), r"\[1\]"),
+        (lambda views: views, r"\[1, 2, 8, 8\]"),
+    ],
+)
+def test_a_network_that_gives_no_vectors_is_named(store, forward, got):
+    network = Pixels()
+    network.forward = forward
+    with pytest.raises(ConfigError, match=rf"expected one that gives features \[N, d\], got {got} of one image from Pixels"):
+        extract_features(encoder(store, network), StorePatches(store))

@@ -101,6 +101,12 @@ def test_a_seed_decides_everything():
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
+def test_an_encoder_of_another_type_learns_in_float32():
+    double, recipe = encoder(), finetune_recipe("default", multi_label=False).changed(epochs=1)
+    double.backbone.double()
+    assert tune(Stripes(8), recipe, start=double)[1] == tune(Stripes(8), recipe)[1]
+
+
 def test_several_labels_an_image():
     images = Stripes(40)
     images.labels = np.stack([images.labels == 0, images.labels == 1], axis=1)

@@ -107,3 +107,16 @@ def test_a_row_without_direction_is_named():
     references[17] = 0
     with pytest.raises(DataError, match="zeros in row 17"):
         neighbour_votes(references[:5], references, labels, num_classes=5, block_rows=8)
+
+
+def test_labels_of_any_integer_type():
+    features, labels = clusters(0, 40)
+    expected = neighbour_votes(features, features, labels, num_classes=5)
+    fixed = labels.copy()
+    fixed.setflags(write=False)
+    for same in (labels.tolist(), labels.astype(np.int8), labels[::-1].copy()[::-1], fixed):
+        np.testing.assert_array_equal(neighbour_votes(features, features, same, num_classes=5), expected)
+    with pytest.raises(DataError, match="labels: expected classes from 0 to 1"):
+        neighbour_votes(features, features, labels, num_classes=2)
+    with pytest.raises(DataError, match=r"labels: expected bool \(N, 5\)"):
+        neighbour_votes(features, features, np.eye(6, dtype=bool)[labels], num_classes=5)

@@ -113,3 +113,17 @@ def test_the_layer_of_2021_learns_and_follows_its_seed(several):
     losses = fits[0][1]
     assert len(losses) == 60
     assert losses[-1] < losses[0]
+
+
+def test_features_and_labels_of_other_types():
+    features, labels = clusters(0, 60)
+    features = features.astype(np.float32)
+    (expected,) = fit_logistic(features, labels, num_classes=5, l2=[1e-2])
+    fixed = features.copy()
+    fixed.setflags(write=False)
+    for x, y in ((features.astype(np.float64), labels.astype(np.int32)), (fixed, labels.tolist())):
+        (found,) = fit_logistic(x, y, num_classes=5, l2=[1e-2])
+        assert torch.equal(found.weight, expected.weight)
+        np.testing.assert_array_equal(found.scores(x), expected.scores(features))
+    np.testing.assert_array_equal(expected.scores(features[::-1]), expected.scores(features[::-1].copy()))
+    assert expected.scores(features[:0]).shape == (0, 5)

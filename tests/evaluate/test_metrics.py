@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
+from seco.errors import DataError
 from seco.evaluate.metrics import (
     chance_change_metrics,
     chance_class_metrics,
@@ -83,3 +84,27 @@ def test_chance_knows_only_frequencies():
 def test_a_resample_without_any_label_has_no_precision():
     found = label_metrics(np.zeros((3, 4), bool), np.zeros((3, 4)))
     assert all(np.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "uint16", "uint64", ">i4"])
+def test_classes_of_any_integer_type(dtype):
+    random = np.random.default_rng(0)
+    labels, predicted = random.integers(0, 30, (2, 500))  # 30 * 30 cells: more than eight bits
+    expected = count_confusion(labels, predicted, 30)
+    np.testing.assert_array_equal(count_confusion(labels.astype(dtype), predicted.astype(dtype), 30), expected)
+    np.testing.assert_array_equal(count_confusion(labels.tolist(), predicted.astype(dtype)[::-1][::-1], 30), expected)
+    assert chance_class_metrics(labels.astype(dtype), 30) == chance_class_metrics(labels, 30)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predicted", "text"),
+    [
+        ([0, 1], [2, 0], "predicted: expected classes from 0 to 1, got 0 to 2"),
+        ([0, -1], [0, 0], "labels: expected classes from 0 to 1, got -1 to 0"),
+        ([0, 0.5], [0, 0], "labels: expected integers"),
+        ([[0, 1]], [0, 0], "labels: expected integers"),
+    ],
+)
+def test_what_is_no_class_is_refused(labels, predicted, text):
+    with pytest.raises(DataError, match=text):
+        count_confusion(labels, predicted, 2)

@@ -125,3 +125,9 @@ def test_features_without_direction(value, text):
 def test_a_gap_between_dates_needs_dates():
     with pytest.raises(ConfigError, match="times: expected the dates of patches that are 30 days apart"):
         evaluate_retrieval(directions(0, 1, 2, 3), np.array([0, 0, 1, 1]), min_gap_days=30)
+
+
+def test_an_unknown_date_is_named():
+    times = np.array(["2020-01-01", "2020-06-01", "NaT", "2020-06-01"], "datetime64[D]")
+    with pytest.raises(DataError, match="times: expected a date of each patch, got NaT for 1, the first in row 2"):
+        evaluate_retrieval(directions(0, 5, 90, 95), np.array([0, 0, 1, 1]), times=times, min_gap_days=30)

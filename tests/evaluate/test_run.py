@@ -1,6 +1,8 @@
 """Protocols from files to results: splits, seeds, drawn fractions, unreadable images."""
 
+import copy
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +12,10 @@ from PIL import Image
 from seco.data.statistics import DigitalNumberHistogram
 from seco.errors import ConfigError, DataError
 from seco.evaluate import run as protocols
+from seco.evaluate.datasets import ClassFolder
 from seco.evaluate.run.change import run_change
 from seco.evaluate.run.data import Data
+from seco.evaluate.unreadable import leave_out, leave_pairs_out
 
 BACKBONE = "test_resnet"
 
@@ -199,11 +203,30 @@ def test_several_labels_an_image(pictures, monkeypatch, name):
         ({"train_fraction": 0.0}, "train_fraction: expected"),
         ({"seeds": 0}, "seeds, bootstrap: expected"),
         ({"timm": BACKBONE}, "expected one of checkpoint"),
+        ({"seed": -1}, "seed: expected at least 0"),
+        ({"size": 0}, "size: expected at least 1 px"),
+        ({"device": "x"}, "device: expected auto, cpu or cuda, got 'x'"),
     ],
 )
 def test_settings(pictures, settings, text):
     with pytest.raises(ConfigError, match=text):
         evaluation(pictures, **settings)
+
+
+def test_plain_paths_and_numbers_of_numpy(pictures):
+    asked = evaluation(str(pictures), size=np.int64(32), seed=np.int64(0), train_fraction=np.float32(1), device="cpu")
+    found = protocols.run_knn(asked, k=np.int64(3))
+    json.dumps(found)
+    assert found["metrics"] == protocols.run_knn(evaluation(pictures, size=32), k=3)["metrics"]
+    json.dumps(protocols.run_linear(asked, protocol="seco2021", epochs=np.int64(1), lr=np.float32(0.1)))
+
+
+def test_what_is_left_can_be_copied(pictures):
+    images = leave_out(ClassFolder(pictures), [0])
+    for same in (copy.copy(images), pickle.loads(pickle.dumps(images))):
+        np.testing.assert_array_equal(same.labels, images.labels)
+    pairs = leave_pairs_out(FakePairs(), [0])
+    assert copy.deepcopy(pairs).splits == pairs.splits == {"train": [1, 2], "test": [3, 4]}
 
 
 class FakePairs:

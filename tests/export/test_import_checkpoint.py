@@ -16,8 +16,11 @@ from torch import nn
 
 from seco.bands import RGB, SENTINEL2_L1C
 from seco.data.store import open_store
+from seco.errors import DataError
 from seco.evaluate.datasets import StorePatches
 from seco.evaluate.encoders import from_checkpoint
+from seco.export.import_checkpoint import import_checkpoint
+from seco.export.run import export
 from seco.pretrain.backbone import build_backbone
 from seco.pretrain.encoder import load_encoder
 
@@ -114,6 +117,17 @@ def test_an_imported_encoder_is_one_everywhere(tmp_path, make_store):
     assert load_encoder(tmp_path / "other").size == 224, "a description of other weights says nothing"
     resumed = seco("pretrain", "--data", store, "--out", run, "--resume", code=1)
     assert "imported encoder; begin a new run" in resumed.stderr
+
+
+def test_plain_paths_and_lists_from_python(tmp_path):
+    torch.save(MocoV2().state_dict(), tmp_path / "plain.pth")
+    run, exported = f"{tmp_path}/run", f"{tmp_path}/exported"
+    import_checkpoint(f"{tmp_path}/plain.pth", run, size=np.int64(32))
+    weights = export(run, "torchvision", exported)
+    assert import_checkpoint(str(weights), f"{tmp_path}/back", bands=list(RGB)).size == 32
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(DataError, match=r"result\.json: expected a result of"):
+        export(run, "torchvision", f"{tmp_path}/other", results=[f"{tmp_path}/result.json"])
 
 
 @pytest.mark.parametrize("prefix", ["", "module.encoder_q."])

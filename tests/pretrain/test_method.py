@@ -4,7 +4,7 @@ import torch
 from reference.moco import loss as reference_loss
 
 from seco.errors import ConfigError
-from seco.pretrain.backbone import build_backbone
+from seco.pretrain.backbone import build_backbone, try_input
 from seco.pretrain.method import MomentumContrast, contrast
 from seco.pretrain.queue import KeyQueue
 from seco.pretrain.schedule import learning_rate
@@ -144,3 +144,16 @@ def test_cosine_goes_from_base_to_nothing():
 def test_unknown_backbone_is_named():
     with pytest.raises(ConfigError, match=r"backbone: expected a timm model, got 'resnet1'; near it: .*resnet1"):
         build_backbone("resnet1", 3)
+
+
+def test_trying_an_input_leaves_every_module_in_its_mode():
+    backbone = build_backbone("resnet10t", 2).train()
+    backbone.bn1.eval()
+    before = {name: module.training for name, module in backbone.named_modules()}
+    try_input(backbone, 2, SIZE)
+    assert {name: module.training for name, module in backbone.named_modules()} == before
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_backbone_is_tried_in_its_own_type(dtype):
+    assert try_input(build_backbone("resnet10t", 2).to(dtype), 2, SIZE).dtype == dtype

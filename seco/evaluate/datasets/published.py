@@ -37,7 +37,7 @@ def is_published(file: Path) -> bool:
     return any(digest_of(file, algorithm) in LISTS for algorithm in ("md5", "sha256"))
 
 
-def verify(data: Path) -> dict[str, Any]:
+def verify(data: str | Path) -> dict[str, Any]:
     """Compare published archives, and what checksum files name, in a folder of data or beside it with their checksums.
 
     Checksum files are those that ``md5sum``, ``sha256sum`` and the like write: a checksum and a path a line.
@@ -50,7 +50,7 @@ def verify(data: Path) -> dict[str, Any]:
         DataError: If a file is not there or differs from its checksum, or there is nothing to compare; the text names it.
     """
     archives, files = [], {}
-    for folder in (data.absolute(), data.absolute().parent):
+    for folder in (Path(data).absolute(), Path(data).absolute().parent):
         for file in _files_in(folder):
             if file.name in ARCHIVES:
                 _compare(file, ARCHIVES[file.name], "the publication's")

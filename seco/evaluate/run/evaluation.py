@@ -1,8 +1,10 @@
 """What every protocol is told: encoder, data, seeds."""
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,10 +45,10 @@ class Evaluation:
         track: How progress is shown.
     """
 
-    data: Path
-    checkpoint: Path | None = None
+    data: str | Path
+    checkpoint: str | Path | None = None
     timm: str | None = None
-    torchvision: str | None = None
+    torchvision: str | Path | None = None
     random: str | None = None
     bands: str = "rgb"
     band_names: str | None = None
@@ -64,6 +66,8 @@ class Evaluation:
     track: Track = untracked
 
     def __post_init__(self) -> None:
+        for name, value in self._plain().items():
+            object.__setattr__(self, name, value)
         if [self.checkpoint, self.timm, self.torchvision, self.random].count(None) != 3:
             raise ConfigError(
                 "encoder: expected one of checkpoint, timm, torchvision and random, got none or several; pass one"
@@ -72,6 +76,25 @@ class Evaluation:
             raise ConfigError(f"train_fraction: expected a share above 0 and up to 1, got {self.train_fraction}")
         if self.seeds < 1 or self.bootstrap < 0:
             raise ConfigError(f"seeds, bootstrap: expected at least 1 and 0, got {self.seeds}, {self.bootstrap}")
+        if self.seed < 0:
+            raise ConfigError(f"seed: expected at least 0, got {self.seed}; choose another")
+        if self.size is not None and self.size < 1:
+            raise ConfigError(f"size: expected at least 1 px, got {self.size}; leave it out for the encoder's own")
+        try:
+            torch.device("cpu" if self.device == "auto" else self.device)
+        except RuntimeError as error:
+            raise ConfigError(f"device: expected auto, cpu or cuda, got {self.device!r}; choose one of them") from error
+
+    def _plain(self) -> dict[str, Any]:
+        """Fields as plain values: a result is JSON, which has no numbers of NumPy and no paths."""
+        whole = {name: getattr(self, name) for name in ("size", "batch_size", "threads", "seed", "seeds", "bootstrap")}
+        return {
+            "data": Path(self.data),
+            "split": str(self.split),
+            "torchvision": None if self.torchvision is None else str(self.torchvision),
+            "train_fraction": float(self.train_fraction),
+            **{name: None if value is None else operator.index(value) for name, value in whole.items()},
+        }
 
     @property
     def torch_device(self) -> torch.device:
@@ -118,5 +141,5 @@ class Evaluation:
         if self.timm is not None:
             return from_timm(self.timm, images, bands=self.bands, size=self.size)
         if self.torchvision is not None:
-            return from_torchvision(self.torchvision, images, bands=self.bands, size=self.size)
+            return from_torchvision(str(self.torchvision), images, bands=self.bands, size=self.size)
         return untrained(str(self.random), images, bands=self.bands, size=self.size, seed=seed)

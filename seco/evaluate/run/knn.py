@@ -1,5 +1,6 @@
 """``seco evaluate knn``."""
 
+import operator
 import time
 from typing import Any
 
@@ -26,6 +27,7 @@ def run_knn(evaluation: Evaluation, *, k: int = K, temperature: float = TEMPERAT
         SecoError: If data, labels or encoder cannot be used.
     """
     start = time.perf_counter()
+    k, temperature = operator.index(k), float(temperature)  # a result is JSON, which has no numbers of NumPy
     data = Data.open(evaluation)
     images = data.images
     if data.in_store and evaluation.split != "auto":

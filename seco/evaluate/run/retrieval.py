@@ -27,7 +27,7 @@ def run_retrieval(evaluation: Evaluation, *, min_gap_days: float = 0.0) -> dict[
     Raises:
         SecoError: If data or encoder cannot be used.
     """
-    start = time.perf_counter()
+    start, min_gap_days = time.perf_counter(), float(min_gap_days)
     if evaluation.train_fraction < 1:
         raise ConfigError("train_fraction: expected with a protocol that learns, got it with retrieval; leave it out")
     if not min_gap_days >= 0:
