@@ -8,7 +8,7 @@ SOURCES := seco cli benchmarks tests
 SECO_CUDA ?= AUTO
 RECORDS ?= build/gpu-check
 BENCHMARKS := views decode loader step features scale growth collect
-BUILD_TOOLS := 'pip>=24' scikit-build-core pybind11 cmake ninja
+BUILD_TOOLS := 'pip>=24' setuptools scikit-build-core pybind11 cmake ninja
 FUZZ_CC ?= clang
 FUZZ_CXX ?= clang++
 SECONDS ?= 1800

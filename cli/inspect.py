@@ -82,7 +82,7 @@ def _print_bands(summary: dict[str, Any]) -> None:
 
     table = Table(title="Bands (digital numbers, nodata left out)", title_justify="left")
     for name in ("band", "nm", "native m", "mean", "std", "2 %", "98 %"):
-        table.add_column(name, justify="left" if name == "band" else "right")
+        table.add_column(name, justify="left" if name == "band" else "right", overflow="fold")  # no number loses digits
     for band in summary["bands"]:
         statistics = (f"{band[name]:.1f}" for name in ("mean", "std", "q02", "q98"))
         table.add_row(band["name"], f"{band['wavelength_nm']:g}", str(band["resolution_m"]), *statistics)

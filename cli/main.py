@@ -45,30 +45,42 @@ class LazyGroup(click.Group):
             return None
         return import_module(f".{COMMANDS[cmd_name]}", __package__).command
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - click's signature
+        """As click, which prints the help of the group here."""
+        with _one_line_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command; an error that the user can mend becomes one line and exit code 1, Ctrl-C one and 130."""
         for stream in (sys.stdout, sys.stderr):
-            if getattr(stream, "errors", "") == "strict":  # a terminal that lacks a letter costs no result
+            # A terminal that lacks a letter costs no result; the second is what Python takes in the locale C.
+            if getattr(stream, "errors", "") in ("strict", "surrogateescape"):
                 stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-        try:
-            with _ended_in_order():
-                return super().invoke(ctx)
-        except KeyboardInterrupt as error:  # its text is what becomes of the work
-            click.echo(f"Interrupted. {error}".rstrip(), err=True)
-            raise click.exceptions.Exit(128 + signal.SIGINT) from None
-        except SecoError as error:
-            raise click.ClickException(str(error)) from error
-        except UnicodeEncodeError as error:  # tables, TensorBoard and hashes are of text
-            name = error.object.encode(errors="backslashreplace").decode()
-            locale = sys.getfilesystemencoding()
-            got = "other; rename it" if locale == "utf-8" else f"a locale of {locale}; set PYTHONUTF8=1, or rename it"
-            raise click.ClickException(f"{name}: expected names of files and folders in UTF-8, got {got}") from error
-        except OSError as error:  # a full disk, a folder that may not be written, a file that went away
-            if error.errno == errno.EPIPE:  # click ends quietly when nobody reads any more
-                raise
-            place = f"{error.filename}: " if error.filename else ""
-            remedy = "free some space or choose another place" if error.errno == errno.ENOSPC else "choose another place"
-            raise click.ClickException(f"{place}{reason_of(error)}; {remedy}") from error
+        with _one_line_errors(), _ended_in_order():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """What a user can mend ends the command with one line and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt as error:  # its text is what becomes of the work
+        click.echo(f"Interrupted. {error}".rstrip(), err=True)
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None
+    except SecoError as error:
+        raise click.ClickException(str(error)) from error
+    except UnicodeEncodeError as error:  # tables, TensorBoard and hashes are of text
+        name = error.object.encode(errors="backslashreplace").decode()
+        locale = sys.getfilesystemencoding()
+        got = "other; rename it" if locale == "utf-8" else f"a locale of {locale}; set PYTHONUTF8=1, or rename it"
+        raise click.ClickException(f"{name}: expected names of files and folders in UTF-8, got {got}") from error
+    except OSError as error:  # a full disk, a folder that may not be written, a file that went away
+        if error.errno == errno.EPIPE:  # click ends quietly when nobody reads any more
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        remedy = "free some space or choose another place" if error.errno == errno.ENOSPC else "choose another place"
+        raise click.ClickException(f"{place}{reason_of(error)}; {remedy}") from error
 
 
 @contextmanager

@@ -35,6 +35,8 @@ class Pool {
         wake_.notify_all();
     }
 
+    const pid_t owner = getpid();
+
   private:
     static constexpr int kMaxThreads = 256;
 
@@ -60,17 +62,15 @@ class Pool {
 };
 
 // Never destroyed: its threads are detached and may outlive main(). A forked child has none of its parent's
-// threads, so it starts a pool of its own.
+// threads, so it starts a pool of its own. No lock: the child would wait for one that was held at the fork.
 Pool& pool() {
-    static std::mutex mutex;
-    static Pool* instance = nullptr;
-    static pid_t owner = 0;
-    std::lock_guard lock(mutex);
-    if (owner != getpid()) {
-        instance = new Pool;
-        owner = getpid();
+    static std::atomic<Pool*> instance{nullptr};
+    Pool* current = instance;
+    if (current == nullptr || current->owner != getpid()) {
+        auto fresh = std::make_unique<Pool>();
+        if (instance.compare_exchange_strong(current, fresh.get())) return *fresh.release();
     }
-    return *instance;
+    return *current;  // that of the thread that was faster, if one was
 }
 
 // One call's items, shared by the threads that work on it. It outlives the call for as long as a late helper,

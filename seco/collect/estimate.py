@@ -1,5 +1,6 @@
 """What a collection will take, from the listings of locations spread over it."""
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from seco.collect.collector import Collector, Progress, Sampler
@@ -64,7 +65,9 @@ def estimate(settings: SceneSettings, source: SceneSource, sampler: Sampler) -> 
     every = max(1, -(-wanted // SAMPLE))
     few = replace(settings, num_shards=settings.num_shards * every)
     gate = RequestGate(outage_s=0.0)  # somebody waits for the answer
-    sample = Collector(few, source, sampler, lambda *_: Patches([], [], 0), _Sample(), gate=gate, skip_bad=True).run()
+    books = _Sample()
+    with closing(books.journal):
+        sample = Collector(few, source, sampler, lambda *_: Patches([], [], 0), books, gate=gate, skip_bad=True).run()
     found = max(sample.accepted, 1)
     locations = wanted * sample.accepted / sample.wanted
     requests = round(locations * (sample.requests / found + 1))

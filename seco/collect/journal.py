@@ -4,7 +4,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,13 @@ class Journal:
         self._name = ":memory:" if path is None else str(path / JOURNAL_FILE)
         with self._readable():
             self._database = sqlite3.connect(self._name, timeout=0, isolation_level=None)
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: then it needs no shared memory
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.executescript(SCHEMA)
+            with ExitStack() as undone:
+                undone.callback(self.close)
+                self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # before WAL: then it needs no shared memory
+                self._database.execute("PRAGMA journal_mode = WAL")
+                self._database.execute("PRAGMA synchronous = NORMAL")
+                self._database.executescript(SCHEMA)
+                undone.pop_all()
 
     def close(self) -> None:
         """Write everything to the one file."""

@@ -1,7 +1,6 @@
 """TIFFs outside the fast profile, read by GDAL without its chatter."""
 
 import logging
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,13 +12,14 @@ from numpy.typing import NDArray
 
 from seco import _core
 from seco.errors import GeoTiffError, reason_of
+from seco.ops.fork_safe import fork_safe_lock
 
 if TYPE_CHECKING:
     from seco.ops.geotiff import FileSlice, Source
 
 
 logging.getLogger("rasterio").addHandler(logging.NullHandler())
-_FILTERS = threading.Lock()  # the filters of warnings are the process's: threads that open files would swap them
+_FILTERS = fork_safe_lock()  # the filters of warnings are the process's: threads that open files would swap them
 
 
 def read_header(source: "Source", reason: str) -> tuple[int, int, int, str]:

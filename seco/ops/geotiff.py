@@ -1,7 +1,6 @@
 """GeoTIFFs decoded in batches: a fast profile natively, every other TIFF through GDAL, counted."""
 
 import os
-import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from seco import _core
 from seco.device import cores
 from seco.errors import ArrayError, GeoTiffError
+from seco.ops.fork_safe import fork_safe_lock
 from seco.ops.whole_numbers import as_index, whole_number
 
 
@@ -38,7 +38,7 @@ Source = str | Path | bytes | FileSlice
 FileRange = tuple[bytes, bytes, int, int]  # what it is called in messages, path, offset, length or -1
 
 _fallbacks: Counter[str] = Counter()
-_fallbacks_lock = threading.Lock()
+_fallbacks_lock = fork_safe_lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,7 @@ def _draw_crop(views: NDArray[np.void], recipe: ViewRecipe, draws: _Draws, heigh
     """Random resized crop: the first of ten tries that fits, else the largest centred crop of a legal ratio."""
     low, high = recipe.crop_ratio
     ratio = min(max(width / height, low), high)
-    crop_width, crop_height = min(width, round(height * ratio)), min(height, round(width / ratio))
+    crop_width, crop_height = min(width, max(1, round(height * ratio))), min(height, max(1, round(width / ratio)))
     views["crop_height"], views["crop_width"] = crop_height, crop_width
     views["crop_top"], views["crop_left"] = (height - crop_height) // 2, (width - crop_width) // 2
     pending = np.arange(len(draws.ids))

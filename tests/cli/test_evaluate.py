@@ -236,9 +236,14 @@ def test_a_corrupt_patch_is_named(make_store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("out", "locale", "said"), [("/dev/full", "utf-8", "No space left on device"), ("/dev/null", "ascii", "Wrote")]
+    ("out", "environment", "said"),
+    [
+        ("/dev/full", {}, "No space left on device"),
+        ("/dev/null", {"PYTHONIOENCODING": "ascii"}, "Wrote"),
+        ("/dev/null", {"LC_ALL": "POSIX", "PYTHONUTF8": "0"}, "Wrote"),
+    ],
 )
-def test_a_result_is_written_whatever_becomes_of_what_is_printed(store_path, tmp_path, out, locale, said):
+def test_a_result_is_written_whatever_becomes_of_what_is_printed(store_path, tmp_path, out, environment, said):
     words = [
         "evaluate",
         "retrieval",
@@ -254,7 +259,7 @@ def test_a_result_is_written_whatever_becomes_of_what_is_printed(store_path, tmp
     with Path(out).open("w") as stdout:
         ended = subprocess.run(
             [sys.executable, "-m", "seco.cli", *map(str, words)],
-            env=os.environ | {"PYTHONIOENCODING": locale},
+            env=os.environ | environment,
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,

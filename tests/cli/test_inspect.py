@@ -31,6 +31,11 @@ def test_tables_name_what_is_there(make_store):
         assert text in result.stdout
 
 
+def test_no_number_is_cut_on_a_narrow_terminal(make_store, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "…" not in run(make_store()).output.split("Bands")[1]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_damaged_patches_are_named(make_store, tmp_path, packed):
     path = make_store()

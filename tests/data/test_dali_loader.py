@@ -4,11 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Before what imports them: an error here would end the collection of all tests.
+import dali_plugin  # noqa: F401
 import numpy as np
 import pytest
 
-# Before what imports them: an error here would end the collection of all tests.
-pytest.importorskip("nvidia.dali", reason="DALI is not installed")
 pytest.importorskip("pyarrow", reason="pyarrow is not installed")
 pytest.importorskip("rasterio", reason="rasterio is not installed")
 from seco.data.dali_loader import DaliLoader

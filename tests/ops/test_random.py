@@ -105,6 +105,13 @@ def test_a_patch_too_narrow_for_any_ratio_is_cropped_in_its_centre():
     assert tuple(crop[["crop_top", "crop_left", "crop_height", "crop_width"]]) == (0, 149, 1, 1)
 
 
+def test_crops_of_a_tiny_patch_have_a_pixel():
+    recipe = replace(RECIPES["moco"], crop_ratio=(0.08, 0.085), crop_scale=(0.36, 0.46))  # no try fits
+    views = sample_view_params(recipe, np.arange(4), epoch=0, seed=0, height=3, width=1, dates=1)
+    assert (views["crop_width"] == 1).all()
+    assert (views["crop_height"] == 3).all()
+
+
 def test_bands_are_jittered_each_on_its_own_and_dropped():
     recipe = replace(RECIPES["seco"], band_gain=0.2, band_offset=0.1, band_drop_probability=0.25)
     p = draw(recipe)
