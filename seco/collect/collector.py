@@ -296,7 +296,7 @@ class Collector:
 
 
 def collect(
-    folder: Path,
+    folder: str | Path,
     settings: SceneSettings,
     source: SceneSource,
     sampler: Sampler,
@@ -317,6 +317,7 @@ def collect(
         SourceError: As :meth:`Collector.run`; what was collected stays, for the next call.
         RunError: If no place or hardly any will do; without any, nothing stays in the folder.
     """
+    folder = Path(folder)
     with Ledger(folder, settings, source) as ledger:
         if ledger.finished:
             return None

@@ -21,13 +21,16 @@ _WIDEST_SIGMA = 3.0  # px; its blur reaches as far as any
 
 
 def params_tensor(params: NDArray[np.void], device: torch.device | str = "cpu") -> torch.Tensor:
-    """The records of ``sample_view_params`` ``[N, V]`` as uint8 ``[N, V, bytes of a record]``; the copy does not wait."""
+    """The records of ``sample_view_params`` ``[N, V]`` as uint8 ``[N, V, bytes of a record]``.
+
+    On the CPU they share their memory; the copy to a GPU does not wait.
+    """
     records = np.ascontiguousarray(params).view(np.uint8).reshape(*params.shape, VIEW_DTYPE.itemsize)
     return _send(torch.from_numpy(records), device)
 
 
 def coefficients_tensor(per_band: Mapping[str, NDArray[np.float32]], device: torch.device | str = "cpu") -> torch.Tensor:
-    """``scale``, ``offset``, ``mean`` and ``inverse_std`` of each band, float32 ``[4, C]``; the copy does not wait."""
+    """``scale``, ``offset``, ``mean`` and ``inverse_std`` of each band, float32 ``[4, C]``; copies do not wait."""
     return _send(torch.from_numpy(np.stack([per_band[name] for name in _COEFFICIENTS])), device)
 
 

@@ -70,7 +70,7 @@ class _Interval:
 
 
 def pretrain(
-    config: PretrainConfig, out: Path, *, watcher: Watcher, resume: bool = False, overwrite: bool = False
+    config: PretrainConfig, out: str | Path, *, watcher: Watcher, resume: bool = False, overwrite: bool = False
 ) -> int | None:
     """Train an encoder and leave a run directory.
 
@@ -91,7 +91,7 @@ def pretrain(
     """
     fabric = ranks.launch(config.device, config.precision)
     try:
-        run = RunDirectory(out, config, resume=resume, overwrite=overwrite)
+        run = RunDirectory(Path(out), config, resume=resume, overwrite=overwrite)
         trainer = _Trainer(config, run, fabric)
         fabric.barrier()  # every rank has seen what is there before one changes it
         with run.opened() if fabric.is_global_zero else nullcontext():
