@@ -1,4 +1,4 @@
-"""Importing this skips a module of tests where DALI is not installed, or seco was built without its plugin."""
+"""Importing this skips a test, or a module of them, where DALI is not installed, or seco was built without its plugin."""
 
 import pytest
 

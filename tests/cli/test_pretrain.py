@@ -31,7 +31,8 @@ def store(make_store):
 
 
 def test_either_loader_goes_on_where_the_other_stopped(store, tmp_path):
-    pytest.importorskip("nvidia.dali", reason="DALI is not installed")
+    import dali_plugin  # noqa: F401
+
     train = ["--data", store, *SMALL, "--epochs", 2]
     run(*train, "--out", tmp_path / "native")
     run(*train, "--out", tmp_path / "both", "--steps", 3)  # an epoch

@@ -13,6 +13,7 @@ import rasterio
 from seco.cli.main import main
 
 from benchmarks.installed import is_installed
+from seco import _core
 from seco.data.store import open_store
 from seco.device import cores
 from seco.profiling.gpu import sum_stages
@@ -30,7 +31,7 @@ def run(*words, code=0):
     return result
 
 
-LOADERS = ["native"] + ["dali"] * is_installed("nvidia.dali")
+LOADERS = ["native"] + ["dali"] * (is_installed("nvidia.dali") and bool(_core.dali_version))
 
 
 @pytest.mark.parametrize("loader", LOADERS)
