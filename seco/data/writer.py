@@ -164,7 +164,7 @@ class StoreWriter:
                 band_names=[band.name for band in self._bands],
                 epsg=epsg,
                 transform=transform,
-                scene_id=str(scene_id),
+                scene_id=scene_id and str(scene_id),  # None stays none
                 cloud_fraction=cloud_fraction,
                 longitude=longitude,
                 latitude=latitude,

@@ -12,7 +12,7 @@ Metrics = dict[str, float]
 
 
 def as_classes(name: str, values: ArrayLike, num_classes: int) -> np.ndarray:
-    """Classes of any integer type as int64 ``(N,)``, a copy.
+    """Classes of any integer type as int64 ``(N,)``: themselves if they are.
 
     Args:
         name: Of the argument, for errors.
@@ -25,7 +25,7 @@ def as_classes(name: str, values: ArrayLike, num_classes: int) -> np.ndarray:
     found = np.asarray(values)
     if found.ndim != 1 or (found.size and found.dtype.kind not in "biu"):
         raise DataError(f"{name}: expected integers (N,), got {found.dtype} of shape {found.shape}; number the classes")
-    classes = np.array(found, np.int64)
+    classes = np.asarray(found, np.int64)
     if len(classes) and not 0 <= classes.min() <= classes.max() < num_classes:
         raise DataError(
             f"{name}: expected classes from 0 to {num_classes - 1}, got {classes.min()} to {classes.max()}; leave out rows "
@@ -35,14 +35,14 @@ def as_classes(name: str, values: ArrayLike, num_classes: int) -> np.ndarray:
 
 
 def as_labels(labels: ArrayLike, num_classes: int) -> np.ndarray:
-    """Labels of any integer type, a copy: :func:`as_classes`, or bool ``(N, num_classes)`` of several an image.
+    """Labels of any integer type, a writable copy: :func:`as_classes`, or bool ``(N, num_classes)`` of several an image.
 
     Raises:
         DataError: If they are neither.
     """
     found = np.asarray(labels)
     if found.ndim != 2:
-        return as_classes("labels", found, num_classes)
+        return np.array(as_classes("labels", found, num_classes))
     if found.dtype.kind not in "biu" or found.shape[1] != num_classes:
         raise DataError(
             f"labels: expected bool (N, {num_classes}), a column a class, got {found.dtype} of shape {found.shape}; pass "

@@ -1,6 +1,9 @@
 """The help of every command."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -15,6 +18,15 @@ def walk(command, words=()):
         context = click.Context(command)
         for name in command.list_commands(context):
             yield from walk(command.get_command(context, name), (*words, name))
+
+
+@pytest.mark.parametrize("words", [[], ["pretrain"]])
+def test_help_that_cannot_be_written_is_one_line(words):
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "seco.cli", *words, "--help"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 1
+    assert re.fullmatch(r"\s*Error: No space left on device; .*\n", ended.stderr)
 
 
 @pytest.mark.parametrize("words", list(walk(main)), ids=" ".join)

@@ -16,7 +16,7 @@ from seco.data.loader import Loader
 from seco.data.normalization import Normalization
 from seco.data.packing import pack_store
 from seco.data.store import open_store
-from seco.errors import ConfigError, StoreError
+from seco.errors import ArrayError, ConfigError, StoreError
 from seco.ops.recipe import RECIPES
 
 BANDS = ("B04", "B03", "B02")
@@ -42,6 +42,11 @@ def make(kind, store, method="seco", **changes):
 
 def batches(loader, epoch=0, start_step=0):
     return [(b.views.clone(), b.locations) for b in loader.epoch(epoch, start_step)]
+
+
+def test_steps_that_are_not_there_are_refused(store):
+    with pytest.raises(ArrayError, match="start_step: expected a whole number"):
+        next(make(DaliLoader, store).epoch(0, -1))
 
 
 def compare(store, device="cpu", **settings):
@@ -149,7 +154,7 @@ def test_the_time_that_naming_files_takes_is_waited(store, monkeypatch):
 
 LEFT = """
 import sys
-from test_dali_loader import DaliLoader, make, open_store
+from data.test_dali_loader import DaliLoader, make, open_store
 batches = make(DaliLoader, open_store(sys.argv[1])).epoch(0)
 next(batches)
 """
@@ -157,5 +162,5 @@ next(batches)
 
 def test_python_ends_in_silence_in_the_middle_of_an_epoch(store):
     words = [sys.executable, "-c", LEFT, str(store.path)]
-    done = subprocess.run(words, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -268,10 +268,11 @@ def test_numbers_of_numpy_and_paths_are_written_as_pythons(tmp_path):
     changes = {"bands": bands, "seed": np.int64(3), "resolution_m": np.float32(2.5), "source": Path("a/place")}
     with StoreWriter(tmp_path / "store", **SETTINGS | changes) as writer:
         writer.add(**PATCH | {"scene_id": Path("scene")})
+        writer.add(**PATCH | {"scene_id": None, "time": np.datetime64("2022-01-01")})
     store = open_store(tmp_path / "store")
     assert [asdict(band) for band in store.bands] == [asdict(band) for band in bands]
     assert (store.description.seed, store.description.resolution_m, store.description.source) == (3, 2.5, "a/place")
-    assert store.read_index(["scene_id"])["scene_id"].to_pylist() == ["scene"]
+    assert store.read_index(["scene_id"])["scene_id"].to_pylist() == ["scene", None]
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def _trial(evaluation: Evaluation, recipe: Recipe, data: _Pairs, subject: Subjec
         changed = predict_change(model, subject.encoder, data.pairs[i], batch_size=recipe.batch_size, **work)
         mask = data.pairs[i][2]
         known = mask != UNKNOWN
-        confusion = count_confusion(mask[known].astype(np.int64), changed[known].astype(np.int64), 2)
+        confusion = count_confusion(mask[known], changed[known], 2)
         confusions.append(confusion)
         described.append({"name": names[i], "confusion": confusion.tolist(), **change_metrics(confusion)})
     training = {"training_pairs": [names[i] for i in drawn], "test_pairs": described, "loss": losses}
