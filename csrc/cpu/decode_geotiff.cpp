@@ -41,25 +41,31 @@ Window fetch(const geotiff::Source& source, uint64_t begin, uint64_t size, std::
 }
 
 // All blocks at once where they lie close together: a read of the system for each short strip costs more.
-Window fetch_all(const geotiff::Source& source, const Image& image, std::vector<uint8_t>& raw) {
+Window fetch_all(const geotiff::Source& source, const geotiff::Block* blocks, int64_t count,
+                 std::vector<uint8_t>& raw) {
     uint64_t begin = UINT64_MAX, end = 0, bytes = 0;
-    for (const geotiff::Block& block : image.blocks) {
-        begin = std::min(begin, block.offset);
-        end = std::max(end, block.offset + block.bytes);
-        bytes += block.bytes;
+    for (int64_t i = 0; i < count; ++i) {
+        begin = std::min(begin, blocks[i].offset);
+        end = std::max(end, blocks[i].offset + blocks[i].bytes);
+        bytes += blocks[i].bytes;
     }
-    if (image.blocks.empty() || end - begin > 2 * bytes) return {};
+    if (count == 0 || end - begin > 2 * bytes) return {};
     return fetch(source, begin, end - begin, raw);
 }
 
-// A block decompressed to `room` bytes from `out` on.
-void decompress_block(const Image& image, const geotiff::Block& block, const Window& window, const Tile& tile,
-                      uint8_t* out, size_t room) {
-    const StageTimer timer(Stage::kDecompress);
-    const uint8_t* data = window.data + (block.offset - window.begin);
-    const size_t needed = static_cast<size_t>(tile.rows * tile.row_bytes);
-    const size_t written = decompress(image.compression, data, block.bytes, out, room, needed);
-    stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(written), std::memory_order_relaxed);
+// Calls `work` for each of `count` blocks from `first` on with its number, its bytes and the laps to count.
+template <typename Work>
+void each_block(const geotiff::Source& source, const Image& image, int64_t first, int64_t count,
+                std::vector<uint8_t>& raw, const Work& work) {
+    const geotiff::Block* blocks = image.blocks.data() + first;
+    Window window = fetch_all(source, blocks, count, raw);
+    for (int64_t i = 0; i < count;) {
+        if (!window.holds(blocks[i])) window = fetch(source, blocks[i].offset, blocks[i].bytes, raw);
+        StageLaps laps;
+        do {
+            work(first + i, window.data + (blocks[i].offset - window.begin), laps);
+        } while (++i < count && window.holds(blocks[i]));
+    }
 }
 
 // Bands of a block that holds `samples_of(image)` to the planes at `out`, row by row, while a row is in the
@@ -84,7 +90,6 @@ void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, cons
 
 void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, const std::vector<int64_t>& bands,
                 uint8_t* out) {
-    const StageTimer timer(Stage::kUnpredict);
     with_sample_type(image.sample_bytes, [&](auto sample) {
         using Value = decltype(sample);
         image.horizontal_predictor ? copy_bands<Value, true>(image, tile, block, bands, out)
@@ -92,55 +97,45 @@ void copy_bands(const Image& image, const Tile& tile, const uint8_t* block, cons
     });
 }
 
-// One band of a planar image.
-void decode_plane(const geotiff::Source& source, const Image& image, int64_t band, Buffers& buffers,
-                  uint8_t* out) {
-    const int64_t blocks = image.blocks_down * image.blocks_across;
-    for (int64_t i = 0; i < blocks; ++i) {
-        const int64_t index = band * blocks + i;
-        const Tile tile = place(image, index);
-        const geotiff::Block& block = image.blocks[static_cast<size_t>(index)];
-        const Window window = fetch(source, block.offset, block.bytes, buffers.raw);
-        if (image.block_width == image.shape.width && tile.rows == image.block_height) {
-            // A whole strip lies in the plane as it is decompressed.
-            uint8_t* strip = out + tile.top * tile.row_bytes;
-            decompress_block(image, block, window, tile, strip,
-                             static_cast<size_t>(tile.rows * tile.row_bytes));
-            if (!image.horizontal_predictor) continue;
-            const StageTimer timer(Stage::kUnpredict);
-            for (int64_t y = 0; y < tile.rows; ++y)
-                undo_predictor(strip + y * tile.row_bytes, image.sample_bytes, image.block_width);
-            continue;
-        }
-        buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
-        decompress_block(image, block, window, tile, buffers.block.data(), buffers.block.size());
-        copy_bands(image, tile, buffers.block.data(), {0}, out);
-    }
+void undo_predictors(const Image& image, const Tile& tile, uint8_t* strip) {
+    if (!image.horizontal_predictor) return;
+    for (int64_t y = 0; y < tile.rows; ++y)
+        undo_predictor(strip + y * tile.row_bytes, image.sample_bytes, image.block_width);
 }
 
-// The wanted bands of an image whose blocks hold all of them.
-void decode_pixels(const geotiff::Source& source, const Image& image, const std::vector<int64_t>& bands,
-                   Buffers& buffers, uint8_t* out) {
-    Window window = fetch_all(source, image, buffers.raw);
-    for (int64_t i = 0; i < image.blocks_down * image.blocks_across; ++i) {
-        const Tile tile = place(image, i);
-        const geotiff::Block& block = image.blocks[static_cast<size_t>(i)];
-        if (!window.holds(block)) window = fetch(source, block.offset, block.bytes, buffers.raw);
-        buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
-        decompress_block(image, block, window, tile, buffers.block.data(), buffers.block.size());
-        copy_bands(image, tile, buffers.block.data(), bands, out);
-    }
+// The blocks from `first` on, which cover the image once, to the planes at `out`: `bands` of those they hold.
+void decode_blocks(const geotiff::Source& source, const Image& image, int64_t first,
+                   const std::vector<int64_t>& bands, uint8_t* out) {
+    thread_local Buffers buffers;
+    const int64_t count = image.blocks_down * image.blocks_across;
+    const bool strips = samples_of(image) == 1 && bands.size() == 1 && image.block_width == image.shape.width;
+    each_block(
+        source, image, first, count, buffers.raw, [&](int64_t index, const uint8_t* data, StageLaps& laps) {
+            const Tile tile = place(image, index);
+            const size_t bytes = image.blocks[static_cast<size_t>(index)].bytes,
+                         needed = static_cast<size_t>(tile.rows * tile.row_bytes);
+            // A whole strip of one band lies in its plane as it is decompressed.
+            const bool lies = strips && tile.rows == image.block_height;
+            if (!lies) buffers.block.resize(static_cast<size_t>(image.block_height * tile.row_bytes));
+            uint8_t* to = lies ? out + tile.top * tile.row_bytes : buffers.block.data();
+            const size_t written =
+                decompress(image.compression, data, bytes, to, lies ? needed : buffers.block.size(), needed);
+            stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(written), std::memory_order_relaxed);
+            laps.lap(Stage::kDecompress);
+            lies ? undo_predictors(image, tile, to) : copy_bands(image, tile, to, bands, out);
+            laps.lap(Stage::kUnpredict);
+        });
 }
 
 }  // namespace
 
 void decode_geotiff(const geotiff::Source& source, const Image& image, const std::vector<int64_t>& bands,
                     uint8_t* out) {
-    thread_local Buffers buffers;
-    if (!image.planar) return decode_pixels(source, image, bands, buffers, out);
+    if (!image.planar) return decode_blocks(source, image, 0, bands, out);
+    const int64_t blocks = image.blocks_down * image.blocks_across;
     const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
     for (size_t b = 0; b < bands.size(); ++b)
-        decode_plane(source, image, bands[b], buffers, out + static_cast<int64_t>(b) * plane_bytes);
+        decode_blocks(source, image, bands[b] * blocks, {0}, out + static_cast<int64_t>(b) * plane_bytes);
 }
 
 }  // namespace seco::cpu

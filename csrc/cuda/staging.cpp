@@ -44,8 +44,26 @@ void stage_plain(const geotiff::Source& source, const Image& image, const Chunk&
         source.read(chunk.offset, chunk.bytes, raw.data());
         data = raw.data();
     }
-    const StageTimer timer(Stage::kDecompress);
     cpu::decompress(image.compression, data, chunk.bytes, to, chunk.room, chunk.needed);
+}
+
+// Returns the blocks of a ZSTD frame, else 0.
+uint64_t stage_chunk(const geotiff::Source& source, const Staging& staging, size_t index, uint8_t* staged,
+                     const Tables& tables) {
+    const Chunk& chunk = staging.chunks[index];
+    uint8_t* to = staged + chunk.staged;
+    if (index >= staging.compressed()) {
+        stage_plain(source, *staging.images[chunk.file], chunk, to);
+        return 0;
+    }
+    source.read(chunk.offset, chunk.bytes, to);
+    if (index < staging.first[kZstdGroup]) {
+        tables.checksums[index] = read_zlib(source, staging.images[chunk.file]->blocks[chunk.block]);
+        return 0;
+    }
+    const uint64_t blocks = zstd_blocks(to, chunk.bytes);
+    if (blocks == 0) throw GeoTiffError("has damaged ZSTD data");
+    return blocks;
 }
 
 size_t lay_out(Tables& tables, uint8_t* base, size_t chunks, size_t bands) {
@@ -148,23 +166,17 @@ void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint
     }
 }
 
-uint64_t stage(const geotiff::Source& source, const Staging& staging, size_t index, uint8_t* staged,
-               const Tables& tables) {
-    const Chunk& chunk = staging.chunks[index];
-    stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(chunk.needed), std::memory_order_relaxed);
-    uint8_t* to = staged + chunk.staged;
-    if (index >= staging.compressed()) {
-        stage_plain(source, *staging.images[chunk.file], chunk, to);
-        return 0;
+uint64_t stage_file(const geotiff::Source& source, const Staging& staging, size_t file, uint8_t* staged,
+                    const Tables& tables) {
+    const size_t first = staging.first_of_file[file], end = first + staging.chunks_of_file[file];
+    // One timer for all chunks, which are of one group: each of its own would cost more than a short one.
+    const StageTimer timer(first < staging.compressed() ? Stage::kRead : Stage::kDecompress);
+    uint64_t blocks = 0, decoded = 0;
+    for (size_t i = first; i < end; ++i) {
+        blocks += stage_chunk(source, staging, i, staged, tables);
+        decoded += staging.chunks[i].needed;
     }
-    const StageTimer timer(Stage::kRead);
-    source.read(chunk.offset, chunk.bytes, to);
-    if (index < staging.first[kZstdGroup]) {
-        tables.checksums[index] = read_zlib(source, staging.images[chunk.file]->blocks[chunk.block]);
-        return 0;
-    }
-    const uint64_t blocks = zstd_blocks(to, chunk.bytes);
-    if (blocks == 0) throw GeoTiffError("has damaged ZSTD data");
+    stage_totals().bytes_decoded.fetch_add(static_cast<int64_t>(decoded), std::memory_order_relaxed);
     return blocks;
 }
 

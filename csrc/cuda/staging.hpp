@@ -76,9 +76,9 @@ struct Tables {
 void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint8_t* staged, uint8_t* decoded,
                  const std::vector<uint8_t*>& outputs, const Tables& tables);
 
-// Puts one chunk into the buffer at `staged` and its checksum into the tables. Returns the blocks of a ZSTD
-// frame, else 0. Throws GeoTiffError.
-uint64_t stage(const geotiff::Source& source, const Staging& staging, size_t chunk, uint8_t* staged,
-               const Tables& tables);
+// Puts the chunks of a file into the buffer at `staged` and their checksums into the tables. Returns the
+// blocks of its ZSTD frames. Throws GeoTiffError.
+uint64_t stage_file(const geotiff::Source& source, const Staging& staging, size_t file, uint8_t* staged,
+                    const Tables& tables);
 
 }  // namespace seco::cuda

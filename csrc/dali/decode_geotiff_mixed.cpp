@@ -123,11 +123,8 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
         cpu::parallel_for(static_cast<int64_t>(staging.images.size()), num_threads_, [&](int64_t f) {
             File& file = batch_.files()[static_cast<size_t>(f)];
             const geotiff::Source source(file.bytes, file.size);
-            const size_t first = staging.first_of_file[static_cast<size_t>(f)],
-                         count = staging.chunks_of_file[static_cast<size_t>(f)];
             try {
-                for (size_t c = first; c < first + count; ++c)
-                    zstd_blocks += cuda::stage(source, staging, c, staged, tables);
+                zstd_blocks += cuda::stage_file(source, staging, static_cast<size_t>(f), staged, tables);
             } catch (const GeoTiffError& error) {
                 file.wrong = error.what();
                 all = false;

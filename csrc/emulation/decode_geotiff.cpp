@@ -41,8 +41,8 @@ struct Staged {
         device.resize(host.size());
         const Tables tables(host.data(), staging.chunks.size(), bands.size());
         fill_tables(staging, bands, device.data() + head, decoded.data(), outputs, tables);
-        for (size_t chunk = 0; chunk < staging.chunks.size(); ++chunk)
-            stage(*sources[staging.chunks[chunk].file], staging, chunk, host.data() + head, tables);
+        for (size_t file = 0; file < sources.size(); ++file)
+            stage_file(*sources[file], staging, file, host.data() + head, tables);
         std::memcpy(device.data(), host.data(), host.size());
     }
 };

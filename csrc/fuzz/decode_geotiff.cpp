@@ -36,8 +36,7 @@ void stage(const geotiff::Source& source, const geotiff::Image& image, const std
     const cuda::Tables tables(head.data(), chunks, bands.size());
     cuda::fill_tables(staging, bands, staged.data(), decoded.data(), {out.data()}, tables);
     cuda::unpack_all(staging, tables, image);
-    for (size_t chunk = 0; chunk < chunks; ++chunk)
-        cuda::stage(source, staging, chunk, staged.data(), tables);
+    cuda::stage_file(source, staging, 0, staged.data(), tables);
 }
 
 // A refusal of one is no reason to spare the others.
