@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
+import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.io import MemoryFile
@@ -29,7 +30,8 @@ PROFILE = {
 @lru_cache(maxsize=256)
 def _crs(epsg: int) -> CRS:
     try:
-        return CRS.from_epsg(epsg)
+        with rasterio.Env():  # outside of one PROJ prints its own error
+            return CRS.from_epsg(epsg)
     except CRSError as error:
         raise DataError(f"epsg: expected a known EPSG code, got {epsg}; give the code of the CRS") from error
 

@@ -53,7 +53,8 @@ def neighbour_votes(
 
     Raises:
         ConfigError: If ``k``, ``temperature`` or ``block_rows`` is not positive, or groups are those of one side only.
-        DataError: If features have no direction, labels are no such classes, or a query has no reference of another group.
+        DataError: If features have no direction, labels are no such classes or not one a reference, or a query has no
+            reference of another group.
     """
     if k < 1:
         raise ConfigError(f"k: expected at least 1, got {k}; choose how many neighbours vote")
@@ -63,7 +64,7 @@ def neighbour_votes(
         raise ConfigError(f"block_rows: expected at least 1, got {block_rows}; leave it out")
     if (query_groups is None) != (reference_groups is None):
         raise ConfigError("query_groups, reference_groups: expected both or neither, got one; give both")
-    known = torch.from_numpy(as_labels(labels, num_classes))
+    known = torch.from_numpy(as_labels(labels, num_classes, len(references)))
     membership = known.double() if known.ndim == 2 else None
     votes = torch.empty(len(queries), num_classes, dtype=torch.float64)
     for block in row_blocks(len(queries), 1, block_rows):

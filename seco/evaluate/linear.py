@@ -75,9 +75,10 @@ def fit_logistic(
         device: Where the work is done.
 
     Raises:
-        DataError: If labels are no such classes.
+        DataError: If labels are no such classes, or not one a row of features.
     """
-    inputs, truth = _as_tensor(features).to(device), torch.from_numpy(as_labels(labels, num_classes)).to(device)
+    truth = torch.from_numpy(as_labels(labels, num_classes, len(features))).to(device)
+    inputs = _as_tensor(features).to(device)
     std, mean = torch.std_mean(inputs, dim=0, correction=0)
     std = torch.where(std > 0, std, 1.0)
     inputs = (inputs - mean) / std
@@ -134,9 +135,9 @@ def choose_l2(
         device: Where the work is done.
 
     Raises:
-        DataError: If labels are no such classes.
+        DataError: If labels are no such classes, or not one a row of features.
     """
-    known = as_labels(truth, num_classes)
+    known = as_labels(truth, num_classes, len(held_out))
 
     def merit(scores: np.ndarray) -> float:
         if known.ndim == 2:
@@ -185,9 +186,10 @@ def fit_by_adam(
         The layer, and the mean loss of each epoch.
 
     Raises:
-        DataError: If labels are no such classes.
+        DataError: If labels are no such classes, or not one a row of features.
     """
-    inputs, truth = _as_tensor(features).to(device), torch.from_numpy(as_labels(labels, num_classes)).to(device)
+    truth = torch.from_numpy(as_labels(labels, num_classes, len(features))).to(device)
+    inputs = _as_tensor(features).to(device)
     with seeded(seed, device) as random:
         layer = nn.Linear(inputs.shape[1], num_classes).to(device)
         model = nn.Sequential(nn.Dropout(recipe.dropout), layer)

@@ -120,3 +120,6 @@ def test_labels_of_any_integer_type():
         neighbour_votes(features, features, labels, num_classes=2)
     with pytest.raises(DataError, match=r"labels: expected bool \(N, 5\)"):
         neighbour_votes(features, features, np.eye(6, dtype=bool)[labels], num_classes=5)
+    for others in (labels[:-1], np.append(labels, 0), np.eye(5, dtype=bool)[labels][1:]):
+        with pytest.raises(DataError, match="labels: expected one for each of 40 rows"):
+            neighbour_votes(features, features, others, num_classes=5)

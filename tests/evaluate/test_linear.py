@@ -7,6 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
+from seco.errors import DataError
 from seco.evaluate.linear import L2_GRID, choose_l2, fit_by_adam, fit_logistic, recipe_2021
 
 CPU = torch.device("cpu")
@@ -127,3 +128,16 @@ def test_features_and_labels_of_other_types():
         np.testing.assert_array_equal(found.scores(x), expected.scores(features))
     np.testing.assert_array_equal(expected.scores(features[::-1]), expected.scores(features[::-1].copy()))
     assert expected.scores(features[:0]).shape == (0, 5)
+
+
+def test_labels_of_other_images_are_refused():
+    features, labels = clusters(0, 40)
+    adam = {"recipe": recipe_2021(multi_label=False), "seed": 0, "device": CPU}
+    for others in (labels[1:], np.append(labels, 0)):
+        for attempt in (
+            lambda others: list(fit_logistic(features, others, num_classes=5, l2=[1.0])),
+            lambda others: fit_by_adam(features, others, num_classes=5, **adam),
+            lambda others: choose_l2(features, labels, features, others, num_classes=5),
+        ):
+            with pytest.raises(DataError, match=f"labels: expected one for each of 40 rows, got {len(others)}"):
+                attempt(others)

@@ -103,6 +103,7 @@ def test_classes_of_any_integer_type(dtype):
         ([0, -1], [0, 0], "labels: expected classes from 0 to 1, got -1 to 0"),
         ([0, 0.5], [0, 0], "labels: expected integers"),
         ([[0, 1]], [0, 0], "labels: expected integers"),
+        ([0, 1], [0], "predicted: expected one for each of 2 rows, got 1"),
     ],
 )
 def test_what_is_no_class_is_refused(labels, predicted, text):
