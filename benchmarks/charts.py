@@ -118,9 +118,9 @@ def draw_growth(panels: dict[str, list[tuple[float, float]]]) -> Figure:
         axes.set_xlabel(titles[what], fontsize=8)
         axes.set_title("seconds to open" if what == "locations" else "locations/s", fontsize=8, loc="left")
         if what == "locations":
-            axes.set(xscale="log", yscale="log", ylim=(0.05, 5))
+            axes.set(xscale="log", yscale="log", ylim=(min(0.01, 0.7 * min(y)), max(5, 1.4 * max(y))))
             axes.set_xticks(x, [f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k" for value in x])
-            axes.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+            axes.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_minor_locator(NullLocator())
         else:

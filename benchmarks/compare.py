@@ -52,7 +52,7 @@ def command(before: Path, after: Path) -> None:
 
     table = Table(title=f"{after} against {before}", title_justify="left")
     for heading in ("case", "before", "after", "ratio", "spread", ""):
-        table.add_column(heading, justify="left" if heading == "case" else "right")
+        table.add_column(heading, justify="left" if heading == "case" else "right", overflow="fold")
     for case in found:
         mark = ("faster" if case.ratio > 1 else "slower") if case.apart else ""
         spread = f"{case.low:.2f}–{case.high:.2f}"
