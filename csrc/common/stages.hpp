@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -77,8 +78,10 @@ class StageLaps {
     StageLaps(const StageLaps&) = delete;
     StageLaps& operator=(const StageLaps&) = delete;
     ~StageLaps() {
-        const auto spent = static_cast<double>(nanoseconds_of(CLOCK_THREAD_CPUTIME_ID) - on_core_);
-        const double share = spent / static_cast<double>(last_ > start_ ? last_ - start_ : 1);
+        // The rest, that of a block that failed, is of no stage.
+        const int64_t spent = nanoseconds_of(CLOCK_THREAD_CPUTIME_ID) - on_core_;
+        const int64_t passed = std::max<int64_t>(1, nanoseconds_of(CLOCK_MONOTONIC) - start_);
+        const double share = static_cast<double>(spent) / static_cast<double>(passed);
         for (size_t stage = 0; stage < laps_.size(); ++stage)
             stage_totals().nanoseconds[stage].fetch_add(
                 static_cast<int64_t>(share * static_cast<double>(laps_[stage])), std::memory_order_relaxed);

@@ -11,14 +11,13 @@ from seco.errors import DataError
 Metrics = dict[str, float]
 
 
-def as_classes(name: str, values: ArrayLike, num_classes: int, rows: int | None = None) -> np.ndarray:
+def as_classes(name: str, values: ArrayLike, num_classes: int) -> np.ndarray:
     """Classes of any integer type as int64 ``(N,)``: themselves if they are.
 
     Args:
         name: Of the argument, for errors.
         values: Integers ``(N,)`` in ``[0, num_classes)``.
         num_classes: Number of classes.
-        rows: How many there should be, if that is known.
 
     Raises:
         DataError: If they are none such.
@@ -26,7 +25,6 @@ def as_classes(name: str, values: ArrayLike, num_classes: int, rows: int | None 
     found = np.asarray(values)
     if found.ndim != 1 or (found.size and found.dtype.kind not in "biu"):
         raise DataError(f"{name}: expected integers (N,), got {found.dtype} of shape {found.shape}; number the classes")
-    _check_rows(name, found, rows)
     classes = np.asarray(found, np.int64)
     if len(classes) and not 0 <= classes.min() <= classes.max() < num_classes:
         raise DataError(
@@ -36,8 +34,8 @@ def as_classes(name: str, values: ArrayLike, num_classes: int, rows: int | None 
     return classes
 
 
-def _check_rows(name: str, values: np.ndarray, rows: int | None) -> None:
-    if rows is not None and len(values) != rows:
+def _check_rows(name: str, values: np.ndarray, rows: int) -> None:
+    if len(values) != rows:
         raise DataError(f"{name}: expected one for each of {rows} rows, got {len(values)}; pass both in full")
 
 
@@ -45,18 +43,18 @@ def as_labels(labels: ArrayLike, num_classes: int, rows: int) -> np.ndarray:
     """Labels of ``rows`` images, a writable copy: :func:`as_classes`, or bool ``(rows, num_classes)`` of several an image.
 
     Raises:
-        DataError: If they are neither.
+        DataError: If they are neither, or not so many.
     """
     found = np.asarray(labels)
     if found.ndim != 2:
-        return np.array(as_classes("labels", found, num_classes, rows))
-    if found.dtype.kind not in "biu" or found.shape[1] != num_classes:
+        found = as_classes("labels", found, num_classes)
+    elif found.dtype.kind not in "biu" or found.shape[1] != num_classes:
         raise DataError(
             f"labels: expected bool (N, {num_classes}), a column a class, got {found.dtype} of shape {found.shape}; pass "
             "which classes an image has"
         )
     _check_rows("labels", found, rows)
-    return np.array(found, bool)
+    return np.array(found, bool if found.ndim == 2 else np.int64)
 
 
 def count_confusion(
@@ -76,8 +74,8 @@ def count_confusion(
     Raises:
         DataError: If labels or predictions are no such classes, or not as many.
     """
-    true = as_classes("labels", labels, num_classes)
-    named = as_classes("predicted", predicted, num_classes, len(true))
+    true, named = as_classes("labels", labels, num_classes), as_classes("predicted", predicted, num_classes)
+    _check_rows("predicted", named, len(true))
     cells = np.bincount(true * num_classes + named, weights, minlength=num_classes**2)
     return cells.reshape(num_classes, num_classes).astype(np.int64)
 
