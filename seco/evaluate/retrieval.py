@@ -171,7 +171,8 @@ def _rank_places(vectors: torch.Tensor, query: torch.Tensor, place: _OwnPlace) -
     precision = torch.zeros(len(query), dtype=torch.float64)
     for hit in range(int(count.max())):
         # Wrong places before the relevant candidate number `hit`; it has `hit` right ones before it as well.
-        wrong = (similarity >= relevant[:, hit, None] - TIE).sum(dim=1).double()
+        # torch copies the mask in the type of the sum: int32 is half of the bytes of its default int64.
+        wrong = (similarity >= relevant[:, hit, None] - TIE).sum(dim=1, dtype=torch.int32).double()
         if hit == 0:
             best_rank = wrong + 1
         precision += torch.where(hit < count, (hit + 1) / (hit + 1 + wrong), 0.0)
