@@ -2,7 +2,6 @@
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks import ROOT
-from seco.device import cores
+from seco.doctor import cpu
 from seco.environment import package_versions
 
 Record = dict[str, Any]
@@ -116,12 +115,8 @@ def machine(device: str) -> str:
         import torch
 
         return str(torch.cuda.get_device_name())
-    names = [
-        line.split(":", 1)[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return f"{names[0] if names else platform.processor()}, {cores()} cores"
+    processor = cpu()
+    return f"{processor['model']}, {processor['cores']} cores"
 
 
 def commit() -> str:

@@ -85,7 +85,7 @@ def diagnose() -> dict[str, Any]:
         "versions": found,
         "cuda": cuda,
         "codecs": codecs,
-        "cpu": _cpu(),
+        "cpu": cpu(),
         "missing": [asdict(item) for item in missing],
     }
 
@@ -225,7 +225,7 @@ def _missing_cuda(cuda: dict[str, Any]) -> list[Missing]:
     return missing
 
 
-def _cpu() -> dict[str, Any]:
+def cpu() -> dict[str, Any]:
     """Cores that this process may use, the model and the vector instructions (Linux; else empty)."""
     information = Path("/proc/cpuinfo")
     text = information.read_text() if information.is_file() else ""
