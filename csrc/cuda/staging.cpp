@@ -18,6 +18,15 @@ using geotiff::Image;
 
 constexpr uint64_t kZlibHeader = 2, kZlibTrailer = 4;  // RFC 1950
 
+size_t blocks_of_plane(const Image& image) {
+    return static_cast<size_t>(image.blocks_down * image.blocks_across);
+}
+
+// Blocks of a planar image hold one band each; those of others hold all.
+size_t planes_of(const Image& image, const std::vector<int64_t>& bands) {
+    return image.planar ? bands.size() : 1;
+}
+
 Group group_of(const Image& image) {
     if (image.compression == Compression::kDeflate) return kDeflateGroup;
     return image.compression == Compression::kZstd ? kZstdGroup : kPlainGroup;
@@ -25,7 +34,8 @@ Group group_of(const Image& image) {
 
 // A stream of zlib around raw DEFLATE: its header is checked, its trailer read.
 uint32_t read_zlib(const geotiff::Source& source, const geotiff::Block& block) {
-    if (block.bytes < kZlibHeader + kZlibTrailer) throw GeoTiffError("has damaged DEFLATE data");
+    // Without a byte of DEFLATE between them it is refused, too: nvCOMP may read what it is given none of.
+    if (block.bytes <= kZlibHeader + kZlibTrailer) throw GeoTiffError("has damaged DEFLATE data");
     uint8_t head[kZlibHeader], tail[kZlibTrailer];
     source.read(block.offset, kZlibHeader, head);
     source.read(block.offset + block.bytes - kZlibTrailer, kZlibTrailer, tail);
@@ -66,7 +76,32 @@ uint64_t stage_chunk(const geotiff::Source& source, const Staging& staging, size
     return blocks;
 }
 
-size_t lay_out(Tables& tables, uint8_t* base, size_t chunks, size_t bands) {
+// What the GPU is told of a chunk, but for its checksum.
+void fill_tables(const Staging& staging, size_t index, const Places& places, const Tables& tables) {
+    const Chunk& chunk = staging.chunks[index];
+    const Image& image = *staging.images[chunk.file];
+    const geotiff::Tile tile = place(image, static_cast<int64_t>(chunk.block));
+    uint8_t* rows =
+        index < staging.compressed() ? places.decoded + chunk.decoded : places.staged + chunk.staged;
+    tables.compressed[index] = places.staged + chunk.staged;
+    tables.compressed_bytes[index] = chunk.bytes;
+    tables.decoded[index] = rows;
+    tables.room[index] = chunk.room;
+    tables.needed[index] = chunk.needed;
+    Slab& slab = tables.slabs[index];
+    slab.from = rows;
+    const int64_t pixel = (chunk.plane * image.shape.height + tile.top) * image.shape.width + tile.left;
+    slab.to = places.outputs[chunk.file] + pixel * image.sample_bytes;
+    slab.pitch = tile.row_bytes / image.sample_bytes;
+    slab.rows = static_cast<int32_t>(tile.rows);
+    slab.columns = static_cast<int32_t>(tile.columns);
+    slab.samples = static_cast<int32_t>(samples_of(image));
+    slab.planes = image.planar ? 1 : static_cast<int32_t>(staging.bands.size());
+    slab.sums = image.horizontal_predictor;
+}
+
+size_t lay_out(Tables& tables, uint8_t* base, const Staging& staging) {
+    const size_t chunks = staging.chunks.size();
     Layout layout(base);
     tables.compressed = layout.take<const void*>(chunks);
     tables.compressed_bytes = layout.take<size_t>(chunks);
@@ -75,35 +110,39 @@ size_t lay_out(Tables& tables, uint8_t* base, size_t chunks, size_t bands) {
     tables.needed = layout.take<size_t>(chunks);
     tables.slabs = layout.take<Slab>(chunks);
     tables.checksums = layout.take<uint32_t>(chunks);
-    tables.bands = layout.take<int32_t>(bands);
+    tables.bands = layout.take<int32_t>(staging.bands.size());
     return layout.used();
 }
 
 }  // namespace
 
-Staging::Staging(std::vector<const Image*> all, const std::vector<int64_t>& bands)
-    : images(std::move(all)), first_of_file(images.size()), chunks_of_file(images.size()) {
+Staging::Staging(std::vector<const Image*> all, std::vector<int64_t> wanted)
+    : images(std::move(all)),
+      bands(std::move(wanted)),
+      first_of_file(images.size()),
+      chunks_of_file(images.size()) {
+    size_t count = 0;
+    for (size_t file = 0; file < images.size(); ++file)
+        if (images[file])
+            count += chunks_of_file[file] = blocks_of_plane(*images[file]) * planes_of(*images[file], bands);
+    chunks.reserve(count);
     for (int group = 0; group < kGroups; ++group) {
         for (size_t file = 0; file < images.size(); ++file)
-            if (images[file] && group_of(*images[file]) == group)
-                add_file(file, bands, static_cast<Group>(group));
+            if (images[file] && group_of(*images[file]) == group) add_file(file, static_cast<Group>(group));
         first[static_cast<size_t>(group) + 1] = chunks.size();
     }
 }
 
-void Staging::add_file(size_t file, const std::vector<int64_t>& bands, Group group) {
+void Staging::add_file(size_t file, Group group) {
     const Image& image = *images[file];
     first_of_file[file] = chunks.size();
-    const int64_t blocks = image.blocks_down * image.blocks_across;
-    // Blocks of a planar image hold one band each; those of others hold all.
-    const size_t planes = image.planar ? bands.size() : 1;
+    const size_t blocks = blocks_of_plane(image), planes = planes_of(image, bands);
     for (size_t p = 0; p < planes; ++p) {
-        for (int64_t i = 0; i < blocks; ++i) {
-            const int64_t block = image.planar ? bands[p] * blocks + i : i;
-            const geotiff::Tile tile = place(image, block);
+        for (size_t i = 0; i < blocks; ++i) {
             Chunk chunk{};
             chunk.file = file;
-            chunk.block = static_cast<size_t>(block);
+            chunk.block = image.planar ? static_cast<size_t>(bands[p]) * blocks + i : i;
+            const geotiff::Tile tile = place(image, static_cast<int64_t>(chunk.block));
             chunk.plane = static_cast<int64_t>(p);
             chunk.offset = image.blocks[chunk.block].offset;
             chunk.bytes = image.blocks[chunk.block].bytes;
@@ -112,7 +151,6 @@ void Staging::add_file(size_t file, const std::vector<int64_t>& bands, Group gro
             add_chunk(chunk, group);
         }
     }
-    chunks_of_file[file] = chunks.size() - first_of_file[file];
 }
 
 void Staging::add_chunk(Chunk chunk, Group group) {
@@ -133,42 +171,23 @@ void Staging::add_chunk(Chunk chunk, Group group) {
     chunks.push_back(chunk);
 }
 
-Tables::Tables(uint8_t* base, size_t chunks, size_t wanted) { lay_out(*this, base, chunks, wanted); }
+Tables::Tables(uint8_t* base, const Staging& staging) { lay_out(*this, base, staging); }
 
-size_t Tables::bytes(size_t chunks, size_t wanted) {
-    Tables tables(nullptr, 0, 0);
-    return lay_out(tables, nullptr, chunks, wanted);
+size_t Tables::bytes(const Staging& staging) {
+    Tables tables(nullptr, staging);
+    return lay_out(tables, nullptr, staging);
 }
 
-void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint8_t* staged, uint8_t* decoded,
-                 const std::vector<uint8_t*>& outputs, const Tables& tables) {
-    for (size_t b = 0; b < bands.size(); ++b) tables.bands[b] = static_cast<int32_t>(bands[b]);
-    for (size_t c = 0; c < staging.chunks.size(); ++c) {
-        const Chunk& chunk = staging.chunks[c];
-        const Image& image = *staging.images[chunk.file];
-        const geotiff::Tile tile = place(image, static_cast<int64_t>(chunk.block));
-        uint8_t* rows = c < staging.compressed() ? decoded + chunk.decoded : staged + chunk.staged;
-        tables.compressed[c] = staged + chunk.staged;
-        tables.compressed_bytes[c] = chunk.bytes;
-        tables.decoded[c] = rows;
-        tables.room[c] = chunk.room;
-        tables.needed[c] = chunk.needed;
-        Slab& slab = tables.slabs[c];
-        slab.from = rows;
-        const int64_t pixel = (chunk.plane * image.shape.height + tile.top) * image.shape.width + tile.left;
-        slab.to = outputs[chunk.file] + pixel * image.sample_bytes;
-        slab.pitch = tile.row_bytes / image.sample_bytes;
-        slab.rows = static_cast<int32_t>(tile.rows);
-        slab.columns = static_cast<int32_t>(tile.columns);
-        slab.samples = static_cast<int32_t>(samples_of(image));
-        slab.planes = image.planar ? 1 : static_cast<int32_t>(bands.size());
-        slab.sums = image.horizontal_predictor;
-    }
+Tables host_tables(uint8_t* base, const Staging& staging) {
+    const Tables tables(base, staging);
+    std::copy(staging.bands.begin(), staging.bands.end(), tables.bands);
+    return tables;
 }
 
 uint64_t stage_file(const geotiff::Source& source, const Staging& staging, size_t file, uint8_t* staged,
-                    const Tables& tables) {
+                    const Places& places, const Tables& tables) {
     const size_t first = staging.first_of_file[file], end = first + staging.chunks_of_file[file];
+    for (size_t i = first; i < end; ++i) fill_tables(staging, i, places, tables);
     // One timer for all chunks, which are of one group: each of its own would cost more than a short one.
     const StageTimer timer(first < staging.compressed() ? Stage::kRead : Stage::kDecompress);
     uint64_t blocks = 0, decoded = 0;

@@ -29,12 +29,13 @@ struct Chunk {
 
 // All chunks of a batch, group by group.
 struct Staging {
-    Staging(std::vector<const geotiff::Image*> images, const std::vector<int64_t>& bands);
+    Staging(std::vector<const geotiff::Image*> images, std::vector<int64_t> bands);
 
     size_t count(Group group) const { return first[group + 1] - first[group]; }
     size_t compressed() const { return first[kPlainGroup]; }  // chunks that nvCOMP decompresses
 
     std::vector<const geotiff::Image*> images;  // null: the file is left out
+    std::vector<int64_t> bands;                 // wanted
     std::vector<Chunk> chunks;
     std::array<size_t, kGroups + 1> first{};           // chunk of each group
     std::array<uint64_t, kGroups> largest{}, total{};  // bytes of decompressed blocks
@@ -43,7 +44,7 @@ struct Staging {
     uint64_t staged_bytes = 0, decoded_bytes = 0;
 
   private:
-    void add_file(size_t file, const std::vector<int64_t>& bands, Group group);
+    void add_file(size_t file, Group group);
     void add_chunk(Chunk chunk, Group group);
 };
 
@@ -58,8 +59,8 @@ struct Slab {
 
 // What the GPU is told of each chunk: arrays at the same offsets of the host's buffer and the device's.
 struct Tables {
-    Tables(uint8_t* base, size_t chunks, size_t bands);
-    static size_t bytes(size_t chunks, size_t bands);
+    Tables(uint8_t* base, const Staging& staging);
+    static size_t bytes(const Staging& staging);
 
     const void** compressed;
     size_t* compressed_bytes;
@@ -71,14 +72,18 @@ struct Tables {
     int32_t* bands;       // wanted, of files whose blocks hold all; others take their only band
 };
 
-// Fills the tables on the host: `staged` and `decoded` are where those memories lie on the device, outputs[f]
-// is where file f goes there: planes of wanted bands.
-void fill_tables(const Staging& staging, const std::vector<int64_t>& bands, uint8_t* staged, uint8_t* decoded,
-                 const std::vector<uint8_t*>& outputs, const Tables& tables);
+// The tables on the host, filled but for what `stage_file` knows of each file.
+Tables host_tables(uint8_t* base, const Staging& staging);
 
-// Puts the chunks of a file into the buffer at `staged` and their checksums into the tables. Returns the
-// blocks of its ZSTD frames. Throws GeoTiffError.
+// Where memories lie on the device.
+struct Places {
+    uint8_t *staged, *decoded;
+    const std::vector<uint8_t*>& outputs;  // of each file: planes of wanted bands
+};
+
+// Puts the chunks of a file into the buffer at `staged`, and fills its part of the tables on the host. Files
+// may be staged at the same time. Returns the blocks of its ZSTD frames. Throws GeoTiffError.
 uint64_t stage_file(const geotiff::Source& source, const Staging& staging, size_t file, uint8_t* staged,
-                    const Tables& tables);
+                    const Places& places, const Tables& tables);
 
 }  // namespace seco::cuda

@@ -10,11 +10,17 @@ namespace seco::cuda {
 
 constexpr int kUnpackThreads = 256;
 
-// The bytes that one thread of a block adds to the checksum of `count` bytes.
+// The bytes that one thread of a block adds to the checksum of `count` bytes at an address that 4 divides:
+// read four at a time, for they are few instructions and many loads.
 SECO_HOST_DEVICE inline math::AdlerSums sum_bytes(const uint8_t* data, uint64_t count, int thread) {
     math::AdlerSums sums;
-    for (uint64_t at = static_cast<uint64_t>(thread); at < count; at += kUnpackThreads)
-        sums.add(data[at], count - at);
+    const auto* words = reinterpret_cast<const uint32_t*>(data);
+    const uint64_t whole = count / 4, first = static_cast<uint64_t>(thread);
+    for (uint64_t w = first; w < whole; w += kUnpackThreads)
+        for (uint32_t i = 0; i < 4; ++i)  // little-endian
+            sums.add(words[w] >> 8 * i & 255, count - 4 * w - i);
+    if (const uint64_t at = 4 * whole + first; at < count) sums.add(data[at], count - at);
+    sums.fold();
     return sums;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <utility>
 
 #include "common/stages.hpp"
 #include "cpu/parallel_for.hpp"
@@ -84,19 +85,18 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
     bool decode(cudaStream_t stream) {
         std::vector<const geotiff::Image*> images;
         for (const File& file : batch_.files()) images.push_back(file.wrong.empty() ? &file.image : nullptr);
-        const cuda::Staging staging(images, batch_.bands());
-        const size_t chunks = staging.chunks.size(), bands = batch_.bands().size();
-        if (chunks == 0) return true;
-        const size_t head = cuda::Tables::bytes(chunks, bands), bytes = head + staging.staged_bytes;
+        const cuda::Staging staging(std::move(images), batch_.bands());
+        if (staging.chunks.empty()) return true;
+        const size_t head = cuda::Tables::bytes(staging), bytes = head + staging.staged_bytes;
         const size_t scratch_bytes = cuda::DecodeScratch::bytes(staging);
         Memory memory(dali::AccessOrder(stream), {}, {},
                       sizes(bytes + staging.compressed(), bytes + scratch_bytes));
         auto* host = on_host<uint8_t>(memory, bytes);
         auto* device = on_device(memory, bytes);
         const cuda::DecodeScratch scratch(staging, on_device(memory, scratch_bytes));
-        const cuda::Tables tables(host, chunks, bands);
-        fill_tables(staging, batch_.bands(), device + head, scratch.decoded, places_, tables);
-        const std::optional<uint64_t> zstd_blocks = stage_files(staging, host + head, tables);
+        const cuda::Places places{device + head, scratch.decoded, places_};
+        const std::optional<uint64_t> zstd_blocks =
+            stage_files(staging, host + head, places, cuda::host_tables(host, staging));
         if (!zstd_blocks) return false;
 
         const size_t temporary_bytes = cuda::nvcomp_temporary_bytes(staging, *zstd_blocks);
@@ -104,8 +104,7 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
         const cuda::Temporary temporary{on_device(more, temporary_bytes), temporary_bytes};
         const cuda::Planes planes{batch_.sample_bytes(), batch_.shape().height, batch_.shape().width};
         SECO_CUDA_CHECK(cudaMemcpyAsync(device, host, bytes, cudaMemcpyHostToDevice, stream));
-        cuda::decode_geotiff(staging, cuda::Tables(device, chunks, bands), scratch, temporary, planes,
-                             stream);
+        cuda::decode_geotiff(staging, cuda::Tables(device, staging), scratch, temporary, planes, stream);
         auto* whole = on_host<bool>(memory, staging.compressed());
         if (staging.compressed())
             SECO_CUDA_CHECK(
@@ -117,14 +116,15 @@ class DecodeGeotiffMixed : public dali::Operator<dali::MixedBackend> {
 
     // Blocks of all ZSTD frames; nothing if a file turned out wrong.
     std::optional<uint64_t> stage_files(const cuda::Staging& staging, uint8_t* staged,
-                                        const cuda::Tables& tables) {
+                                        const cuda::Places& places, const cuda::Tables& tables) {
         std::atomic<bool> all{true};
         std::atomic<uint64_t> zstd_blocks{0};
         cpu::parallel_for(static_cast<int64_t>(staging.images.size()), num_threads_, [&](int64_t f) {
             File& file = batch_.files()[static_cast<size_t>(f)];
             const geotiff::Source source(file.bytes, file.size);
             try {
-                zstd_blocks += cuda::stage_file(source, staging, static_cast<size_t>(f), staged, tables);
+                zstd_blocks +=
+                    cuda::stage_file(source, staging, static_cast<size_t>(f), staged, places, tables);
             } catch (const GeoTiffError& error) {
                 file.wrong = error.what();
                 all = false;

@@ -34,15 +34,15 @@ struct Staged {
     size_t head;
 
     Staged(const Staging& staging, const std::vector<const geotiff::Source*>& sources,
-           const std::vector<int64_t>& bands, const std::vector<uint8_t*>& outputs)
+           const std::vector<uint8_t*>& outputs)
         : decoded(staging.decoded_bytes, uint8_t{0xcd}) {
-        head = Tables::bytes(staging.chunks.size(), bands.size());
+        head = Tables::bytes(staging);
         std::vector<uint8_t> host(head + staging.staged_bytes);
         device.resize(host.size());
-        const Tables tables(host.data(), staging.chunks.size(), bands.size());
-        fill_tables(staging, bands, device.data() + head, decoded.data(), outputs, tables);
+        const Tables tables = host_tables(host.data(), staging);
+        const Places places{device.data() + head, decoded.data(), outputs};
         for (size_t file = 0; file < sources.size(); ++file)
-            stage_file(*sources[file], staging, file, host.data() + head, tables);
+            stage_file(*sources[file], staging, file, host.data() + head, places, tables);
         std::memcpy(device.data(), host.data(), host.size());
     }
 };
@@ -63,8 +63,8 @@ void decode(const std::vector<const geotiff::Source*>& sources, const std::vecto
         whole[f] = true;
     }
     const Staging staging(all, bands);
-    Staged staged(staging, sources, bands, outputs);
-    const Tables tables(staged.device.data(), staging.chunks.size(), bands.size());
+    Staged staged(staging, sources, outputs);
+    const Tables tables(staged.device.data(), staging);
     for (size_t chunk = 0; chunk < staging.compressed(); ++chunk) {
         const int64_t written = decompress(
             chunk < staging.first[kZstdGroup] ? 0 : 1, static_cast<const uint8_t*>(tables.compressed[chunk]),

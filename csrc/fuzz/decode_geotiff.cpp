@@ -25,20 +25,6 @@ void decode(const geotiff::Source& source, const geotiff::Image& image, const st
     cpu::decode_geotiff(source, image, bands, out.data());
 }
 
-// As for the GPU, where nothing would see an access beside the buffers; nvCOMP is left out.
-void stage(const geotiff::Source& source, const geotiff::Image& image, const std::vector<int64_t>& bands) {
-    const cuda::Staging staging({&image}, bands);
-    const size_t chunks = staging.chunks.size();
-    std::vector<uint8_t> head(cuda::Tables::bytes(chunks, bands.size())), staged(staging.staged_bytes),
-        decoded(staging.decoded_bytes);
-    const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
-    std::vector<uint8_t> out(bands.size() * static_cast<size_t>(plane_bytes));
-    const cuda::Tables tables(head.data(), chunks, bands.size());
-    cuda::fill_tables(staging, bands, staged.data(), decoded.data(), {out.data()}, tables);
-    cuda::unpack_all(staging, tables, image);
-    cuda::stage_file(source, staging, 0, staged.data(), tables);
-}
-
 // A refusal of one is no reason to spare the others.
 template <typename Work>
 void attempt(const Work& work) {
@@ -46,6 +32,21 @@ void attempt(const Work& work) {
         work();
     } catch (const GeoTiffError&) {
     }
+}
+
+// As for the GPU, where nothing would see an access beside the buffers; nvCOMP is left out.
+void stage(const geotiff::Source& source, const geotiff::Image& image, const std::vector<int64_t>& bands) {
+    const cuda::Staging staging({&image}, bands);
+    std::vector<uint8_t> head(cuda::Tables::bytes(staging)), staged(staging.staged_bytes),
+        decoded(staging.decoded_bytes);
+    const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
+    std::vector<uint8_t> out(bands.size() * static_cast<size_t>(plane_bytes));
+    const cuda::Tables tables = cuda::host_tables(head.data(), staging);
+    const std::vector<uint8_t*> outputs{out.data()};
+    attempt([&] {
+        cuda::stage_file(source, staging, 0, staged.data(), {staged.data(), decoded.data(), outputs}, tables);
+    });
+    cuda::unpack_all(staging, tables, image);
 }
 
 bool small(const geotiff::Image& image) {

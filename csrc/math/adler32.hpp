@@ -13,11 +13,14 @@ struct AdlerSums {
 
     uint64_t bytes = 0, weighted = 0;
 
-    // `left` bytes follow, this one included. 64 bits hold the sums of 2**40 bytes.
-    SECO_HOST_DEVICE void add(uint8_t byte, uint64_t left) {
+    // `left` bytes follow, this one included. Of a whole of 2**32 bytes, 64 bits hold the sums of every
+    // 256th; only those that were folded may be added to others.
+    SECO_HOST_DEVICE void add(uint32_t byte, uint64_t left) {
         bytes += byte;
-        weighted += left % kModulus * byte;
+        weighted += left * byte;
     }
+
+    SECO_HOST_DEVICE void fold() { weighted %= kModulus; }
 
     // Of `count` bytes.
     SECO_HOST_DEVICE uint32_t checksum(uint64_t count) const {

@@ -160,3 +160,12 @@ def test_a_damaged_header_of_zlib_is_refused(byte):
     file[offset + byte] ^= 0x0F
     with pytest.raises(RuntimeError, match="has damaged DEFLATE data"):
         emulate_decode([file], bands=[0], shape=(1, 37, 53), dtype="uint8")
+
+
+def test_a_stream_of_zlib_with_nothing_in_it_never_reaches_the_gpu():
+    file = bytearray(encode(pixels_of(1, "uint8"), compress="deflate"))
+    with tifffile.TiffFile(io.BytesIO(bytes(file))) as tiff:
+        at = tiff.pages[0].tags["StripByteCounts"].valueoffset
+    file[at : at + 2] = (6).to_bytes(2, "little")  # header and checksum of zlib
+    with pytest.raises(RuntimeError, match="has damaged DEFLATE data"):
+        emulate_decode([file], bands=[0], shape=(1, 37, 53), dtype="uint8")

@@ -54,12 +54,11 @@ def test_a_refusal_is_found_where_the_tool_writes_it(run, tmp_path, capsys):
     assert "ERR_NVGPUCTRPERM" in capsys.readouterr().out
 
 
-def test_a_step_that_hangs_is_stopped_with_all_that_it_started(run, tmp_path, monkeypatch):
+def test_a_step_that_hangs_is_stopped_with_all_that_it_started(run, tmp_path):
     started = tmp_path / "child"
     sleep = "import os, pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); time.sleep(60)"
-    monkeypatch.setattr(gpu_check, "LIMIT_S", 2)
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}, {str(started)!r}])"
-    assert run[0](code) == "stopped after 2 s"
+    assert run[0](code, limit_s=2) == "stopped after 2 s"
     until(lambda: not is_running(int(started.read_text())))
 
 
