@@ -54,7 +54,6 @@ def evaluate_retrieval(
     *,
     times: np.ndarray | None = None,
     min_gap_days: float = 0.0,
-    block_rows: int | None = None,
 ) -> RetrievalResult:
     """Rank, for every patch, all other patches by cosine similarity; those of its place should come first.
 
@@ -74,8 +73,6 @@ def evaluate_retrieval(
         locations: Integers ``(N,)``: which place each patch shows.
         times: Date of each patch, datetime64 ``(N,)``; only for ``min_gap_days``.
         min_gap_days: Least distance between the dates of a query and of what it should find.
-        block_rows: Queries that are compared at once; by default as many as fit in 32 MB. The result does not
-            depend on it.
 
     Raises:
         ConfigError: If dates should be apart and there are no ``times``.
@@ -112,7 +109,7 @@ def evaluate_retrieval(
         )
     vectors = unit_vectors(features)[torch.from_numpy(order)]
     rows = []
-    for block in row_blocks(len(queries), len(vectors), block_rows):
+    for block in row_blocks(len(queries), len(vectors)):
         rows.append(_rank_places(vectors, queries[block], own))
     best_rank, precision = (torch.cat(column) for column in zip(*rows, strict=True))
     chance = relevant[queries].double() / (len(vectors) - count[queries] + relevant[queries])

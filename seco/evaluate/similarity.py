@@ -47,8 +47,8 @@ def unit_vectors(features: np.ndarray, *, first_row: int = 0) -> torch.Tensor:
     return vectors.div_(lengths)
 
 
-def row_blocks(num_rows: int, num_columns: int, block_rows: int | None = None) -> Iterator[slice]:
+def row_blocks(num_rows: int, num_columns: int) -> Iterator[slice]:
     """Slices that cover ``num_rows`` such that a block of ``num_columns`` numbers a row stays small."""
-    step = block_rows or max(1, _BLOCK_NUMBERS // num_columns)
+    step = max(1, _BLOCK_NUMBERS // num_columns)
     for start in range(0, num_rows, step):
         yield slice(start, min(start + step, num_rows))

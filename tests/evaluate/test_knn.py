@@ -5,6 +5,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from seco.errors import ConfigError, DataError
+from seco.evaluate import similarity
 from seco.evaluate.knn import neighbour_votes
 
 TEMPERATURE = 0.07
@@ -30,7 +31,7 @@ def oracle(queries, references, labels, k):
 def test_agrees_with_scikit_learn(k):
     references, labels = clusters(0, 150)
     queries, _ = clusters(1, 90)
-    found = predict_by_neighbours(queries, references, labels, k=k, block_rows=16)
+    found = predict_by_neighbours(queries, references, labels, k=k)
     np.testing.assert_array_equal(found, oracle(queries, references, labels, k))
 
 
@@ -70,7 +71,6 @@ def test_nobody_else_to_ask():
     [
         ({"k": 0}, "k"),
         ({"temperature": 0.0}, "temperature"),
-        ({"block_rows": -1}, "block_rows"),
         ({"query_groups": np.zeros(4)}, "query_groups, reference_groups"),
     ],
 )
@@ -81,12 +81,13 @@ def test_settings(setting, name):
 
 
 @pytest.mark.parametrize("block_rows", [1, 7, 150])
-def test_the_size_of_the_blocks_changes_nothing(block_rows):
+def test_the_size_of_the_blocks_changes_nothing(block_rows, monkeypatch):
     references, labels = clusters(9, 150)
     queries, _ = clusters(10, 40)
     settings = {"num_classes": 5, "k": 9}
     whole = neighbour_votes(queries, references, labels, **settings)
-    found = neighbour_votes(queries, references, labels, block_rows=block_rows, **settings)
+    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", 2048 * block_rows)
+    found = neighbour_votes(queries, references, labels, **settings)
     # Similarities differ by 1e-12 at most (similarity.py), and a vote by that divided by the temperature.
     np.testing.assert_allclose(found, whole, rtol=0, atol=4e-12 / TEMPERATURE)
 
@@ -102,11 +103,12 @@ def test_neighbours_vote_for_each_of_their_labels():
     np.testing.assert_allclose(votes, expected, rtol=1e-12, atol=1e-15)
 
 
-def test_a_row_without_direction_is_named():
+def test_a_row_without_direction_is_named(monkeypatch):
+    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", 2048 * 8)  # blocks of eight rows
     references, labels = clusters(13, 30)
     references[17] = 0
     with pytest.raises(DataError, match="zeros in row 17"):
-        neighbour_votes(references[:5], references, labels, num_classes=5, block_rows=8)
+        neighbour_votes(references[:5], references, labels, num_classes=5)
 
 
 def test_labels_of_any_integer_type():
