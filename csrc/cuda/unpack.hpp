@@ -11,7 +11,7 @@ namespace seco::cuda {
 constexpr int kUnpackThreads = 256;
 
 // The bytes that one thread of a block adds to the checksum of `count` bytes at an address that 4 divides:
-// read four at a time, for they are few instructions and many loads.
+// read four at a time, for a load of each would be most of the work.
 SECO_HOST_DEVICE inline math::AdlerSums sum_bytes(const uint8_t* data, uint64_t count, int thread) {
     math::AdlerSums sums;
     const auto* words = reinterpret_cast<const uint32_t*>(data);
