@@ -107,7 +107,7 @@ void undo_predictors(const Image& image, const Tile& tile, uint8_t* strip) {
 void decode_blocks(const geotiff::Source& source, const Image& image, int64_t first,
                    const std::vector<int64_t>& bands, uint8_t* out) {
     thread_local Buffers buffers;
-    const int64_t count = image.blocks_down * image.blocks_across;
+    const int64_t count = blocks_of_plane(image);
     const bool strips = samples_of(image) == 1 && bands.size() == 1 && image.block_width == image.shape.width;
     each_block(
         source, image, first, count, buffers.raw, [&](int64_t index, const uint8_t* data, StageLaps& laps) {
@@ -132,7 +132,7 @@ void decode_blocks(const geotiff::Source& source, const Image& image, int64_t fi
 void decode_geotiff(const geotiff::Source& source, const Image& image, const std::vector<int64_t>& bands,
                     uint8_t* out) {
     if (!image.planar) return decode_blocks(source, image, 0, bands, out);
-    const int64_t blocks = image.blocks_down * image.blocks_across;
+    const int64_t blocks = blocks_of_plane(image);
     const int64_t plane_bytes = image.shape.height * image.shape.width * image.sample_bytes;
     for (size_t b = 0; b < bands.size(); ++b)
         decode_blocks(source, image, bands[b] * blocks, {0}, out + static_cast<int64_t>(b) * plane_bytes);

@@ -1,6 +1,7 @@
 #include "cuda/staging.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "common/error.hpp"
@@ -18,13 +19,9 @@ using geotiff::Image;
 
 constexpr uint64_t kZlibHeader = 2, kZlibTrailer = 4;  // RFC 1950
 
-size_t blocks_of_plane(const Image& image) {
-    return static_cast<size_t>(image.blocks_down * image.blocks_across);
-}
-
 // Blocks of a planar image hold one band each; those of others hold all.
-size_t planes_of(const Image& image, const std::vector<int64_t>& bands) {
-    return image.planar ? bands.size() : 1;
+int64_t planes_of(const Image& image, const std::vector<int64_t>& bands) {
+    return image.planar ? static_cast<int64_t>(bands.size()) : 1;
 }
 
 Group group_of(const Image& image) {
@@ -121,11 +118,11 @@ Staging::Staging(std::vector<const Image*> all, std::vector<int64_t> wanted)
       bands(std::move(wanted)),
       first_of_file(images.size()),
       chunks_of_file(images.size()) {
-    size_t count = 0;
     for (size_t file = 0; file < images.size(); ++file)
         if (images[file])
-            count += chunks_of_file[file] = blocks_of_plane(*images[file]) * planes_of(*images[file], bands);
-    chunks.reserve(count);
+            chunks_of_file[file] =
+                static_cast<size_t>(blocks_of_plane(*images[file]) * planes_of(*images[file], bands));
+    chunks.reserve(std::accumulate(chunks_of_file.begin(), chunks_of_file.end(), size_t{0}));
     for (int group = 0; group < kGroups; ++group) {
         for (size_t file = 0; file < images.size(); ++file)
             if (images[file] && group_of(*images[file]) == group) add_file(file, static_cast<Group>(group));
@@ -136,14 +133,15 @@ Staging::Staging(std::vector<const Image*> all, std::vector<int64_t> wanted)
 void Staging::add_file(size_t file, Group group) {
     const Image& image = *images[file];
     first_of_file[file] = chunks.size();
-    const size_t blocks = blocks_of_plane(image), planes = planes_of(image, bands);
-    for (size_t p = 0; p < planes; ++p) {
-        for (size_t i = 0; i < blocks; ++i) {
+    const int64_t blocks = blocks_of_plane(image), planes = planes_of(image, bands);
+    for (int64_t p = 0; p < planes; ++p) {
+        for (int64_t i = 0; i < blocks; ++i) {
             Chunk chunk{};
             chunk.file = file;
-            chunk.block = image.planar ? static_cast<size_t>(bands[p]) * blocks + i : i;
-            const geotiff::Tile tile = place(image, static_cast<int64_t>(chunk.block));
-            chunk.plane = static_cast<int64_t>(p);
+            const int64_t block = image.planar ? bands[static_cast<size_t>(p)] * blocks + i : i;
+            const geotiff::Tile tile = place(image, block);
+            chunk.block = static_cast<size_t>(block);
+            chunk.plane = p;
             chunk.offset = image.blocks[chunk.block].offset;
             chunk.bytes = image.blocks[chunk.block].bytes;
             chunk.room = static_cast<uint64_t>(image.block_height * tile.row_bytes);

@@ -9,7 +9,7 @@
 
 #include "common/error.hpp"
 #include "common/stages.hpp"
-#include "geotiff/parse.hpp"
+#include "geotiff/tile.hpp"
 
 DALI_SCHEMA(seco__ReadRange)
     .DocStr(R"(Reads files, or parts of files, such as members of tar shards.
@@ -34,7 +34,7 @@ Ranges wanted_ranges(const geotiff::Source& source, const std::vector<int>& band
     Ranges unwanted, wanted;
     const geotiff::Image image = bands.empty() ? geotiff::Image{} : geotiff::parse(source);
     if (image.foreign.empty() && image.planar) {
-        const auto blocks = static_cast<size_t>(image.blocks_down * image.blocks_across);
+        const auto blocks = static_cast<size_t>(blocks_of_plane(image));
         for (size_t i = 0; i < image.blocks.size(); ++i)
             if (std::find(bands.begin(), bands.end(), static_cast<int>(i / blocks)) == bands.end())
                 unwanted.emplace_back(image.blocks[i].offset, image.blocks[i].offset + image.blocks[i].bytes);

@@ -16,8 +16,11 @@ struct Tile {
 // Samples that a pixel of a block has.
 inline int64_t samples_of(const Image& image) { return image.planar ? 1 : image.shape.bands; }
 
+// Blocks that cover the image once: all, or those of one band where each holds one.
+inline int64_t blocks_of_plane(const Image& image) { return image.blocks_down * image.blocks_across; }
+
 inline Tile place(const Image& image, int64_t index) {
-    const int64_t within = index % (image.blocks_down * image.blocks_across);
+    const int64_t within = index % blocks_of_plane(image);
     Tile tile{};
     tile.top = within / image.blocks_across * image.block_height;
     tile.left = within % image.blocks_across * image.block_width;

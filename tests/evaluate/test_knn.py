@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from seco.errors import ConfigError, DataError
-from seco.evaluate import similarity
+from seco.evaluate import knn, similarity
 from seco.evaluate.knn import neighbour_votes
 
 TEMPERATURE = 0.07
@@ -28,7 +28,8 @@ def oracle(queries, references, labels, k):
 
 
 @pytest.mark.parametrize("k", [1, 5, 20])
-def test_agrees_with_scikit_learn(k):
+def test_agrees_with_scikit_learn(k, monkeypatch):
+    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", knn._BLOCK_SIDE * 16)
     references, labels = clusters(0, 150)
     queries, _ = clusters(1, 90)
     found = predict_by_neighbours(queries, references, labels, k=k)
@@ -86,7 +87,7 @@ def test_the_size_of_the_blocks_changes_nothing(block_rows, monkeypatch):
     queries, _ = clusters(10, 40)
     settings = {"num_classes": 5, "k": 9}
     whole = neighbour_votes(queries, references, labels, **settings)
-    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", 2048 * block_rows)
+    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", knn._BLOCK_SIDE * block_rows)
     found = neighbour_votes(queries, references, labels, **settings)
     # Similarities differ by 1e-12 at most (similarity.py), and a vote by that divided by the temperature.
     np.testing.assert_allclose(found, whole, rtol=0, atol=4e-12 / TEMPERATURE)
@@ -104,7 +105,7 @@ def test_neighbours_vote_for_each_of_their_labels():
 
 
 def test_a_row_without_direction_is_named(monkeypatch):
-    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", 2048 * 8)  # blocks of eight rows
+    monkeypatch.setattr(similarity, "_BLOCK_NUMBERS", knn._BLOCK_SIDE * 8)
     references, labels = clusters(13, 30)
     references[17] = 0
     with pytest.raises(DataError, match="zeros in row 17"):

@@ -93,7 +93,7 @@ def test_an_encoder_that_sees_nothing_finds_nothing():
     assert result.metrics()["mAP"] == pytest.approx((1 / 58 + 2 / 59) / 2, rel=1e-12)
 
 
-@pytest.mark.parametrize("block_rows", [1, 7])
+@pytest.mark.parametrize("block_rows", [1, 7, 64])
 def test_the_size_of_the_blocks_changes_nothing(block_rows, monkeypatch):
     random = np.random.default_rng(1)
     locations = np.repeat(np.arange(16), 4)
